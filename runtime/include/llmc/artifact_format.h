@@ -1,0 +1,244 @@
+/* artifact_format.h - the bytes of a compiled model, shared by the compiler that writes and the runtime that reads.
+ *
+ * A container is: header, section table, sections. A `.llmc` file is a container from byte 0. An executable is a
+ * prebuilt runtime, padding to LLMC_SECTION_ALIGNMENT, a container, and a trailer that says where the container starts.
+ * All numbers are little-endian; all offsets inside a container count from its header; all offsets inside the manifest
+ * count from the manifest's first byte. Nothing here is a pointer. The byte table with a worked dump is
+ * docs/artifact-format.md.
+ *
+ * Trust: opening checks structure, sizes and hashes of everything but the weights. The code section is native code: a
+ * container is a program and is trusted like one.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef LLMC_ARTIFACT_FORMAT_H
+#define LLMC_ARTIFACT_FORMAT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
+#define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
+#define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
+#define LLMC_ARTIFACT_MINOR 0u                 /* readers accept a later minor */
+#define LLMC_SECTION_ALIGNMENT 65536u          /* of every section and of the container inside an executable */
+
+/** First bytes of a container. 96 bytes. */
+typedef struct llmc_artifact_header {
+  uint8_t magic[8];
+  uint32_t major;
+  uint32_t minor;
+  uint64_t size;                 /* bytes of the whole container */
+  uint64_t section_table_offset; /* = sizeof(llmc_artifact_header) */
+  uint32_t section_count;        /* 1 .. LLMC_MAX_SECTIONS */
+  uint32_t section_entry_size;   /* = sizeof(llmc_section) */
+  uint8_t section_table_sha256[32];
+  uint8_t reserved[24]; /* zero */
+} llmc_artifact_header;
+
+#define LLMC_MAX_SECTIONS 64u
+
+enum llmc_section_kind {
+  LLMC_SECTION_MANIFEST = 1,  /* exactly one */
+  LLMC_SECTION_CODE = 2,      /* one per variant; a flat position-independent image */
+  LLMC_SECTION_WEIGHTS = 3,   /* at most one */
+  LLMC_SECTION_TOKENIZER = 4, /* at most one; tokenizer_format.h */
+  LLMC_SECTION_LICENCES = 5,  /* at most one; UTF-8 text */
+};
+
+/** One entry of the section table. 64 bytes. Sections are in ascending offset, aligned, and do not overlap. */
+typedef struct llmc_section {
+  uint32_t kind;  /* enum llmc_section_kind */
+  uint32_t index; /* code: the variant's number in the manifest; else 0 */
+  uint64_t offset;
+  uint64_t size;
+  uint8_t sha256[32]; /* of the section's bytes; the weights' is checked by `llmc verify` only */
+  uint64_t reserved;  /* zero */
+} llmc_section;
+
+/** Last 32 bytes of an executable that carries a container. */
+typedef struct llmc_trailer {
+  uint64_t container_offset; /* in the file; multiple of LLMC_SECTION_ALIGNMENT */
+  uint64_t container_size;
+  uint64_t reserved; /* zero */
+  uint8_t magic[8];
+} llmc_trailer;
+
+/* ---------------------------------------------------------------- manifest */
+
+/** A run of table rows: byte offset in the manifest and number of rows. */
+typedef struct llmc_range {
+  uint32_t offset;
+  uint32_t count;
+} llmc_range;
+
+/** UTF-8 text in the manifest's string bytes, not terminated. */
+typedef struct llmc_text {
+  uint32_t offset; /* from the manifest's first byte */
+  uint32_t size;   /* bytes */
+} llmc_text;
+
+enum llmc_element_type {
+  LLMC_F32 = 1,
+  LLMC_F16 = 2,
+  LLMC_BF16 = 3,
+  LLMC_I32 = 4,
+  LLMC_I64 = 5,
+  LLMC_I8 = 6,
+  LLMC_U8 = 7,
+};
+
+/** What sets a dimension's value. */
+enum llmc_dim_kind {
+  LLMC_DIM_NAMED = 0,     /* an input's own dimension, set by the caller within its bounds */
+  LLMC_DIM_TOKENS = 1,    /* tokens of this step; at session open: the most tokens of a step */
+  LLMC_DIM_ROWS = 2,      /* logit rows of this step; at session open: the most of a step */
+  LLMC_DIM_SEQUENCES = 3, /* sequences of the session */
+  LLMC_DIM_CONTEXT = 4,   /* positions per sequence of the session */
+  LLMC_DIM_THREADS = 5,   /* threads of the team */
+};
+
+/** A dimension that is not known when compiling, with the bounds it was compiled for. */
+typedef struct llmc_dim {
+  llmc_text name;
+  uint32_t kind; /* enum llmc_dim_kind */
+  uint32_t reserved;
+  uint64_t minimum;
+  uint64_t maximum;       /* a session may not ask for more */
+  uint64_t default_value; /* what a session gets that does not ask */
+} llmc_dim;
+
+/** coefficient * product of dims; a size in bytes is a sum of such terms. Unused places hold LLMC_NO_DIM. */
+typedef struct llmc_size_term {
+  uint64_t coefficient;
+  uint32_t dims[4]; /* indices into the manifest's dims */
+} llmc_size_term;
+#define LLMC_NO_DIM 0xffffffffu
+
+/** One size expression: the sum of its terms, with dims at their session bounds. */
+typedef struct llmc_size {
+  llmc_range terms; /* llmc_size_term */
+} llmc_size;
+
+/** An arena slot. Its size is the largest of its expressions (values with disjoint lifetimes share a slot); slots lie
+ *  one after the other, each LLMC_STEP_ALIGNMENT-aligned. */
+typedef struct llmc_slot {
+  llmc_range sizes; /* llmc_size */
+} llmc_slot;
+
+enum llmc_role {
+  LLMC_ROLE_NONE = 0,
+  LLMC_ROLE_TOKENS = 1,
+  LLMC_ROLE_POSITIONS = 2,
+  LLMC_ROLE_SEQUENCES = 3,
+  LLMC_ROLE_ROWS = 4,
+  LLMC_ROLE_LOGITS = 5,
+};
+
+/** An input or output of an entry: row-major; the last dimension's rows are row_stride elements apart. */
+typedef struct llmc_tensor {
+  llmc_text name;
+  uint32_t element_type; /* enum llmc_element_type */
+  uint32_t role;         /* enum llmc_role */
+  uint32_t rank;         /* 0 .. 8 */
+  uint32_t reserved;
+  uint64_t row_stride; /* elements between rows of the last dimension; >= its size */
+  uint64_t sizes[8];   /* a constant, or LLMC_SIZE_IS_DIM | index into dims */
+} llmc_tensor;
+#define LLMC_SIZE_IS_DIM (1ull << 63)
+
+enum llmc_state_kind { LLMC_STATE_KV_CACHE = 1, LLMC_STATE_RECURRENT = 2, LLMC_STATE_CONVOLUTION = 3 };
+
+/** A state kept between steps. Pages of one state are one block of memory, zeroed when a session opens. */
+typedef struct llmc_state {
+  llmc_text name;
+  uint32_t kind;         /* enum llmc_state_kind */
+  uint32_t element_type; /* enum llmc_element_type, of the cached values */
+  uint32_t slots;        /* layers that keep their own part */
+  uint32_t page_tokens;  /* positions in a page */
+  uint64_t page_bytes;   /* of one page, all slots together; multiple of LLMC_STEP_ALIGNMENT */
+} llmc_state;
+
+/** A callable entry. The code's offset per variant stands in llmc_variant. */
+typedef struct llmc_entry {
+  llmc_text name;     /* "step", "encode", ... */
+  llmc_range inputs;  /* llmc_tensor */
+  llmc_range outputs; /* llmc_tensor */
+  llmc_range states;  /* llmc_state */
+  llmc_range slots;   /* llmc_slot */
+} llmc_entry;
+
+enum llmc_architecture { LLMC_ARCH_X86_64 = 1, LLMC_ARCH_AARCH64 = 2 };
+
+/* Processor features a variant needs, x86-64. A runtime refuses a variant with a bit it does not know. */
+#define LLMC_X86_AVX2 (1ull << 0)
+#define LLMC_X86_FMA (1ull << 1)
+#define LLMC_X86_F16C (1ull << 2)
+#define LLMC_X86_BMI2 (1ull << 3)
+#define LLMC_X86_AVX512F (1ull << 4)
+#define LLMC_X86_AVX512BW (1ull << 5)
+#define LLMC_X86_AVX512DQ (1ull << 6)
+#define LLMC_X86_AVX512VL (1ull << 7)
+#define LLMC_X86_AVX512CD (1ull << 8)
+#define LLMC_X86_AVX512VNNI (1ull << 9)
+#define LLMC_X86_AVX512BF16 (1ull << 10)
+#define LLMC_X86_AVX512FP16 (1ull << 11)
+
+/** Code for one kind of processor. Variants stand best first; the first whose features are all present is used. */
+typedef struct llmc_variant {
+  llmc_text name;              /* "x86-64-v4", for messages and --stats */
+  uint32_t architecture;       /* enum llmc_architecture */
+  uint32_t reserved;
+  uint64_t features;           /* LLMC_X86_* bits, all needed */
+  llmc_range entry_offsets;    /* uint64_t per entry: offset of its function in the variant's code section */
+} llmc_variant;
+
+/** A named fact for people and tools (`inspect`, `--about`): model name, options of the compile, versions. */
+typedef struct llmc_fact {
+  llmc_text key;
+  llmc_text value;
+} llmc_fact;
+
+/** How text is generated; ids of -1 and floats of NaN mean "not given". */
+typedef struct llmc_generation {
+  int32_t bos_id;
+  int32_t pad_id;
+  llmc_range eos_ids;     /* int32_t */
+  uint32_t vocab_size;
+  uint32_t do_sample;     /* 0 greedy, 1 sample by default */
+  float temperature;
+  float top_p;
+  float min_p;
+  float repetition_penalty;
+  int32_t top_k;          /* 0 or -1: not given */
+  uint32_t max_position;  /* positions the model was made for (informative) */
+} llmc_generation;
+
+/** First bytes of the manifest section. */
+typedef struct llmc_manifest {
+  uint32_t step_abi_version; /* LLMC_STEP_ABI_VERSION */
+  uint32_t size;             /* bytes of the manifest */
+  llmc_range dims;           /* llmc_dim */
+  llmc_range entries;        /* llmc_entry */
+  llmc_range variants;       /* llmc_variant */
+  llmc_range facts;          /* llmc_fact */
+  llmc_range weights;        /* llmc_weight_info */
+  llmc_generation generation;
+} llmc_manifest;
+
+/** What a packed weight is, for `inspect` and bandwidth figures; compiled code does not read it. */
+typedef struct llmc_weight_info {
+  llmc_text name;
+  llmc_text format; /* "bf16 panel16x2" */
+  uint64_t offset;  /* in the weights section */
+  uint64_t size;    /* bytes */
+} llmc_weight_info;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LLMC_ARTIFACT_FORMAT_H */
