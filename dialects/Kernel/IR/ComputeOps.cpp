@@ -1,0 +1,208 @@
+// ComputeOps.cpp - verifiers and memory effects of the compute ops.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::kernel;
+
+#define GET_OP_CLASSES
+#include "dialects/Kernel/IR/KernelOps.cpp.inc"
+
+namespace {
+
+using Effects = SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
+
+/// In the buffer form an op reads its memref and state operands and writes its outs; the tensor form has no effects.
+void addEffects(Operation *op, OperandRange outs, Effects &effects) {
+  if (op->getNumResults() != 0)
+    return;
+  for (OpOperand &operand : op->getOpOperands()) {
+    bool isOut = operand.getOperandNumber() >= outs.getBeginOperandIndex() &&
+                 operand.getOperandNumber() < outs.getBeginOperandIndex() + outs.size();
+    if (isa<MemRefType>(operand.get().getType()) || isa<transformer::StateType>(operand.get().getType())) {
+      if (isOut)
+        effects.emplace_back(MemoryEffects::Write::get(), &operand);
+      else
+        effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    }
+  }
+}
+
+int64_t columnsOf(Type type) { return cast<ShapedType>(type).getDimSize(1); }
+
+/// Each op has exactly one result or exactly one out. Returns the type of whichever there is.
+FailureOr<Type> outputType(Operation *op, OperandRange outs) {
+  if (op->getNumResults() + outs.size() != 1)
+    return op->emitOpError() << "has one result (tensor form) or one out (buffer form), found " << op->getNumResults()
+                             << " and " << outs.size();
+  Type type = outs.empty() ? op->getResult(0).getType() : outs[0].getType();
+  if (isa<RankedTensorType>(type) == !outs.empty())
+    return op->emitOpError() << "results are tensors and outs are buffers, found " << type;
+  if (cast<ShapedType>(type).getRank() != 2 || cast<ShapedType>(type).isDynamicDim(1))
+    return op->emitOpError() << "writes rows [T, C] with C known, found " << type;
+  return type;
+}
+
+LogicalResult expectColumns(Operation *op, StringRef what, int64_t found, int64_t expected) {
+  if (found == expected)
+    return success();
+  return op->emitOpError() << what << " has " << found << " columns, expected " << expected;
+}
+
+/// The region takes `sums` f32 sums and one f32 per extra, and yields one f32.
+LogicalResult verifyScalarRegion(Operation *op, Region &region, unsigned numArguments) {
+  Block &block = region.front();
+  if (block.getNumArguments() != numArguments)
+    return op->emitOpError() << "body takes " << block.getNumArguments() << " values, expected " << numArguments;
+  for (BlockArgument argument : block.getArguments())
+    if (!argument.getType().isF32())
+      return op->emitOpError() << "body takes f32 values, found " << argument.getType();
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield || yield.getValues().size() != 1 || !yield.getValues()[0].getType().isF32())
+    return op->emitOpError() << "body yields one f32";
+  return success();
+}
+
+/// An extra is rows with the output's columns or a table [1, columns].
+LogicalResult verifyExtra(Operation *op, Type type, int64_t columns) {
+  if (auto packed = dyn_cast<PackedType>(type)) {
+    if (packed.getLayout() != PackedLayout::table || packed.getN() != 1)
+      return op->emitOpError() << "a weight read elementwise is a table of one row, found " << type;
+    return expectColumns(op, "table", packed.getK(), columns);
+  }
+  auto shaped = dyn_cast<ShapedType>(type);
+  if (!shaped || shaped.getRank() != 2 || !shaped.getElementType().isF32())
+    return op->emitOpError() << "reads f32 rows or tables elementwise, found " << type;
+  return expectColumns(op, "elementwise input", shaped.getDimSize(1), columns);
+}
+
+} // namespace
+
+//===-- effects ---------------------------------------------------------------------------------------------------===//
+
+void EmbedOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void RMSNormOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void MatmulOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void RopeTableOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void RopeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void AttentionOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void GatherRowsOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void ElementwiseOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void CacheUpdateOp::getEffects(Effects &effects) {
+  if (!isBufferForm())
+    return;
+  effects.emplace_back(MemoryEffects::Write::get(), &getStateMutable());
+  effects.emplace_back(MemoryEffects::Read::get(), &getKMutable());
+  effects.emplace_back(MemoryEffects::Read::get(), &getVMutable());
+}
+
+//===-- verifiers -------------------------------------------------------------------------------------------------===//
+
+LogicalResult EmbedOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  return expectColumns(*this, "output", columnsOf(*type), getTable().getType().getK());
+}
+
+LogicalResult RMSNormOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getX().getType()))))
+    return failure();
+  PackedType weight = getWeight().getType();
+  if (weight.getLayout() != PackedLayout::table || weight.getN() != 1)
+    return emitOpError() << "needs a table of one row as weight, found " << weight;
+  if (columnsOf(*type) % weight.getK() != 0)
+    return emitOpError() << "groups of " << weight.getK() << " columns do not divide " << columnsOf(*type);
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  PackedType weight = getWeight().getType();
+  if (weight.getLayout() != PackedLayout::panels)
+    return emitOpError() << "needs a weight in panels, found " << weight;
+  if (failed(expectColumns(*this, "x", columnsOf(getX().getType()), weight.getK())) ||
+      failed(expectColumns(*this, "output", columnsOf(*type), weight.getN())))
+    return failure();
+  for (Value extra : getExtras())
+    if (failed(verifyExtra(*this, extra.getType(), weight.getN())))
+      return failure();
+  return verifyScalarRegion(*this, getEpilogue(), weight.getStreams() + getExtras().size());
+}
+
+LogicalResult RopeTableOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  PackedType table = getFrequencies().getType();
+  if (table.getLayout() != PackedLayout::table)
+    return emitOpError() << "needs a frequency table, found " << table;
+  return expectColumns(*this, "output", columnsOf(*type), 2 * table.getK());
+}
+
+LogicalResult RopeOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getX().getType()))))
+    return failure();
+  if (getHeadDim() < 1 || columnsOf(*type) % getHeadDim() != 0)
+    return emitOpError() << "head_dim " << getHeadDim() << " does not divide " << columnsOf(*type) << " columns";
+  if (getRotaryDim() < 2 || getRotaryDim() % 2 != 0 || getRotaryDim() > getHeadDim())
+    return emitOpError() << "rotary_dim is even and at most head_dim = " << getHeadDim() << ", found " << getRotaryDim();
+  return expectColumns(*this, "table", columnsOf(getTable().getType()), getRotaryDim());
+}
+
+LogicalResult CacheUpdateOp::verify() {
+  int64_t columns = getPage().getHeads() * getPage().getHeadDim();
+  if (failed(expectColumns(*this, "k", columnsOf(getK().getType()), columns)) ||
+      failed(expectColumns(*this, "v", columnsOf(getV().getType()), columns)))
+    return failure();
+  if (getPage().getTokens() < 1 || getPage().getTokens() % PageAttr::chunkKeys != 0)
+    return emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
+                         << getPage().getTokens();
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getQ().getType()))))
+    return failure();
+  int64_t heads = getPage().getHeads();
+  if (getNumHeads() < 1 || getNumHeads() % heads != 0)
+    return emitOpError() << "num_heads = " << getNumHeads() << " is not a multiple of the cache's " << heads << " heads";
+  if (getPage().getTokens() < 1 || getPage().getTokens() % PageAttr::chunkKeys != 0)
+    return emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
+                         << getPage().getTokens();
+  if (getWindow() < 0)
+    return emitOpError() << "window is not negative, found " << getWindow();
+  return expectColumns(*this, "q", columnsOf(getQ().getType()), getNumHeads() * getPage().getHeadDim());
+}
+
+LogicalResult GatherRowsOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  return expectColumns(*this, "output", columnsOf(*type), columnsOf(getX().getType()));
+}
+
+LogicalResult ElementwiseOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  for (Value input : getInputs())
+    if (failed(verifyExtra(*this, input.getType(), columnsOf(*type))))
+      return failure();
+  return verifyScalarRegion(*this, getBody(), getInputs().size());
+}
+
+LogicalResult ColumnsOp::verify() {
+  int64_t from = columnsOf(getX().getType()), taken = columnsOf(getResult().getType());
+  if (getOffset() < 0 || taken < 1 || getOffset() + taken > from)
+    return emitOpError() << "takes columns " << getOffset() << " to " << getOffset() + taken << " of " << from;
+  return success();
+}

@@ -1,0 +1,89 @@
+// ProgramOps.cpp - verifiers of weights, layers and programs.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Kernel/IR/Kernel.h"
+
+using namespace mlir;
+using namespace llmc::kernel;
+
+LogicalResult PackOp::verify() {
+  PackedType type = getResult().getType();
+  if (static_cast<int64_t>(getWeights().size()) != type.getStreams())
+    return emitOpError() << "packs " << getWeights().size() << " weights into " << type.getStreams() << " streams";
+  for (Value weight : getWeights()) {
+    auto tensor = cast<RankedTensorType>(weight.getType());
+    int64_t n = tensor.getRank() == 1 ? 1 : tensor.getDimSize(0);
+    int64_t k = tensor.getRank() == 1 ? tensor.getDimSize(0) : tensor.getRank() == 2 ? tensor.getDimSize(1) : -1;
+    if (n != type.getN() || k != type.getK())
+      return emitOpError() << "packs " << tensor << " into " << type;
+  }
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  if (getCopies() < 1)
+    return emitOpError() << "has at least one copy, found " << getCopies();
+  if (getOffset() >= 0 && (getOffset() % 64 != 0 || getStride() % 64 != 0))
+    return emitOpError() << "lies at multiples of 64 bytes, found offset " << getOffset() << " and stride " << getStride();
+  auto yield = dyn_cast<YieldOp>(getRecipe().front().getTerminator());
+  if (!yield || yield.getValues().size() != 1 || yield.getValues()[0].getType() != getType())
+    return emitOpError() << "recipe yields one " << getType();
+  return success();
+}
+
+LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError() << "names no kernel.weight '" << getWeight() << "'";
+  if (weight.getType() != getResult().getType())
+    return emitOpError() << "has type " << getResult().getType() << ", but the weight has " << weight.getType();
+  if (weight.getCopies() > 1 && !getMember())
+    return emitOpError() << "names a weight of " << weight.getCopies() << " copies and does not say which";
+  return success();
+}
+
+LogicalResult LayersOp::verify() {
+  if (getClasses().empty() || getClasses().size() != getSlots().size())
+    return emitOpError() << "lists one class and one slot per layer, found " << getClasses().size() << " and "
+                         << getSlots().size();
+  int64_t bodies = getBodies().size();
+  for (int64_t layerClass : getClasses())
+    if (layerClass < 0 || layerClass >= bodies)
+      return emitOpError() << "class " << layerClass << " has no body; there are " << bodies;
+  for (Region &body : getBodies()) {
+    Block &block = body.front();
+    if (block.getNumArguments() != 2 + getInits().size() || !block.getArgument(0).getType().isIndex() ||
+        !block.getArgument(1).getType().isIndex())
+      return emitOpError() << "body takes slot, member and " << getInits().size() << " carried values";
+    auto yield = dyn_cast<YieldOp>(block.getTerminator());
+    if (!yield || TypeRange(yield.getValues()) != TypeRange(getInits()))
+      return emitOpError() << "body yields the carried values' types";
+  }
+  if (TypeRange(getResults()) != TypeRange(getInits()))
+    return emitOpError() << "results have the carried values' types";
+  return success();
+}
+
+LogicalResult ProgramOp::verify() {
+  int64_t pairs = 0;
+  for (int64_t size : getSlotSizes())
+    pairs += size;
+  if (static_cast<int64_t>(getSlots().size()) != 2 * pairs)
+    return emitOpError() << "slot_sizes count " << pairs << " sizes, slots list " << getSlots().size() / 2;
+  if (getRoles().size() != getBody().getNumArguments())
+    return emitOpError() << "has " << getRoles().size() << " roles for " << getBody().getNumArguments() << " arguments";
+  if (getNumInputs() < 0 || getNumOutputs() < 0 ||
+      getNumInputs() + getNumOutputs() > static_cast<int64_t>(getBody().getNumArguments()))
+    return emitOpError() << "has " << getBody().getNumArguments() << " arguments, fewer than inputs and outputs";
+  return success();
+}
+
+LogicalResult BufferOp::verify() {
+  auto type = getResult().getType();
+  int64_t stride = rowStride(type);
+  if (stride % 16 != 0 || stride < type.getDimSize(1) || stride % 1024 == 0 || columnOffset(type) != 0)
+    return emitOpError() << "needs the padded row stride " << paddedRowStride(type.getDimSize(1)) << ", found " << stride;
+  auto program = (*this)->getParentOfType<ProgramOp>();
+  if (!program || getSlot() < 0 || getSlot() >= static_cast<int64_t>(program.getSlotSizes().size()))
+    return emitOpError() << "slot " << getSlot() << " is not one of the program's";
+  return success();
+}
