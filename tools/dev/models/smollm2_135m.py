@@ -131,7 +131,7 @@ def convert(gguf, out):
         },
     })
     write_json(out / "tokenizer_config.json", {
-        "tokenizer_class": "GPT2Tokenizer",
+        "tokenizer_class": "PreTrainedTokenizerFast",  # GPT2Tokenizer of transformers 5 would drop the Digits step
         "add_prefix_space": False,
         "additional_special_tokens": ["<|im_start|>", "<|im_end|>"],
         "bos_token": tokens[bos],
