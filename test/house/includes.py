@@ -71,10 +71,13 @@ def _plain_frontend(path):
     return path.startswith(("frontends/formats/", "frontends/text/"))
 
 
+_INSTRUCTION_SETS = ("X86", "AArch64", "NVPTX")
+
+
 def _phase(path):
-    """'Targets/X86' for a file of a target, 'Fusion' for one of a phase, '' for one directly in its folder."""
+    """'Targets/X86' for a file of an instruction set, 'Fusion' for one of a phase, '' for one directly in compiler/."""
     parts = path.split("/")[1:-1]
-    if parts[:1] == ["Targets"]:
+    if parts[:1] == ["Targets"] and parts[1:2] and parts[1] in _INSTRUCTION_SETS:
         return "/".join(parts[:2])
     return parts[0] if parts else ""
 
@@ -156,6 +159,8 @@ RULES = [
             _one("compiler/Fusion/FuseQKV.cpp", '"compiler/Raise/RollLayers.h"'),
             _one("compiler/Lower/Linear.cpp", '"compiler/Targets/X86/Tiles.h"'),
             _one("compiler/Targets/X86/Matmul.cpp", '"compiler/Targets/AArch64/Matmul.h"'),
+            _one("compiler/Targets/Vector/Matmul.cpp", '"compiler/Targets/X86/Tiles.h"'),
+            _one("compiler/Lower/Linear.cpp", '"compiler/Targets/Vector/Matmul.h"'),
             _one("compiler/Weights/Pack.cpp", '"llmc/llmc.h"'),
             _one("compiler/Weights/Pack.cpp", '"runtime/src/memory/Arena.h"'),
             {"dialects/Kernel/IR/KernelOps.td": 'include "compiler/Lower/Tiles.td"\n'},
@@ -173,6 +178,7 @@ RULES = [
             _one("compiler/Fusion/FuseQKV.cpp", '"compiler/Fusion/Passes.h"'),
             _one("compiler/Lower/Linear.cpp", '"compiler/Targets/TargetBackend.h"'),
             _one("compiler/Targets/X86/Matmul.cpp", '"compiler/Targets/TargetBackend.h"'),
+            _one("compiler/Targets/X86/Matmul.cpp", '"compiler/Targets/Vector/Matmul.h"'),
             _one("compiler/Pipelines/Pipelines.cpp", '"compiler/Fusion/Passes.h"'),
             _one("tools/llmc/main.cpp", '"compiler/Pipelines/Pipelines.h"'),
         ],
