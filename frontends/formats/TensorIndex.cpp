@@ -1,0 +1,94 @@
+// TensorIndex.cpp - the index of a checkpoint's tensors.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/formats/TensorIndex.h"
+
+#include "frontends/formats/json/Json.h"
+#include "frontends/formats/safetensors/Safetensors.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace llmc {
+
+namespace {
+
+struct DTypeFacts {
+  const char *name;
+  unsigned bits;
+};
+
+constexpr DTypeFacts kDTypes[] = {
+#define LLMC_DTYPE(name, bits) {#name, bits},
+#include "frontends/formats/DTypes.def"
+};
+
+} // namespace
+
+const char *dtypeName(DType dtype) { return kDTypes[size_t(dtype)].name; }
+unsigned dtypeBits(DType dtype) { return kDTypes[size_t(dtype)].bits; }
+
+std::optional<DType> dtypeFromName(std::string_view name) {
+  for (size_t i = 0; i < std::size(kDTypes); ++i)
+    if (name == kDTypes[i].name)
+      return DType(i);
+  return std::nullopt;
+}
+
+std::string TensorShape::str() const {
+  std::string text = "[";
+  for (size_t i = 0; i < rank; ++i)
+    text += (i ? ", " : "") + std::to_string(dims[i]);
+  return text + "]";
+}
+
+std::optional<uint64_t> tensorBytes(const TensorShape &shape, DType dtype) {
+  uint64_t bits = dtypeBits(dtype);
+  // A zero dimension makes the tensor empty only if the others do not overflow before it: any order must agree.
+  for (int64_t size : shape)
+    if (size != 0 && __builtin_mul_overflow(bits, uint64_t(size), &bits))
+      return std::nullopt;
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
+    return 0;
+  if (bits % 8 != 0 || bits / 8 > uint64_t(INT64_MAX))
+    return std::nullopt;
+  return bits / 8;
+}
+
+Result<TensorIndex> TensorIndex::make(std::vector<MappedFile> files, std::vector<TensorEntry> tensors) {
+  TensorIndex index;
+  index.mapped = std::move(files);
+  index.entries = std::move(tensors);
+  std::sort(index.entries.begin(), index.entries.end(), [](const TensorEntry &a, const TensorEntry &b) {
+    const int sign = a.key.compare(b.key);
+    return sign ? sign < 0 : a.file < b.file;
+  });
+  for (size_t i = 1; i < index.entries.size(); ++i)
+    if (index.entries[i - 1].key == index.entries[i].key)
+      return Diagnostic{index.fileName(index.entries[i]), 0, 0,
+                        "tensor '" + json::printable(index.entries[i].key) + "' is also in '" +
+                            index.fileName(index.entries[i - 1]) + "'",
+                        {}};
+  return index;
+}
+
+const TensorEntry *TensorIndex::find(std::string_view key) const {
+  const auto found = std::lower_bound(entries.begin(), entries.end(), key,
+                                      [](const TensorEntry &entry, std::string_view key) { return entry.key < key; });
+  return found != entries.end() && found->key == key ? &*found : nullptr;
+}
+
+std::string_view TensorIndex::bytes(std::string_view key) const {
+  const TensorEntry *entry = find(key);
+  if (!entry || entry->size == 0)
+    return {};
+  return {reinterpret_cast<const char *>(data(*entry)), size_t(entry->size)};
+}
+
+Result<TensorIndex> openCheckpoint(const std::string &directory) {
+  Result<ModelDirectory> opened = ModelDirectory::open(directory);
+  if (!opened)
+    return opened.takeError();
+  return safetensors::open(*opened);
+}
+
+} // namespace llmc
