@@ -1,0 +1,82 @@
+// Model.cpp - opens an artifact and maps its code.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/session/Model.h"
+
+#include "runtime/src/artifact/Variant.h"
+#include "runtime/src/platform/CpuFeatures.h"
+
+#include <new>
+
+namespace llmc::runtime {
+
+/// What code without weights may point at.
+alignas(LLMC_STEP_ALIGNMENT) static const uint8_t noWeights[LLMC_STEP_ALIGNMENT] = {};
+
+/// Checks the container and maps its code; fills all but `file`. `offset` is the container's in the file.
+static Status openContainer(llmc_model &model, const uint8_t *container, uint64_t size, uint64_t offset, Error &error) {
+  if (Status status = openArtifact(container, size, model.artifact, error))
+    return status;
+  if (Status status = chooseVariant(model.artifact, platform::hostArchitecture(), platform::hostFeatures(),
+                                    model.variant, error))
+    return status;
+  const llmc_section *code = model.artifact.section(LLMC_SECTION_CODE, model.variant);
+  const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);
+  model.weights = weights && weights->size ? model.artifact.bytes(weights) : noWeights;
+  model.codeSize = code->size;
+  if (model.file.data)
+    return platform::mapCode(model.file, offset + code->offset, code->size, model.code, error);
+  return platform::copyCode(model.artifact.bytes(code), code->size, model.code, error);
+}
+
+static llmc_model *newModel(Error &error) {
+  void *memory = platform::allocate(sizeof(llmc_model));
+  if (!memory) {
+    fail(error, LLMC_OUT_OF_MEMORY, "no memory for a model");
+    return nullptr;
+  }
+  return new (memory) llmc_model();
+}
+
+Status openModel(const char *path, llmc_model *&model, Error &error) {
+  llmc_model *opened = newModel(error);
+  if (!opened)
+    return LLMC_OUT_OF_MEMORY;
+  uint64_t offset = 0, size = 0;
+  Status status = platform::mapFile(path, opened->file, error);
+  if (!status)
+    status = findContainer(opened->file.data, opened->file.size, offset, size, error);
+  if (!status)
+    status = openContainer(*opened, opened->file.data + offset, size, offset, error);
+  if (status) {
+    closeModel(opened);
+    return status;
+  }
+  model = opened;
+  return LLMC_OK;
+}
+
+Status openModelMemory(const void *data, size_t size, llmc_model *&model, Error &error) {
+  if (!data || reinterpret_cast<uintptr_t>(data) % LLMC_STEP_ALIGNMENT)
+    return fail(error, LLMC_INVALID_ARGUMENT, "the container's memory is not aligned to %u bytes", LLMC_STEP_ALIGNMENT);
+  llmc_model *opened = newModel(error);
+  if (!opened)
+    return LLMC_OUT_OF_MEMORY;
+  if (Status status = openContainer(*opened, static_cast<const uint8_t *>(data), size, 0, error)) {
+    closeModel(opened);
+    return status;
+  }
+  model = opened;
+  return LLMC_OK;
+}
+
+void closeModel(llmc_model *model) {
+  if (!model)
+    return;
+  if (model->text && model->releaseText)
+    model->releaseText(model->text);
+  platform::unmapCode(model->code, model->codeSize);
+  platform::unmapFile(model->file);
+  platform::release(model);
+}
+
+} // namespace llmc::runtime

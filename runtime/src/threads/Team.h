@@ -1,0 +1,59 @@
+// Team.h - the threads that run a step together, and the barrier at which they meet.
+//
+// A team of n threads is the caller and n - 1 workers. Waiting spins for a bounded time and then sleeps on a futex, so
+// that a core taken away costs the others no more than that time of work.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_RUNTIME_THREADS_TEAM_H
+#define LLMC_RUNTIME_THREADS_TEAM_H
+
+#include "runtime/src/platform/Platform.h"
+
+#include <stdint.h>
+
+namespace llmc::runtime {
+
+constexpr uint32_t maxThreads = 256;
+
+/// A word that one side changes and others wait for; alone in its cache line.
+struct alignas(64) WaitWord {
+  uint32_t value = 0;
+  uint32_t sleepers = 0; ///< Threads in, or on their way into, the futex.
+};
+
+/// The threads of a session. Filled by startTeam in memory that stays in place.
+struct Team {
+  using Job = void (*)(void *argument, uint32_t thread, uint32_t numThreads);
+
+  uint32_t numThreads = 1;
+  uint64_t spinNanoseconds = 0; ///< How long a barrier spins before it sleeps.
+  Job job = nullptr;
+  void *argument = nullptr;
+  bool stopping = false;
+  WaitWord jobs;                 ///< Counts jobs handed out.
+  WaitWord phase;                ///< Counts barriers passed.
+  alignas(64) uint32_t arrived = 0; ///< Threads at the current barrier.
+  struct Worker {
+    Team *team;
+    uint32_t number;
+    platform::Thread *thread;
+  };
+  alignas(64) Worker workers[maxThreads];
+};
+
+/// Starts `numThreads` - 1 workers. On failure none is left.
+/// @retval LLMC_OUT_OF_MEMORY  the system gave no thread
+Status startTeam(Team &team, uint32_t numThreads, Error &error);
+/// Ends and joins the workers.
+void stopTeam(Team &team);
+
+/// Runs job(argument, thread, n) on every thread of the team, the caller as thread 0; returns when all have ended.
+/// Each runs with the default floating-point environment, whatever the caller's is.
+void runOnTeam(Team &team, Team::Job job, void *argument);
+
+/// Returns once all threads of the team have arrived; what each wrote before is seen by all after. The form compiled
+/// code calls (step_abi.h); `team` is a Team.
+void teamBarrier(void *team, uint32_t thread);
+
+} // namespace llmc::runtime
+
+#endif // LLMC_RUNTIME_THREADS_TEAM_H

@@ -1,0 +1,108 @@
+// TeamTest.cpp - jobs run on every thread, and barriers hold all of them.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/threads/Team.h"
+
+#include <gtest/gtest.h>
+#include <memory>
+#include <time.h>
+#include <vector>
+
+using namespace llmc::runtime;
+
+namespace {
+
+struct StartedTeam {
+  explicit StartedTeam(uint32_t threads) {
+    EXPECT_EQ(startTeam(*team, threads, error), LLMC_OK) << error.message;
+  }
+  ~StartedTeam() { stopTeam(*team); }
+  std::unique_ptr<Team> team = std::make_unique<Team>();
+  Error error{};
+};
+
+void pause(long nanoseconds) {
+  timespec time = {0, nanoseconds};
+  nanosleep(&time, nullptr);
+}
+
+TEST(TeamTest, EveryThreadRunsTheJobOnce) {
+  for (uint32_t threads : {1u, 2u, 5u}) {
+    StartedTeam started(threads);
+    std::vector<uint32_t> counts(threads);
+    for (int round = 0; round < 100; ++round)
+      runOnTeam(*started.team,
+                [](void *argument, uint32_t thread, uint32_t) { ++(*static_cast<std::vector<uint32_t> *>(argument))[thread]; },
+                &counts);
+    EXPECT_EQ(counts, std::vector<uint32_t>(threads, 100));
+  }
+}
+
+struct Relay {
+  Team *team;
+  uint32_t rounds;
+  std::vector<uint32_t> cells; ///< One for each thread.
+  bool wrong = false;
+};
+
+/// Each round every thread reads all cells, meets the others, and raises its own.
+void relay(void *argument, uint32_t thread, uint32_t threads) {
+  Relay &relay = *static_cast<Relay *>(argument);
+  for (uint32_t round = 0; round < relay.rounds; ++round) {
+    for (uint32_t other = 0; other < threads; ++other)
+      if (relay.cells[other * 64] != round)
+        relay.wrong = true;
+    teamBarrier(relay.team, thread);
+    relay.cells[thread * 64] = round + 1;
+    teamBarrier(relay.team, thread);
+  }
+}
+
+TEST(TeamTest, BarriersOrderReadsAndWrites) {
+  for (uint32_t threads : {2u, 3u, 8u}) { // 8: more than most machines' cores here
+    StartedTeam started(threads);
+    Relay data = {started.team.get(), threads > 2 ? 300u : 20000u, std::vector<uint32_t>(threads * 64)};
+    runOnTeam(*started.team, relay, &data);
+    EXPECT_FALSE(data.wrong) << threads;
+    EXPECT_EQ(data.cells[0], data.rounds);
+  }
+}
+
+TEST(TeamTest, SleepersAreWoken) {
+  StartedTeam started(2);
+  struct Slow {
+    Team *team;
+    int rounds = 0;
+  } slow = {started.team.get()};
+  for (int round = 0; round < 20; ++round) {
+    pause(1000 * 1000); // far past the spin: the worker sleeps until the job comes
+    runOnTeam(*started.team,
+              [](void *argument, uint32_t thread, uint32_t) {
+                Slow &slow = *static_cast<Slow *>(argument);
+                if (thread == uint32_t(slow.rounds % 2))
+                  pause(1000 * 1000); // the other one sleeps at the barrier
+                teamBarrier(slow.team, thread);
+                if (!thread)
+                  ++slow.rounds;
+              },
+              &slow);
+  }
+  EXPECT_EQ(slow.rounds, 20);
+}
+
+TEST(TeamTest, AWaitingThreadUsesNoCore) {
+  StartedTeam started(2);
+  timespec before, after;
+  runOnTeam(*started.team, [](void *, uint32_t, uint32_t) {}, nullptr);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  pause(200 * 1000 * 1000);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  double used = double(after.tv_sec - before.tv_sec) + 1e-9 * double(after.tv_nsec - before.tv_nsec);
+  EXPECT_LT(used, 0.02) << "a worker spins no longer than a fraction of a millisecond";
+}
+
+TEST(TeamTest, UsableCoresAreAtLeastOne) {
+  EXPECT_GE(platform::usableCores(), 1u);
+  EXPECT_LE(platform::usableCores(), 4096u);
+}
+
+} // namespace
