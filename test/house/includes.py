@@ -126,6 +126,8 @@ def include_root(tree):
             continue
         for line, name, quoted in includes_of(tree, path):
             if quoted and not name.startswith(_ROOTS + _MLIR):
+                if path.startswith("test/") and "/" not in name:  # programs that a test compiles by itself
+                    continue
                 yield path, line, f"'{name}' does not start at the repository's root"
             elif not quoted and name.startswith(_ROOTS):
                 yield path, line, f"<{name}> is one of ours: write it in quotes"

@@ -58,9 +58,9 @@ step() {
   return "$status"
 }
 
-# built_by_ninja BUILD_FOLDER TARGETS... : true when ninja has nothing to do.
+# up_to_date BUILD_FOLDER TARGETS... : true when ninja has nothing to do.
 up_to_date() {
   local folder=$1
   shift
-  [ -f "$folder/build.ninja" ] && "$ninja" -C "$folder" -n "$@" 2>/dev/null | grep -q 'no work to do'
+  [ -f "$folder/build.ninja" ] && [[ $("$ninja" -C "$folder" -n "$@" 2>/dev/null) == *'no work to do'* ]]
 }
