@@ -12,6 +12,7 @@ include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
 separate_arguments(_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
+list(TRANSFORM _llvm_definitions REPLACE "^-D" "") # CMake 3.25 does not strip it
 add_compile_definitions(${_llvm_definitions})
 set(LLVM_RUNTIME_OUTPUT_INTDIR ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 
