@@ -1,0 +1,94 @@
+// NormalizationTables.cpp - canonical decomposition and composition, read out of utf8proc.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/text/TokenizerSpec.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <utf8proc.h>
+
+namespace llmc::text {
+
+namespace {
+
+constexpr auto composing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+constexpr auto decomposing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+
+bool isScalar(uint32_t codepoint) { return codepoint < 0xd800 || (codepoint > 0xdfff && codepoint < codepointCount); }
+bool isSyllable(uint32_t codepoint) { return codepoint >= 0xac00 && codepoint <= 0xd7a3; }
+
+std::vector<int32_t> decompositionOf(uint32_t codepoint) {
+  utf8proc_int32_t parts[32]; // canonical decompositions have at most four characters
+  int boundary = 0;
+  utf8proc_ssize_t count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(codepoint), parts, 32, decomposing, &boundary);
+  return {parts, parts + (count > 0 && count <= 32 ? count : 0)};
+}
+
+std::vector<int32_t> composed(std::vector<int32_t> characters) {
+  utf8proc_ssize_t count = utf8proc_normalize_utf32(
+      characters.data(), static_cast<utf8proc_ssize_t>(characters.size()), composing);
+  characters.resize(static_cast<size_t>(count > 0 ? count : 0));
+  return characters;
+}
+
+NormalizationTables build() {
+  NormalizationTables tables;
+  std::vector<CodepointSet::Range> unstable = {{0x1161, 0x1175}, {0x11a8, 0x11c2}}; // Hangul vowels and tails
+  for (uint32_t codepoint = 0; codepoint < codepointCount; ++codepoint) {
+    if (!isScalar(codepoint) || isSyllable(codepoint))
+      continue;
+    auto combining = static_cast<uint16_t>(utf8proc_get_property(static_cast<utf8proc_int32_t>(codepoint))->combining_class);
+    if (combining) {
+      unstable.push_back({codepoint, codepoint});
+      auto &rows = tables.combining;
+      if (!rows.empty() && rows.back().last + 1 == codepoint && rows.back().combining_class == combining)
+        rows.back().last = codepoint;
+      else
+        rows.push_back({codepoint, codepoint, combining});
+    }
+    std::vector<int32_t> parts = decompositionOf(codepoint);
+    if (parts.empty() || (parts.size() == 1 && parts[0] == static_cast<int32_t>(codepoint)))
+      continue;
+    tables.decompositions.push_back(
+        {codepoint, static_cast<uint16_t>(tables.decomposed.size()), static_cast<uint16_t>(parts.size())});
+    tables.decomposed.insert(tables.decomposed.end(), parts.begin(), parts.end());
+    std::vector<int32_t> whole = composed(parts);
+    if (whole.size() != 1 || whole[0] != static_cast<int32_t>(codepoint)) { // a singleton or an exclusion
+      unstable.push_back({codepoint, codepoint});
+      continue;
+    }
+    // A primary composite is its last character after the composite of the others.
+    auto second = static_cast<uint32_t>(parts.back());
+    parts.pop_back();
+    std::vector<int32_t> first = composed(parts);
+    if (first.size() != 1)
+      continue;
+    tables.compositions.push_back({static_cast<uint32_t>(first[0]), second, codepoint});
+    unstable.push_back({second, second});
+  }
+  std::sort(tables.compositions.begin(), tables.compositions.end(),
+            [](const llmc_tokenizer_composition &a, const llmc_tokenizer_composition &b) {
+              return a.first != b.first ? a.first < b.first : a.second < b.second;
+            });
+  tables.unstable = CodepointSet::of(std::move(unstable));
+  return tables;
+}
+
+} // namespace
+
+const NormalizationTables &normalizationTables() {
+  static const auto *tables = new NormalizationTables(build());
+  return *tables;
+}
+
+std::string toNfc(const std::string &text) {
+  utf8proc_uint8_t *result = nullptr;
+  utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(text.data()),
+                                       static_cast<utf8proc_ssize_t>(text.size()), &result, composing);
+  std::string normalized = size >= 0 ? std::string(reinterpret_cast<char *>(result), static_cast<size_t>(size)) : text;
+  std::free(result);
+  return normalized;
+}
+
+} // namespace llmc::text

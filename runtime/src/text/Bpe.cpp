@@ -1,0 +1,168 @@
+// Bpe.cpp - symbols of a piece, merged in the order of ranks through a heap.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/text/Bpe.h"
+
+namespace llmc::runtime {
+
+TextStatus Bpe::encode(Bytes piece, Array<int32_t> &ids) {
+  if (piece.size >= none)
+    return TextStatus::TooLong; // places are 32 bits
+  uint32_t whole = tables.findText(piece.data, piece.size);
+  if (whole != LLMC_NO_TOKEN &&
+      (tables.has(LLMC_TOKENIZER_IGNORE_MERGES) || (tables.tokens[whole].flags & LLMC_TOKEN_WHOLE)))
+    return ids.push(static_cast<int32_t>(whole)) ? TextStatus::Ok : TextStatus::OutOfMemory;
+
+  symbols.clear();
+  TextStatus status = tables.has(LLMC_TOKENIZER_BYTE_LEVEL) ? symbolsOfBytes(piece) : symbolsOfCharacters(piece);
+  if (status == TextStatus::Ok && symbols.size() > 1)
+    status = merge();
+  if (status != TextStatus::Ok)
+    return status;
+  for (uint32_t at = symbols.empty() ? none : 0; at != none; at = symbols[at].next)
+    if (!ids.push(static_cast<int32_t>(symbols[at].token)))
+      return TextStatus::OutOfMemory;
+  return TextStatus::Ok;
+}
+
+bool Bpe::addSymbol(uint32_t token) {
+  uint32_t place = static_cast<uint32_t>(symbols.size());
+  if (place)
+    symbols[place - 1].next = place;
+  return symbols.push({token, place ? place - 1 : none, none});
+}
+
+/// One symbol a byte; bytes without a token are unknown.
+TextStatus Bpe::symbolsOfBytes(Bytes piece) {
+  if (!symbols.reserve(piece.size))
+    return TextStatus::OutOfMemory;
+  bool lastUnknown = false;
+  for (size_t i = 0; i < piece.size; ++i) {
+    uint32_t token = tables.byteIds[piece.data[i]];
+    bool unknown = token == LLMC_NO_TOKEN;
+    if (unknown) {
+      token = tables.header.unk_token;
+      if (token == LLMC_NO_TOKEN || (lastUnknown && tables.has(LLMC_TOKENIZER_FUSE_UNK)))
+        continue;
+    }
+    lastUnknown = unknown;
+    if (!addSymbol(token))
+      return TextStatus::OutOfMemory;
+  }
+  return TextStatus::Ok;
+}
+
+/// One symbol a character; one without a token becomes its bytes' tokens, or is unknown.
+TextStatus Bpe::symbolsOfCharacters(Bytes piece) {
+  if (!symbols.reserve(piece.size))
+    return TextStatus::OutOfMemory;
+  // An unknown token waits until the next known character, so that its neighbours can be fused with it. As in Hugging
+  // Face tokenizers it does not count as interrupted by characters that fell back to bytes.
+  bool waiting = false;
+  for (size_t at = 0; at < piece.size;) {
+    Character character = decodeCharacter(piece.data + at, piece.size - at);
+    const uint8_t *bytes = piece.data + at;
+    at += character.size;
+    uint32_t token = tables.findText(bytes, character.size);
+    if (token != LLMC_NO_TOKEN) {
+      if (waiting && !addSymbol(tables.header.unk_token))
+        return TextStatus::OutOfMemory;
+      waiting = false;
+      if (!addSymbol(token))
+        return TextStatus::OutOfMemory;
+      continue;
+    }
+    if (tables.has(LLMC_TOKENIZER_BYTE_FALLBACK)) {
+      bool complete = true;
+      for (uint32_t i = 0; i < character.size; ++i)
+        complete &= tables.fallbackIds[bytes[i]] != LLMC_NO_TOKEN;
+      if (complete) {
+        for (uint32_t i = 0; i < character.size; ++i)
+          if (!addSymbol(tables.fallbackIds[bytes[i]]))
+            return TextStatus::OutOfMemory;
+        continue;
+      }
+    }
+    if (tables.header.unk_token == LLMC_NO_TOKEN)
+      continue;
+    if (waiting && !tables.has(LLMC_TOKENIZER_FUSE_UNK) && !addSymbol(tables.header.unk_token))
+      return TextStatus::OutOfMemory;
+    waiting = true;
+  }
+  if (waiting && !addSymbol(tables.header.unk_token))
+    return TextStatus::OutOfMemory;
+  return TextStatus::Ok;
+}
+
+/// Puts the merge of the symbol at `place` with the next one into the heap, if there is one.
+bool Bpe::consider(uint32_t place) {
+  uint32_t next = symbols[place].next;
+  if (next == none)
+    return true;
+  const llmc_tokenizer_merge *found = tables.findMerge(symbols[place].token, symbols[next].token);
+  if (!found)
+    return true;
+  Candidate candidate = {uint64_t(found->rank) << 32 | place, found->result};
+  if (!heap.push(candidate))
+    return false;
+  size_t at = heap.size() - 1;
+  while (at) {
+    size_t parent = (at - 1) / 2;
+    if (heap[parent].order <= candidate.order)
+      break;
+    heap[at] = heap[parent];
+    at = parent;
+  }
+  heap[at] = candidate;
+  return true;
+}
+
+Bpe::Candidate Bpe::popLowest() {
+  Candidate lowest = heap[0], last = heap[heap.size() - 1];
+  size_t size = heap.size() - 1;
+  heap.truncate(size);
+  size_t at = 0;
+  while (2 * at + 1 < size) {
+    size_t child = 2 * at + 1;
+    if (child + 1 < size && heap[child + 1].order < heap[child].order)
+      ++child;
+    if (heap[child].order >= last.order)
+      break;
+    heap[at] = heap[child];
+    at = child;
+  }
+  if (size)
+    heap[at] = last;
+  return lowest;
+}
+
+/// Merges until no pair is left: lowest rank first, leftmost among equals.
+TextStatus Bpe::merge() {
+  heap.clear();
+  for (uint32_t i = 0; i + 1 < symbols.size(); ++i)
+    if (!consider(i))
+      return TextStatus::OutOfMemory;
+  while (!heap.empty()) {
+    Candidate top = popLowest();
+    uint32_t place = static_cast<uint32_t>(top.order);
+    Symbol &left = symbols[place];
+    if (left.token == none || left.next == none)
+      continue;
+    Symbol &right = symbols[left.next];
+    // The pair may have changed since; it still counts when it makes the same token, as in Hugging Face tokenizers.
+    const llmc_tokenizer_merge *now = tables.findMerge(left.token, right.token);
+    if (!now || now->result != top.result)
+      continue;
+    left.token = top.result;
+    left.next = right.next;
+    if (right.next != none)
+      symbols[right.next].previous = place;
+    right.token = none;
+    if (left.previous != none && !consider(left.previous))
+      return TextStatus::OutOfMemory;
+    if (!consider(place))
+      return TextStatus::OutOfMemory;
+  }
+  return TextStatus::Ok;
+}
+
+} // namespace llmc::runtime

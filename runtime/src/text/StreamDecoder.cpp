@@ -1,0 +1,147 @@
+// StreamDecoder.cpp - ids to text, one at a time, without ever splitting a character.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/text/Tokenizer.h"
+
+namespace llmc::runtime {
+
+void StreamDecoder::reset() {
+  first = atStart = true;
+  stripped = heldSize = 0;
+}
+
+void StreamDecoder::continueText() {
+  reset();
+  first = atStart = false;
+}
+
+void StreamDecoder::push(int32_t id) {
+  if (uint32_t(id) >= tables.tokens.count)
+    return;
+  const llmc_tokenizer_token &token = tables.tokens[uint32_t(id)];
+  if (!(token.flags & LLMC_TOKEN_PRESENT) || ((token.flags & LLMC_TOKEN_SPECIAL) && !printSpecial))
+    return;
+  bool wasFirst = first;
+  first = false;
+  Bytes piece = tables.piece(uint32_t(id));
+  if (tables.header.decoder == LLMC_DECODER_BYTES) {
+    stream(piece.data, piece.size);
+    return;
+  }
+  if (tables.header.decoder == LLMC_DECODER_SPACED && !wasFirst) {
+    flushIncomplete();
+    text(reinterpret_cast<const uint8_t *>(" "), 1);
+  }
+  if (token.flags & LLMC_TOKEN_BYTE) {
+    stream(piece.data, piece.size);
+    return;
+  }
+  flushIncomplete();
+  if (tables.header.decoder != LLMC_DECODER_METASPACE || !wasFirst) {
+    text(piece.data, piece.size);
+    return;
+  }
+  // The first piece: its spaces are dropped, so its text is taken, where they still have their own symbol.
+  Bytes rest = tables.text(uint32_t(id)), symbol = tables.bytes(tables.header.metaspace);
+  size_t begin = 0;
+  for (size_t at = 0; at + symbol.size <= rest.size;) {
+    if (std::memcmp(rest.data + at, symbol.data, symbol.size) != 0) {
+      ++at;
+      continue;
+    }
+    text(rest.data + begin, at - begin);
+    at += symbol.size;
+    begin = at;
+  }
+  text(rest.data + begin, rest.size - begin);
+}
+
+/// Bytes that continue one stream of UTF-8.
+void StreamDecoder::stream(const uint8_t *bytes, size_t size) {
+  size_t good = 0; // start of the well-formed bytes not yet handed out
+  size_t at = 0;
+  while (heldSize && at < size) {
+    uint8_t joined[5];
+    std::memcpy(joined, held, heldSize);
+    joined[heldSize] = bytes[at];
+    Utf8Prefix prefix = utf8Prefix(joined, heldSize + 1);
+    if (prefix.valid <= heldSize) { // this byte does not continue the character
+      flushIncomplete();
+      break;
+    }
+    held[heldSize++] = bytes[at++];
+    good = at;
+    if (heldSize == prefix.length) {
+      heldSize = 0;
+      text(joined, prefix.length);
+    }
+  }
+  while (at < size) {
+    if (bytes[at] < 0x80) {
+      ++at;
+      continue;
+    }
+    Utf8Prefix prefix = utf8Prefix(bytes + at, size - at);
+    if (prefix.length && prefix.valid == prefix.length) {
+      at += prefix.length;
+      continue;
+    }
+    text(bytes + good, at - good);
+    if (prefix.length && at + prefix.valid == size) { // cut off: the rest may come
+      std::memcpy(held, bytes + at, prefix.valid);
+      heldSize = prefix.valid;
+      return;
+    }
+    uint32_t bad = prefix.valid ? prefix.valid : 1;
+    uint32_t marks = tables.header.decoder == LLMC_DECODER_BYTES ? 1 : bad;
+    for (uint32_t i = 0; i < marks; ++i)
+      text(reinterpret_cast<const uint8_t *>(replacementBytes), 3);
+    at += bad;
+    good = at;
+  }
+  text(bytes + good, at - good);
+}
+
+/// The held start of a character will not be completed.
+void StreamDecoder::flushIncomplete() {
+  uint32_t marks = heldSize && tables.header.decoder == LLMC_DECODER_BYTES ? 1 : heldSize;
+  heldSize = 0;
+  for (uint32_t i = 0; i < marks; ++i)
+    text(reinterpret_cast<const uint8_t *>(replacementBytes), 3);
+}
+
+void StreamDecoder::finish() { flushIncomplete(); }
+
+/// Complete characters; drops the ones that the decoder strips from the start of the text.
+void StreamDecoder::text(const uint8_t *bytes, size_t size) {
+  while (atStart && size) {
+    if (stripped < tables.header.strip_count && bytes[0] == tables.header.strip) {
+      ++stripped;
+      ++bytes;
+      --size;
+    } else {
+      atStart = false;
+    }
+  }
+  if (size)
+    sink(user, reinterpret_cast<const char *>(bytes), size);
+}
+
+TextStatus decode(const Tokenizer &tokenizer, const int32_t *ids, size_t count, bool printSpecial, Array<char> &text) {
+  struct Target {
+    Array<char> &text;
+    bool full;
+  } target = {text, false};
+  StreamDecoder decoder(
+      tokenizer,
+      [](void *user, const char *bytes, size_t size) {
+        Target &target = *static_cast<Target *>(user);
+        target.full |= !target.text.append(bytes, size);
+      },
+      &target, printSpecial);
+  for (size_t i = 0; i < count; ++i)
+    decoder.push(ids[i]);
+  decoder.finish();
+  return target.full ? TextStatus::OutOfMemory : TextStatus::Ok;
+}
+
+} // namespace llmc::runtime
