@@ -1,0 +1,302 @@
+// Generator.cpp - prompt in, tokens and pieces of text out.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/generate/Generator.h"
+
+#include <math.h>
+#include <new>
+
+llmc_generator::llmc_generator(llmc_session &session, const llmc::runtime::Tokenizer *tokenizer)
+    : session(session), tokenizer(tokenizer) {}
+
+namespace llmc::runtime {
+
+namespace {
+
+/// Tokens a sequence beside takes in one step, at most.
+constexpr uint32_t besideMost = 3;
+/// Text that one token may set free without growing a buffer; longer token texts are rare.
+constexpr size_t usualHeldText = 1 << 16;
+
+/// One call of generate: the state that its parts share.
+class Generation {
+public:
+  Generation(llmc_generator &generator, const llmc_generate_options &options, const GenerateHooks &hooks,
+             llmc_generate_result &result, Error &error)
+      : generator(generator), session(generator.session), options(options), hooks(hooks), result(result), error(error),
+        decoder(generator.tokenizer ? *generator.tokenizer : generator.noTokenizer, receiveText, this) {}
+
+  Status run(const int32_t *prompt, uint32_t numTokens);
+
+private:
+  static void receiveText(void *self, const char *bytes, size_t size) {
+    Generation &generation = *static_cast<Generation *>(self);
+    generation.outOfMemory |= !generation.generator.stops.push(bytes, size);
+  }
+
+  void startHistory(const int32_t *prompt, uint32_t numTokens);
+  Status readPrompt(const int32_t *prompt, uint32_t numTokens);
+  Status decodeTokens();
+  Status step(const int32_t *tokens, uint32_t numTokens, bool last);
+  void addSequenceBeside(uint32_t sequence, uint32_t numTokens);
+  uint32_t tokensBeside() const;
+  int32_t choose();
+  bool endsText(int32_t token) const;
+  bool handOut(int32_t token, uint32_t number, bool all);
+  bool interrupted() const { return hooks.shouldStop && hooks.shouldStop(hooks.user); }
+  bool isFull() const { return session.lengths[options.sequence] == session.contextLength; }
+  Status noMemory() { return fail(error, LLMC_OUT_OF_MEMORY, "no memory for the text of a token"); }
+
+  llmc_generator &generator;
+  llmc_session &session;
+  const llmc_generate_options &options;
+  const GenerateHooks &hooks;
+  llmc_generate_result &result;
+  Error &error;
+  StreamDecoder decoder;
+  llmc_logits logits{}; ///< Of the last step: rows of our own sequence only.
+  bool outOfMemory = false;
+};
+
+void Generation::startHistory(const int32_t *prompt, uint32_t numTokens) {
+  uint32_t length = session.lengths[options.sequence];
+  if (generator.historySequence != options.sequence)
+    generator.history.clear();
+  generator.historySequence = options.sequence;
+  if (generator.history.size() > length)
+    generator.history.truncate(length);
+  outOfMemory |= !generator.history.append(prompt, numTokens);
+  // A text that starts with the answer drops the first token's space as the tokenizer says; one that goes on does not.
+  bool fresh = !length;
+  for (uint32_t i = 0; i < numTokens && generator.tokenizer; ++i)
+    fresh = fresh && generator.tokenizer->isSpecial(prompt[i]);
+  if (fresh)
+    decoder.reset();
+  else
+    decoder.continueText();
+}
+
+/// Tokens that each sequence beside takes: a few, fewer when a step has little room.
+uint32_t Generation::tokensBeside() const {
+  return session.maxTokens >= (besideMost + 1) * (hooks.beside + 1) ? besideMost : 1;
+}
+
+void Generation::addSequenceBeside(uint32_t sequence, uint32_t numTokens) {
+  if (session.contextLength - session.lengths[sequence] < numTokens) {
+    Error ignored;
+    truncateSequence(session, sequence, 0, ignored);
+  }
+  int32_t *tokens = generator.besideTokens.data() + sequence * besideMost;
+  for (uint32_t i = 0; i < numTokens; ++i) {
+    generator.besideSeed = generator.besideSeed * 1664525u + 1013904223u; // Numerical Recipes' generator
+    tokens[i] = int32_t((generator.besideSeed >> 8) % session.vocabSize);
+  }
+  llmc_step_input input = {sequence, numTokens, tokens, 1};
+  generator.inputs[generator.inputs.size() - 1] = input;
+}
+
+/// Appends tokens to the sequence, with those beside it in the same step; `last` when logits are needed to go on.
+Status Generation::step(const int32_t *tokens, uint32_t numTokens, bool last) {
+  generator.inputs.clear();
+  uint32_t besideLeft = hooks.beside, rowsBefore = 0, rows = hooks.onLogits ? numTokens : last ? 1u : 0u;
+  for (uint32_t sequence = 0; sequence < session.maxSequences; ++sequence) {
+    if (sequence != options.sequence && !besideLeft)
+      continue;
+    outOfMemory |= !generator.inputs.resize(generator.inputs.size() + 1);
+    if (outOfMemory)
+      return noMemory();
+    if (sequence == options.sequence) {
+      generator.inputs[generator.inputs.size() - 1] = {sequence, numTokens, tokens, rows};
+      rowsBefore = uint32_t(generator.inputs.size()) - 1; // each one before has a row
+      continue;
+    }
+    addSequenceBeside(sequence, 1 + (sequence + session.stepNumber) % tokensBeside());
+    --besideLeft;
+  }
+  if (Status status = runStep(session, generator.inputs.data(), uint32_t(generator.inputs.size()), logits, error))
+    return status;
+  logits.data += rowsBefore * logits.row_stride;
+  logits.rows = rows;
+  return hooks.onLogits ? hooks.onLogits(hooks.user, logits, error) : LLMC_OK;
+}
+
+Status Generation::readPrompt(const int32_t *prompt, uint32_t numTokens) {
+  uint32_t most = session.maxTokens - hooks.beside * tokensBeside();
+  if (hooks.onLogits && most > session.maxRows - hooks.beside)
+    most = session.maxRows - hooks.beside;
+  for (uint32_t done = 0; done < numTokens;) {
+    uint32_t count = numTokens - done < most ? numTokens - done : most;
+    if (Status status = step(prompt + done, count, done + count == numTokens))
+      return status;
+    done += count;
+    if (interrupted())
+      return LLMC_OK;
+  }
+  return LLMC_OK;
+}
+
+int32_t Generation::choose() {
+  const float *row = logits.data + uint64_t(logits.rows - 1) * logits.row_stride;
+  int32_t best = 0;
+  for (uint32_t i = 1; i < logits.vocab_size; ++i)
+    if (row[i] > row[best])
+      best = int32_t(i);
+  return best;
+}
+
+bool Generation::endsText(int32_t token) const {
+  llmc_range range = session.model->artifact.manifest.generation.eos_ids;
+  for (uint32_t i = 0; i < range.count && !options.ignore_eos; ++i)
+    if (session.model->artifact.row<int32_t>(range, i) == token)
+      return true;
+  return false;
+}
+
+/// Calls on_piece with what may be shown; true when generation ends here.
+bool Generation::handOut(int32_t token, uint32_t number, bool all) {
+  llmc_piece piece = {token, number, "", 0};
+  bool stopped = generator.stops.take(all, piece.text, piece.size);
+  if (stopped)
+    result.end = LLMC_END_TEXT;
+  if (token < 0 && !piece.size)
+    return stopped;
+  if (options.on_piece && options.on_piece(options.user, &piece)) {
+    result.end = LLMC_END_CALLBACK;
+    return true;
+  }
+  return stopped;
+}
+
+/// Chooses, shows and appends tokens until something ends it; result.end is set.
+Status Generation::decodeTokens() {
+  uint64_t firstAt = 0;
+  while (result.num_new_tokens < options.max_new_tokens) {
+    int32_t token = choose();
+    uint64_t now = platform::nanoseconds();
+    if (!result.num_new_tokens)
+      firstAt = now;
+    result.decode_time = now - firstAt;
+    outOfMemory |= !generator.history.push(token);
+    bool last = endsText(token);
+    if (last)
+      result.end = LLMC_END_TOKEN;
+    else
+      decoder.push(token);
+    if (outOfMemory)
+      return noMemory();
+    last |= handOut(token, result.num_new_tokens++, false);
+    if (interrupted()) {
+      result.end = LLMC_END_CALLBACK;
+      last = true;
+    }
+    if (!last && result.num_new_tokens == options.max_new_tokens) {
+      result.end = LLMC_END_LENGTH;
+      last = true;
+    } else if (!last && isFull()) {
+      result.end = LLMC_END_CONTEXT;
+      last = true;
+    }
+    if (last && (!hooks.onLogits || isFull()))
+      return LLMC_OK;
+    if (Status status = step(&token, 1, true))
+      return status;
+    if (last)
+      return LLMC_OK;
+  }
+  result.end = LLMC_END_LENGTH;
+  return LLMC_OK;
+}
+
+Status Generation::run(const int32_t *prompt, uint32_t numTokens) {
+  uint64_t start = platform::nanoseconds();
+  result.num_prompt_tokens = numTokens;
+  result.num_new_tokens = 0;
+  result.prompt_time = result.decode_time = 0;
+  result.end = LLMC_END_LENGTH;
+  generator.stops.start(options.stop_texts, options.num_stop_texts);
+  startHistory(prompt, numTokens);
+  if (outOfMemory)
+    return noMemory();
+  if (Status status = readPrompt(prompt, numTokens))
+    return status;
+  result.prompt_time = platform::nanoseconds() - start;
+  if (interrupted()) {
+    result.end = LLMC_END_CALLBACK;
+    return LLMC_OK;
+  }
+  if (Status status = decodeTokens())
+    return status;
+  if (result.end != LLMC_END_TEXT && result.end != LLMC_END_CALLBACK) {
+    decoder.finish();
+    if (outOfMemory)
+      return noMemory();
+    handOut(-1, result.num_new_tokens, true);
+  }
+  return LLMC_OK;
+}
+
+Status checkOptions(const llmc_session &session, const llmc_generate_options &options, const GenerateHooks &hooks,
+                    Error &error) {
+  if (options.sequence >= session.maxSequences)
+    return fail(error, LLMC_INVALID_ARGUMENT, "sequence %u, the session has %u", options.sequence,
+                session.maxSequences);
+  struct {
+    const char *name;
+    float value, least, most;
+  } settings[] = {{"temperature", options.temperature, 0, 1000},
+                  {"top_p", options.top_p, 0, 1},
+                  {"min_p", options.min_p, 0, 1},
+                  {"repeat_penalty", options.repeat_penalty, 1e-3f, 1000}};
+  for (const auto &setting : settings)
+    if (!(setting.value >= setting.least && setting.value <= setting.most))
+      return fail(error, LLMC_INVALID_ARGUMENT, "%s = %g, expected %g to %g", setting.name, double(setting.value),
+                  double(setting.least), double(setting.most));
+  if (hooks.beside && (hooks.beside >= session.maxSequences || hooks.beside >= session.maxTokens ||
+                       hooks.beside >= session.maxRows))
+    return fail(error, LLMC_INVALID_ARGUMENT, "%u sequences beside need %u sequences, tokens and rows in a step",
+                hooks.beside, hooks.beside + 1);
+  return LLMC_OK;
+}
+
+} // namespace
+
+Status openGenerator(llmc_session &session, llmc_generator *&generator, Error &error) {
+  void *memory = platform::allocate(sizeof(llmc_generator));
+  if (!memory)
+    return fail(error, LLMC_OUT_OF_MEMORY, "no memory for a generator");
+  llmc_generator *opened =
+      new (memory) llmc_generator(session, static_cast<const Tokenizer *>(session.model->text));
+  if (!opened->stops.reserve(usualHeldText) || !opened->history.reserve(size_t(session.contextLength) + 1) ||
+      !opened->inputs.reserve(session.maxSequences) ||
+      !opened->besideTokens.resize(size_t(session.maxSequences) * besideMost)) {
+    closeGenerator(opened);
+    return fail(error, LLMC_OUT_OF_MEMORY, "no memory for a generator");
+  }
+  generator = opened;
+  return LLMC_OK;
+}
+
+void closeGenerator(llmc_generator *generator) {
+  if (!generator)
+    return;
+  generator->~llmc_generator();
+  platform::release(generator);
+}
+
+Status generate(llmc_generator &generator, const int32_t *prompt, uint32_t numTokens,
+                const llmc_generate_options &options, const GenerateHooks &hooks, llmc_generate_result &result,
+                Error &error) {
+  llmc_session &session = generator.session;
+  if (Status status = checkOptions(session, options, hooks, error))
+    return status;
+  if (!prompt || !numTokens)
+    return fail(error, LLMC_INVALID_ARGUMENT, "a prompt needs at least one token");
+  uint32_t length = session.lengths[options.sequence];
+  if (numTokens > session.contextLength - length) {
+    fail(error, LLMC_CONTEXT_FULL, "the prompt of %u tokens does not fit: %u of %u positions are free", numTokens,
+         session.contextLength - length, session.contextLength);
+    return addNote(error, "shorten it, or ask for a larger context");
+  }
+  return Generation(generator, options, hooks, result, error).run(prompt, numTokens);
+}
+
+} // namespace llmc::runtime

@@ -1,0 +1,331 @@
+// Options.cpp - reads the command line of a run.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/runner/Options.h"
+
+#include "llmc/artifact_format.h"
+#include "llmc/llmc.h"
+#include "llmc/step_abi.h"
+#include "runtime/src/runner/Messages.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace llmc::runtime {
+
+namespace {
+
+const char helpText[] =
+    R"(Generates text with a compiled model.
+
+Examples:
+  %1 "Once upon a time"              continue a text
+  %1 -f letter.txt -n 200            the prompt from a file, at most 200 new tokens
+  echo "The sea" | %1 -              the prompt from standard input
+  %1 --temp 0.8 --top-p 0.95 -s 7 "A riddle:"
+                                            sample, the same way each time
+  %1                                 no prompt, on a terminal: line by line
+
+Usage: %1 [OPTIONS] [PROMPT]
+
+Prompt:
+  -p, --prompt TEXT          the prompt; the same as PROMPT
+  -f, --file FILE            read it from a file ("-": standard input); one line end at its end is dropped
+      --raw                  the text alone, without the model's chat template
+      --ids 1,2,3            token ids in place of a text; nothing is added to them
+
+Generation:
+  -n, --max-new-tokens N     default: until a token ends the text or the context is full
+      --stop TEXT            end before this text; may be repeated
+      --temp, --temperature T
+                             0 takes the likeliest token; default: the model's own, else 0
+      --top-k N              keep the N likeliest tokens; 0: all
+      --top-p P              keep the fewest tokens that have this probability together
+      --min-p P              drop tokens below this fraction of the likeliest one's probability
+      --repeat-penalty R     above 1: tokens that were there become less likely
+  -s, --seed N               of sampling; default: random, shown by --stats
+
+Machine:
+  -t, --threads N            default: the cores this process may use
+  -c, --ctx-size N           positions; default: the model's
+      --max-step N           cut the prompt into steps of N tokens at most
+
+Output (standard output holds only generated text):
+      --stats                rates, time to first token, memory, seed and variant, on standard error
+      --json                 JSON lines in place of text: {"type":"token",...} each, {"type":"end",...} last
+      --ids-only             token ids in place of text, separated by commas
+      --logits FILE.npy      float32 [tokens, vocab_size]: logits at every position of prompt and answer
+
+  -h, --help   --version   --about (what the model is)   --licenses (of what is inside)
+
+Exit codes: 0 done, 1 input or I/O, 2 usage, 130 interrupted.
+)";
+
+enum LongOption {
+  OptStop = 256,
+  OptTemperature,
+  OptTopK,
+  OptTopP,
+  OptMinP,
+  OptRepeatPenalty,
+  OptRaw,
+  OptIds,
+  OptLogits,
+  OptIdsOnly,
+  OptStats,
+  OptJson,
+  OptMaxStep,
+  OptAbout,
+  OptLicences,
+  OptVersion,
+  OptSequencesBeside,
+  OptCountAllocations,
+};
+
+const option longOptions[] = {
+    {"prompt", required_argument, nullptr, 'p'},
+    {"file", required_argument, nullptr, 'f'},
+    {"max-new-tokens", required_argument, nullptr, 'n'},
+    {"threads", required_argument, nullptr, 't'},
+    {"ctx-size", required_argument, nullptr, 'c'},
+    {"seed", required_argument, nullptr, 's'},
+    {"help", no_argument, nullptr, 'h'},
+    {"stop", required_argument, nullptr, OptStop},
+    {"temp", required_argument, nullptr, OptTemperature},
+    {"temperature", required_argument, nullptr, OptTemperature},
+    {"top-k", required_argument, nullptr, OptTopK},
+    {"top-p", required_argument, nullptr, OptTopP},
+    {"min-p", required_argument, nullptr, OptMinP},
+    {"repeat-penalty", required_argument, nullptr, OptRepeatPenalty},
+    {"raw", no_argument, nullptr, OptRaw},
+    {"ids", required_argument, nullptr, OptIds},
+    {"logits", required_argument, nullptr, OptLogits},
+    {"ids-only", no_argument, nullptr, OptIdsOnly},
+    {"stats", no_argument, nullptr, OptStats},
+    {"json", no_argument, nullptr, OptJson},
+    {"max-step", required_argument, nullptr, OptMaxStep},
+    {"about", no_argument, nullptr, OptAbout},
+    {"licenses", no_argument, nullptr, OptLicences},
+    {"licences", no_argument, nullptr, OptLicences},
+    {"version", no_argument, nullptr, OptVersion},
+    {"sequences-beside", required_argument, nullptr, OptSequencesBeside}, // for tests of batch invariance
+    {"count-allocations", no_argument, nullptr, OptCountAllocations},     // for tests
+    {nullptr, 0, nullptr, 0},
+};
+
+void printHelp(const RunnerProgram &program) {
+  std::string name = program.name;
+  if (!program.ownModel)
+    name += " FILE";
+  for (const char *at = helpText; *at; ++at) {
+    if (at[0] == '%' && at[1] == '1') {
+      fwrite(name.data(), 1, name.size(), stdout);
+      ++at;
+    } else {
+      putchar(*at);
+    }
+  }
+}
+
+void printVersion() {
+  printf("llmc runtime %s (artifact format %u.%u, step ABI %u, C API %u.%u)\n", LLMC_VERSION, LLMC_ARTIFACT_MAJOR,
+         LLMC_ARTIFACT_MINOR, LLMC_STEP_ABI_VERSION, LLMC_API_MAJOR, LLMC_API_MINOR);
+}
+
+/// Reads options one by one; the first mistake is printed and ends it.
+class Reader {
+public:
+  Reader(const RunnerProgram &program, RunOptions &options) : program(program), options(options) {}
+
+  int run(int argc, char **argv);
+
+private:
+  bool take(int option, const char *value);
+  bool usage(const char *format, ...) __attribute__((format(printf, 2, 3)));
+  bool promptFrom(RunOptions::PromptSource source, const char *text);
+  template <typename T> bool number(const char *name, const char *text, uint64_t least, uint64_t most, T &value);
+  bool number(const char *name, const char *text, float least, float most, std::optional<float> &value);
+  bool idList(const char *text);
+
+  const RunnerProgram &program;
+  RunOptions &options;
+  int done = -1;
+};
+
+bool Reader::usage(const char *format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  char note[256];
+  snprintf(note, sizeof note, "all options: %s --help", program.name);
+  printError("", text, note);
+  done = exitUsage;
+  return false;
+}
+
+bool Reader::promptFrom(RunOptions::PromptSource source, const char *text) {
+  if (options.promptSource != RunOptions::PromptSource::None)
+    return usage("a second prompt '%s' (expected one of PROMPT, --prompt, --file and --ids)", text);
+  options.promptSource = source;
+  options.prompt = text;
+  return true;
+}
+
+template <typename T>
+bool Reader::number(const char *name, const char *text, uint64_t least, uint64_t most, T &value) {
+  char *end;
+  errno = 0;
+  unsigned long long parsed = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : (end = nullptr, 0);
+  if (!end || *end || errno || parsed < least || parsed > most)
+    return usage("%s: '%s' is not a number from %llu to %llu", name, text, (unsigned long long)least,
+                 (unsigned long long)most);
+  value = T(parsed);
+  return true;
+}
+
+bool Reader::number(const char *name, const char *text, float least, float most, std::optional<float> &value) {
+  char *end;
+  float parsed = strtof(text, &end);
+  if (end == text || *end || !(parsed >= least && parsed <= most))
+    return usage("%s: '%s' is not a number from %g to %g", name, text, double(least), double(most));
+  value = parsed;
+  return true;
+}
+
+bool Reader::idList(const char *text) {
+  for (const char *at = text;;) {
+    char *end;
+    errno = 0;
+    unsigned long id = *at >= '0' && *at <= '9' ? strtoul(at, &end, 10) : (end = nullptr, 0);
+    if (!end || errno || id > INT32_MAX || (*end && *end != ','))
+      return usage("--ids: '%s' is not a list of token ids such as 1,2,3", text);
+    options.ids.push_back(int32_t(id));
+    if (!*end)
+      return true;
+    at = end + 1;
+  }
+}
+
+bool Reader::take(int option, const char *value) {
+  using Source = RunOptions::PromptSource;
+  uint32_t topK;
+  uint64_t seed;
+  switch (option) {
+  case 'p':
+    return promptFrom(Source::Text, value);
+  case 'f':
+    return promptFrom(strcmp(value, "-") ? Source::File : Source::StandardInput, value);
+  case 'n':
+    return number("--max-new-tokens", value, 0, UINT32_MAX - 1, options.maxNewTokens);
+  case 't':
+    return number("--threads", value, 1, 256, options.threads);
+  case 'c':
+    return number("--ctx-size", value, 1, INT32_MAX, options.context);
+  case 's':
+    if (!number("--seed", value, 0, UINT64_MAX, seed))
+      return false;
+    options.seed = seed;
+    return true;
+  case OptStop:
+    if (!*value)
+      return usage("--stop: the text is empty");
+    options.stopTexts.push_back(value);
+    return true;
+  case OptTemperature:
+    return number("--temperature", value, 0, 1000, options.temperature);
+  case OptTopK:
+    if (!number("--top-k", value, 0, INT32_MAX, topK))
+      return false;
+    options.topK = topK;
+    return true;
+  case OptTopP:
+    return number("--top-p", value, 0, 1, options.topP);
+  case OptMinP:
+    return number("--min-p", value, 0, 1, options.minP);
+  case OptRepeatPenalty:
+    return number("--repeat-penalty", value, 1e-3f, 1000, options.repeatPenalty);
+  case OptRaw:
+    options.raw = true;
+    return true;
+  case OptIds:
+    return promptFrom(Source::Ids, value) && idList(value);
+  case OptLogits:
+    options.logitsPath = value;
+    return *value || usage("--logits: the file's name is empty");
+  case OptIdsOnly:
+    options.idsOnly = true;
+    return true;
+  case OptStats:
+    options.stats = true;
+    return true;
+  case OptJson:
+    options.json = true;
+    return true;
+  case OptMaxStep:
+    return number("--max-step", value, 1, INT32_MAX, options.maxStep);
+  case OptAbout:
+    options.task = RunOptions::Task::About;
+    return true;
+  case OptLicences:
+    options.task = RunOptions::Task::Licences;
+    return true;
+  case OptSequencesBeside:
+    return number("--sequences-beside", value, 0, 1023, options.sequencesBeside);
+  case OptCountAllocations:
+    options.countAllocations = true;
+    return program.allocations || usage("--count-allocations: this program does not count them");
+  }
+  return false;
+}
+
+int Reader::run(int argc, char **argv) {
+  opterr = 0;
+  optind = 0; // glibc: start afresh, also when called again
+  for (int option; done < 0 && (option = getopt_long(argc, argv, ":p:f:n:t:c:s:h", longOptions, nullptr)) != -1;) {
+    if (option == '?') {
+      if (optopt && optopt < 256)
+        usage("unknown option '-%c'", optopt);
+      else
+        usage("%s option '%s'", optopt ? "surplus value for" : "unknown or ambiguous", argv[optind - 1]);
+    } else if (option == ':') {
+      usage("option '%s' needs a value", argv[optind - 1]);
+    } else if (option == 'h') {
+      printHelp(program);
+      return exitDone;
+    } else if (option == OptVersion) {
+      printVersion();
+      return exitDone;
+    } else {
+      take(option, optarg);
+    }
+  }
+  if (done < 0 && !program.ownModel) {
+    if (optind == argc)
+      usage("no model file given");
+    else
+      options.modelPath = argv[optind++];
+  } else if (program.ownModel) {
+    options.modelPath = program.ownModel;
+  }
+  for (; done < 0 && optind < argc; ++optind) {
+    bool dash = !strcmp(argv[optind], "-");
+    promptFrom(dash ? RunOptions::PromptSource::StandardInput : RunOptions::PromptSource::Text, argv[optind]);
+  }
+  if (done < 0 && options.json && options.idsOnly)
+    usage("--json and --ids-only exclude each other");
+  return done;
+}
+
+} // namespace
+
+int readOptions(const RunnerProgram &program, int argc, char **argv, RunOptions &options) {
+  return Reader(program, options).run(argc, argv);
+}
+
+} // namespace llmc::runtime

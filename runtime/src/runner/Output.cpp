@@ -1,0 +1,99 @@
+// Output.cpp - where the results of a run go: standard output and .npy files.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/runner/Output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace llmc::runtime {
+
+/// Writes all bytes; false with errno set.
+static bool writeAll(int descriptor, const void *bytes, size_t size) {
+  const char *at = static_cast<const char *>(bytes);
+  while (size) {
+    ssize_t written = ::write(descriptor, at, size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return false;
+    at += written;
+    size -= size_t(written);
+  }
+  return true;
+}
+
+bool StandardOutput::write(const char *bytes, size_t size) {
+  if (!failed && !writeAll(STDOUT_FILENO, bytes, size))
+    failed = errno;
+  return !failed;
+}
+
+void appendJsonString(std::string &out, const char *bytes, size_t size) {
+  out += '"';
+  for (size_t i = 0; i < size; ++i) {
+    unsigned char byte = static_cast<unsigned char>(bytes[i]);
+    if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += char(byte);
+    } else if (byte == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      char escape[8];
+      snprintf(escape, sizeof escape, "\\u%04x", byte);
+      out += escape;
+    } else {
+      out += char(byte);
+    }
+  }
+  out += '"';
+}
+
+// Magic, version and length take 10 bytes; the text is padded so that the values start at byte 128.
+static constexpr size_t npyHeaderSize = 128;
+
+NpyWriter::~NpyWriter() {
+  if (descriptor < 0)
+    return;
+  ::close(descriptor);
+  struct stat status; // never a device such as /dev/null
+  if (!stat(path.c_str(), &status) && S_ISREG(status.st_mode))
+    unlink(path.c_str());
+}
+
+bool NpyWriter::open(const std::string &newPath, uint32_t newColumns) {
+  path = newPath;
+  columns = newColumns;
+  descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  return descriptor >= 0 && header();
+}
+
+bool NpyWriter::header() {
+  char bytes[npyHeaderSize];
+  memset(bytes, ' ', sizeof bytes);
+  memcpy(bytes, "\x93NUMPY\x01\x00\x76\x00", 10); // 0x76 = 118 bytes of text
+  int size = snprintf(bytes + 10, sizeof bytes - 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %u), }",
+                      (unsigned long long)rows, columns);
+  bytes[10 + size] = ' ';
+  bytes[npyHeaderSize - 1] = '\n';
+  return writeAll(descriptor, bytes, sizeof bytes);
+}
+
+bool NpyWriter::row(const float *values) {
+  ++rows;
+  return writeAll(descriptor, values, sizeof(float) * columns);
+}
+
+bool NpyWriter::close() {
+  if (lseek(descriptor, 0, SEEK_SET) < 0 || !header())
+    return false;
+  if (::close(descriptor) < 0)
+    return false;
+  descriptor = -1;
+  return true;
+}
+
+} // namespace llmc::runtime

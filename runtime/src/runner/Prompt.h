@@ -1,0 +1,23 @@
+// Prompt.h - finds the prompt of a run and turns it into tokens.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_RUNTIME_RUNNER_PROMPT_H
+#define LLMC_RUNTIME_RUNNER_PROMPT_H
+
+#include "runtime/src/runner/Options.h"
+
+#include "llmc/llmc.h"
+
+namespace llmc::runtime {
+
+/// The text of the prompt as the options say: given, from a file or from standard input (without one line end at its
+/// end). False after printing why it cannot be read.
+bool readPromptText(const RunOptions &options, std::string &text);
+
+/// Turns text into ids. Where neither text nor tokenizer give any, the model's first token starts it. False after
+/// printing why not.
+bool tokenizePrompt(const llmc_model *model, const char *file, const std::string &text, bool addSpecial,
+                    std::vector<int32_t> &ids);
+
+} // namespace llmc::runtime
+
+#endif // LLMC_RUNTIME_RUNNER_PROMPT_H

@@ -1,0 +1,321 @@
+// Runner.cpp - runs a model from the command line: opens it, reads the prompt, streams the answer.
+//
+// Not here: options (Options.cpp), prompt (Prompt.cpp), what --about prints (Inspect.cpp).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/runner/Runner.h"
+
+#include "runtime/src/generate/Generator.h"
+#include "runtime/src/runner/Inspect.h"
+#include "runtime/src/runner/Messages.h"
+#include "runtime/src/runner/Options.h"
+#include "runtime/src/runner/Output.h"
+#include "runtime/src/runner/Prompt.h"
+#include "runtime/src/runner/Statistics.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+namespace llmc::runtime {
+
+namespace {
+
+volatile sig_atomic_t interruptions = 0;
+
+/// The first one ends generation after the current step, the second one the process.
+void onInterrupt(int) {
+  if (interruptions++)
+    _exit(exitInterrupted);
+}
+
+/// One run of the program, from the opened model to its exit code.
+class Run {
+public:
+  Run(const RunnerProgram &program, const RunOptions &options, uint64_t start)
+      : program(program), options(options), start(start) {}
+  ~Run() {
+    llmc_generator_close(generator);
+    llmc_session_close(session);
+    llmc_model_close(model);
+  }
+
+  int run();
+
+private:
+  bool openModel();
+  bool openSession();
+  bool fillGenerateOptions();
+  bool findPrompt(bool &conversation);
+  int answer();
+  int converse();
+  int finish();
+  int reportOutput();
+  static int onPiece(void *self, const llmc_piece *piece);
+  static Status onLogits(void *self, const llmc_logits &logits, Error &error);
+  bool show(const llmc_piece &piece);
+
+  const RunnerProgram &program;
+  const RunOptions &options;
+  const uint64_t start;
+  const char *file = "";
+  llmc_model *model = nullptr;
+  llmc_session *session = nullptr;
+  llmc_generator *generator = nullptr;
+  llmc_generate_options generateOptions{};
+  GenerateHooks hooks;
+  std::vector<const char *> stopTexts;
+  std::vector<int32_t> prompt;
+  StandardOutput output;
+  NpyWriter logits;
+  RunStatistics statistics;
+  std::string line; ///< Reused for each piece.
+  bool anyText = false;
+  char lastByte = '\n';
+  uint64_t allocationsBefore = 0;
+};
+
+bool Run::openModel() {
+  llmc_error error;
+  // The model of an executable is known to people by the program's name.
+  file = program.ownModel ? program.name : options.modelPath.c_str();
+  if (llmc_model_open(options.modelPath.c_str(), &model, &error)) {
+    printError(file, error);
+    return false;
+  }
+  statistics.openTime = platform::nanoseconds() - start;
+  llmc_text_view name;
+  uint64_t features;
+  llmc_model_variant(model, model->variant, &name, &features);
+  statistics.variant.assign(name.data, name.size);
+  return true;
+}
+
+bool Run::openSession() {
+  llmc_error error;
+  uint64_t begin = platform::nanoseconds();
+  llmc_session_options wanted = {};
+  wanted.struct_size = sizeof wanted;
+  wanted.num_threads = options.threads;
+  wanted.max_tokens_per_step = options.maxStep;
+  wanted.max_sequences = options.sequencesBeside + 1;
+  wanted.context = options.context;
+  if (!options.logitsPath.empty()) // all rows: as many in a step as the file allows
+    for (uint32_t i = 0; i < model->artifact.manifest.dims.count; ++i)
+      if (model->artifact.dim(i).kind == LLMC_DIM_ROWS)
+        wanted.max_rows_per_step = uint32_t(model->artifact.dim(i).maximum);
+  if (llmc_session_open(model, &wanted, &session, &error) ||
+      llmc_generator_open(session, &generator, &error)) {
+    printError(file, error);
+    return false;
+  }
+  statistics.sessionTime = platform::nanoseconds() - begin;
+  statistics.threads = session->team.numThreads;
+  return true;
+}
+
+bool Run::fillGenerateOptions() {
+  llmc_generate_defaults(model, &generateOptions);
+  generateOptions.max_new_tokens = options.maxNewTokens;
+  generateOptions.temperature = options.temperature.value_or(generateOptions.temperature);
+  generateOptions.top_p = options.topP.value_or(generateOptions.top_p);
+  generateOptions.min_p = options.minP.value_or(generateOptions.min_p);
+  generateOptions.top_k = options.topK.value_or(generateOptions.top_k);
+  generateOptions.repeat_penalty = options.repeatPenalty.value_or(generateOptions.repeat_penalty);
+  statistics.sampled = generateOptions.temperature > 0;
+  if (options.seed)
+    statistics.seed = *options.seed;
+  else if (statistics.sampled && getrandom(&statistics.seed, sizeof statistics.seed, 0) != sizeof statistics.seed)
+    statistics.seed = platform::nanoseconds();
+  generateOptions.seed = statistics.seed;
+  for (const std::string &text : options.stopTexts)
+    stopTexts.push_back(text.c_str());
+  generateOptions.stop_texts = stopTexts.data();
+  generateOptions.num_stop_texts = stopTexts.size();
+  generateOptions.on_piece = onPiece;
+  generateOptions.user = this;
+  hooks.user = this;
+  hooks.beside = options.sequencesBeside;
+  generateOptions.sequence = options.sequencesBeside / 2; // others before and after it
+  hooks.shouldStop = [](void *) { return interruptions > 0; };
+  if (options.logitsPath.empty())
+    return true;
+  hooks.onLogits = onLogits;
+  if (logits.open(options.logitsPath, session->vocabSize))
+    return true;
+  printError(options.logitsPath.c_str(), (std::string("cannot be written: ") + systemReason(errno)).c_str(), "");
+  return false;
+}
+
+Status Run::onLogits(void *self, const llmc_logits &rows, Error &error) {
+  Run &run = *static_cast<Run *>(self);
+  for (uint32_t r = 0; r < rows.rows; ++r)
+    if (!run.logits.row(rows.data + r * rows.row_stride))
+      return fail(error, LLMC_IO_ERROR, "%s: cannot be written: %s", run.options.logitsPath.c_str(),
+                  systemReason(errno));
+  return LLMC_OK;
+}
+
+int Run::onPiece(void *self, const llmc_piece *piece) {
+  Run &run = *static_cast<Run *>(self);
+  if (!piece->number)
+    run.statistics.firstToken = platform::nanoseconds() - run.start;
+  return !run.show(*piece);
+}
+
+/// Writes a piece in the form asked for; false when nobody reads it.
+bool Run::show(const llmc_piece &piece) {
+  line.clear();
+  char number[16];
+  if (options.json) {
+    snprintf(number, sizeof number, "%d", piece.token);
+    line += "{\"type\":\"token\",\"id\":";
+    line += piece.token < 0 ? "null" : number;
+    line += ",\"text\":";
+    appendJsonString(line, piece.text, piece.size);
+    line += "}\n";
+  } else if (options.idsOnly || !generator->tokenizer) {
+    if (piece.token < 0)
+      return true;
+    snprintf(number, sizeof number, anyText ? ",%d" : "%d", piece.token);
+    line += number;
+  } else {
+    line.append(piece.text, piece.size);
+  }
+  if (line.empty())
+    return true;
+  anyText = true;
+  lastByte = line.back();
+  return output.write(line);
+}
+
+/// Sets the prompt's ids; `conversation` when there is none and a person sits at the terminal.
+bool Run::findPrompt(bool &conversation) {
+  conversation = false;
+  if (options.promptSource == RunOptions::PromptSource::Ids) {
+    prompt = options.ids;
+    return true;
+  }
+  std::string text;
+  if (options.promptSource == RunOptions::PromptSource::None && generator->tokenizer) {
+    conversation = isatty(STDIN_FILENO);
+    if (conversation)
+      return true;
+    RunOptions fromInput = options;
+    fromInput.promptSource = RunOptions::PromptSource::StandardInput;
+    if (!readPromptText(fromInput, text))
+      return false;
+  } else if (!readPromptText(options, text)) {
+    return false;
+  }
+  return tokenizePrompt(model, file, text, true, prompt);
+}
+
+/// Generates the answer to `prompt` and the line end that a terminal wants.
+int Run::answer() {
+  llmc_error error;
+  anyText = false;
+  lastByte = '\n';
+  Status status = generate(*generator, prompt.data(), uint32_t(prompt.size()), generateOptions, hooks,
+                           statistics.result, error);
+  if (status) {
+    printError(error.status == LLMC_IO_ERROR ? "" : file, error);
+    return exitFailed;
+  }
+  bool ids = options.idsOnly || !generator->tokenizer;
+  if (!options.json && ((ids && anyText) || (isatty(STDOUT_FILENO) && lastByte != '\n')))
+    output.write("\n", 1);
+  return exitDone;
+}
+
+/// Line by line on a terminal; the sequence keeps what was said.
+int Run::converse() {
+  fprintf(stderr, "A line continues the text; /reset starts anew, /stats shows figures, /exit or Ctrl-D ends.\n");
+  for (std::string said;;) {
+    fputs("> ", stderr);
+    said.clear();
+    int byte;
+    while ((byte = getchar()) != EOF && byte != '\n')
+      said += char(byte);
+    if ((byte == EOF && said.empty()) || said == "/exit")
+      return exitDone;
+    if (interruptions)
+      return exitInterrupted;
+    if (said == "/reset") {
+      llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
+      continue;
+    }
+    if (said == "/stats") {
+      printStatistics(statistics);
+      continue;
+    }
+    bool first = !llmc_sequence_length(session, generateOptions.sequence);
+    if (said.empty() || !tokenizePrompt(model, file, said, first, prompt))
+      continue;
+    answer();
+    interruptions = 0; // Ctrl-C ends an answer, not the conversation
+  }
+}
+
+/// The exit code for what became of standard output: a reader that has gone is no failure.
+int Run::reportOutput() {
+  if (!output.failure() || output.failure() == EPIPE)
+    return exitDone;
+  printError("standard output", (std::string("cannot be written: ") + systemReason(output.failure())).c_str(), "");
+  return exitFailed;
+}
+
+int Run::finish() {
+  if (interruptions)
+    return exitInterrupted;
+  if (!options.logitsPath.empty() && !logits.close()) {
+    printError(options.logitsPath.c_str(), (std::string("cannot be written: ") + systemReason(errno)).c_str(), "");
+    return exitFailed;
+  }
+  if (options.json)
+    output.write(statisticsJson(statistics));
+  if (options.stats)
+    printStatistics(statistics);
+  return reportOutput();
+}
+
+int Run::run() {
+  if (!openModel())
+    return exitFailed;
+  if (options.task == RunOptions::Task::About)
+    return printAbout(file, model) ? exitDone : exitFailed;
+  if (options.task == RunOptions::Task::Licences)
+    return printLicences(model) ? exitDone : exitFailed;
+  bool conversation;
+  if (!openSession() || !fillGenerateOptions() || !findPrompt(conversation))
+    return exitFailed;
+  struct sigaction action = {};
+  action.sa_handler = onInterrupt;
+  sigaction(SIGINT, &action, nullptr);
+  if (conversation)
+    return converse();
+  line.reserve(1 << 16);
+  if (program.allocations)
+    allocationsBefore = program.allocations();
+  int code = answer();
+  if (options.countAllocations)
+    fprintf(stderr, "allocations after opening: %llu\n",
+            (unsigned long long)(program.allocations() - allocationsBefore));
+  return code ? code : finish();
+}
+
+} // namespace
+
+int runMain(const RunnerProgram &program, int argc, char **argv) {
+  uint64_t start = platform::nanoseconds();
+  signal(SIGPIPE, SIG_IGN);
+  RunOptions options;
+  int code = readOptions(program, argc, argv, options);
+  if (code >= 0)
+    return fflush(stdout) && errno != EPIPE ? exitFailed : code;
+  return Run(program, options, start).run();
+}
+
+} // namespace llmc::runtime
