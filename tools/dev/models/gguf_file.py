@@ -1,4 +1,4 @@
-# gguf_file.py - reads the GGUF files that get-model converts: metadata and tensors of four types.
+# gguf_file.py - reads the GGUF files that get-model converts: metadata and tensors of five types.
 # Not a general reader: files come with a known SHA-256. The compiler's reader is frontends/formats/gguf.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GGUF 3, little endian (format: docs/gguf.md of the ggml project): magic, version, counts; key-value pairs; tensor infos
@@ -67,6 +67,8 @@ class GGUFFile:
             values = read("<f4", count)
         elif kind == 1:  # F16
             values = read("<f2", count).astype(np.float32)
+        elif kind == 30:  # BF16
+            values = (read("<u2", count).astype(np.uint32) << 16).view(np.float32)
         elif kind == 3:  # Q4_1: blocks of 32; scale, minimum, then byte i holds elements i (low half) and i + 16
             blocks = read(np.dtype([("d", "<f2"), ("m", "<f2"), ("q", "u1", 16)]), count // 32)
             quants = np.concatenate([blocks["q"] & 15, blocks["q"] >> 4], axis=1).astype(np.float32)
@@ -75,5 +77,5 @@ class GGUFFile:
             blocks = read(np.dtype([("d", "<f2"), ("q", "i1", 32)]), count // 32)
             values = blocks["q"].astype(np.float32) * blocks["d"].astype(np.float32)[:, None]
         else:
-            raise ModelError(f"tensor '{name}' has GGUF type {kind} (expected 0, 1, 3 or 8)")
+            raise ModelError(f"tensor '{name}' has GGUF type {kind} (expected 0, 1, 3, 8 or 30)")
         return values.reshape(shape)
