@@ -33,8 +33,8 @@ Result<int> openRegular(const std::string &path, const std::string &shown, size_
   }
   if (!S_ISREG(status.st_mode)) {
     ::close(file);
-    return Diagnostic{shown, 0, 0,
-                      S_ISDIR(status.st_mode) ? "is a directory, expected a file" : "is not a regular file", {}};
+    return Diagnostic{
+        shown, 0, 0, S_ISDIR(status.st_mode) ? "is a directory, expected a file" : "is not a regular file", {}};
   }
   size = size_t(status.st_size);
   return file;
@@ -100,8 +100,8 @@ Result<std::string> readFile(const std::string &path, const std::string &shownAs
     return file.takeError();
   if (size > maxBytes) {
     ::close(*file);
-    return Diagnostic{shown, 0, 0,
-                      "holds " + std::to_string(size) + " bytes, expected at most " + std::to_string(maxBytes), {}};
+    return Diagnostic{
+        shown, 0, 0, "holds " + std::to_string(size) + " bytes, expected at most " + std::to_string(maxBytes), {}};
   }
   std::string text(size, '\0');
   size_t done = 0;

@@ -17,8 +17,8 @@ namespace llmc {
 /// it does any program that maps files: do not write to a checkpoint while it is compiled.
 class MappedFile {
 public:
-  /// Maps `path`; `shownAs` is the name used in messages (`path` when empty). Errors: cannot be opened (with the system's
-  /// reason), not a regular file. An empty file maps to no bytes.
+  /// Maps `path`; `shownAs` is the name used in messages (`path` when empty). Errors: cannot be opened (with the
+  /// system's reason), not a regular file. An empty file maps to no bytes.
   static Result<MappedFile> open(const std::string &path, std::string shownAs = {});
 
   MappedFile(MappedFile &&other) noexcept;
@@ -33,8 +33,8 @@ public:
   /// The name for messages.
   const std::string &name() const { return shown; }
 
-  /// Tells the kernel that `[offset, offset + size)` bytes will not be read again soon, so that streaming through a large
-  /// file does not push everything else out of memory. Never changes what is read.
+  /// Tells the kernel that `[offset, offset + size)` bytes will not be read again soon, so that streaming through a
+  /// large file does not push everything else out of memory. Never changes what is read.
   void release(size_t offset, size_t size) const;
 
 private:

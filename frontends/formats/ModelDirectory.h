@@ -11,10 +11,10 @@
 
 namespace llmc {
 
-/// A checkpoint may come from a stranger, and some of its files name others. Every file is reached through this class, which
-/// keeps it inside: names are relative, without '..', backslashes or control characters, and where the file system leads
-/// must be inside the directory as well. One exception: in a snapshot of the Hugging Face cache, `snapshots/<revision>/`,
-/// files are links to `blobs/` beside `snapshots/`.
+/// A checkpoint may come from a stranger, and some of its files name others. Every file is reached through this class,
+/// which keeps it inside: names are relative, without '..', backslashes or control characters, and where the file
+/// system leads must be inside the directory as well. One exception: in a snapshot of the Hugging Face cache,
+/// `snapshots/<revision>/`, files are links to `blobs/` beside `snapshots/`.
 class ModelDirectory {
 public:
   /// Resolves the directory; links on the way to it are the user's own. Errors: absent, not a directory.

@@ -54,8 +54,10 @@ std::optional<uint64_t> tensorBytes(const TensorShape &shape, DType dtype) {
   return bits / 8;
 }
 
-Result<TensorIndex> TensorIndex::make(std::vector<MappedFile> files, std::vector<TensorEntry> tensors) {
+Result<TensorIndex> TensorIndex::make(std::vector<MappedFile> files, std::vector<std::string> relativeNames,
+                                      std::vector<TensorEntry> tensors) {
   TensorIndex index;
+  index.relative = std::move(relativeNames);
   index.mapped = std::move(files);
   index.entries = std::move(tensors);
   std::sort(index.entries.begin(), index.entries.end(), [](const TensorEntry &a, const TensorEntry &b) {
@@ -64,7 +66,9 @@ Result<TensorIndex> TensorIndex::make(std::vector<MappedFile> files, std::vector
   });
   for (size_t i = 1; i < index.entries.size(); ++i)
     if (index.entries[i - 1].key == index.entries[i].key)
-      return Diagnostic{index.fileName(index.entries[i]), 0, 0,
+      return Diagnostic{index.fileName(index.entries[i]),
+                        0,
+                        0,
                         "tensor '" + json::printable(index.entries[i].key) + "' is also in '" +
                             index.fileName(index.entries[i - 1]) + "'",
                         {}};

@@ -67,11 +67,14 @@ struct TensorEntry {
   uint64_t size = 0;   ///< Bytes.
 };
 
-/// All tensors of a checkpoint, with its files mapped. Immutable and thread-safe once made; views live as long as it does.
+/// All tensors of a checkpoint, with its files mapped. Immutable and thread-safe once made; views live as long as it
+/// does.
 class TensorIndex {
 public:
-  /// Takes the files and their tensors; sorts by key. Error: a key that occurs twice, named with both files.
-  static Result<TensorIndex> make(std::vector<MappedFile> files, std::vector<TensorEntry> tensors);
+  /// Takes the files, their names relative to the checkpoint's directory, and their tensors; sorts by key. Error: a key
+  /// that occurs twice, named with both files.
+  static Result<TensorIndex> make(std::vector<MappedFile> files, std::vector<std::string> relativeNames,
+                                  std::vector<TensorEntry> tensors);
 
   /// Sorted by key.
   const std::vector<TensorEntry> &tensors() const { return entries; }
@@ -85,16 +88,20 @@ public:
   /// The name, for messages, of the file that holds a tensor.
   const std::string &fileName(const TensorEntry &entry) const { return mapped[entry.file].name(); }
 
+  /// The same file, relative to the checkpoint's directory.
+  const std::string &relativeName(const TensorEntry &entry) const { return relative[entry.file]; }
+
 private:
   std::vector<MappedFile> mapped;
+  std::vector<std::string> relative;
   std::vector<TensorEntry> entries;
 };
 
 /// Bytes of a tensor of this shape and type, or nothing when they overflow 63 bits or end inside a byte.
 std::optional<uint64_t> tensorBytes(const TensorShape &shape, DType dtype);
 
-/// Opens the checkpoint in a directory, whatever its format (today: safetensors, in one file or sharded). Errors: everything
-/// that the format's rules refuse, with the file and the tensor named.
+/// Opens the checkpoint in a directory, whatever its format (today: safetensors, in one file or sharded). Errors:
+/// everything that the format's rules refuse, with the file and the tensor named.
 Result<TensorIndex> openCheckpoint(const std::string &directory);
 
 } // namespace llmc

@@ -181,9 +181,9 @@ std::optional<std::vector<double>> ConfigReader::maybeNumbers(std::string_view k
     const json::Value item = list->at(i);
     if (!item.isNumber() || !within(item.asNumber(), range)) {
       if (!first)
-        first = item.error("element " + std::to_string(i) + " of " + shown(key) + " must be a number, " +
-                           describe(range) + ", found " +
-                           (item.isNumber() ? shortNumber(item.asNumber()) : json::kindName(item.kind())));
+        first =
+            item.error("element " + std::to_string(i) + " of " + shown(key) + " must be a number, " + describe(range) +
+                       ", found " + (item.isNumber() ? shortNumber(item.asNumber()) : json::kindName(item.kind())));
       return numbers;
     }
     numbers.push_back(item.asNumber());
@@ -202,8 +202,8 @@ std::optional<std::vector<std::string>> ConfigReader::maybeStrings(std::string_v
     return strings;
   }
   if (list->size() > most) {
-    fail(key, shown(key) + " holds " + std::to_string(list->size()) + " strings, expected at most " +
-                  std::to_string(most));
+    fail(key,
+         shown(key) + " holds " + std::to_string(list->size()) + " strings, expected at most " + std::to_string(most));
     return strings;
   }
   for (size_t i = 0; i < list->size(); ++i) {
@@ -242,8 +242,9 @@ void ConfigReader::refuseUnknown(const std::vector<std::string_view> &harmless, 
     if (understood[i] || root.member(i).isNull() ||
         std::find(harmless.begin(), harmless.end(), key.asString()) != harmless.end())
       continue;
-    first = key.error("unknown key " + shown(key.asString()),
-                      reader + " may not ignore it, since it may change what the model computes; remove it if it does not");
+    first =
+        key.error("unknown key " + shown(key.asString()),
+                  reader + " may not ignore it, since it may change what the model computes; remove it if it does not");
   }
 }
 

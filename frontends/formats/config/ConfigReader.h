@@ -24,9 +24,9 @@ struct NumberRange {
   bool openMin = false;
 };
 
-/// Reads one object key by key. The first mistake is kept and every read goes on with a value inside its bounds, so that the
-/// caller is a plain list of reads: `finish` (or `mistake`) tells afterwards. A key that is absent or null is "not set". The
-/// document must outlive the reader.
+/// Reads one object key by key. The first mistake is kept and every read goes on with a value inside its bounds, so
+/// that the caller is a plain list of reads: `finish` (or `mistake`) tells afterwards. A key that is absent or null is
+/// "not set". The document must outlive the reader.
 class ConfigReader {
 public:
   /// `prefix` stands before the keys in messages: "rope_scaling.".
@@ -66,8 +66,8 @@ public:
   std::string shown(std::string_view key) const;
   json::Value object() const { return root; }
 
-  /// Nothing may be left: a key that is set, was not read and is not in `harmless` is a mistake. `reader` says in the note
-  /// who would ignore it.
+  /// Nothing may be left: a key that is set, was not read and is not in `harmless` is a mistake. `reader` says in the
+  /// note who would ignore it.
   void refuseUnknown(const std::vector<std::string_view> &harmless, const std::string &reader);
   /// The first mistake, as a result.
   Checked finish() const;

@@ -32,8 +32,7 @@ void readStops(ConfigReader &reader, int64_t vocabSize, Facts &facts) {
     return;
   facts.givesStops = true;
   if (!value->isArray() && !value->isInteger()) {
-    reader.take(std::optional<Diagnostic>(
-        value->mismatch("eos_token_id", "an integer or an array of integers")));
+    reader.take(std::optional<Diagnostic>(value->mismatch("eos_token_id", "an integer or an array of integers")));
     return;
   }
   const size_t count = value->isArray() ? value->size() : 1;
@@ -46,9 +45,9 @@ void readStops(ConfigReader &reader, int64_t vocabSize, Facts &facts) {
     if (!id)
       return reader.take(std::optional<Diagnostic>(id.takeError()));
     if (*id < 0 || *id >= vocabSize)
-      return reader.take(std::optional<Diagnostic>(
-          item.error("'eos_token_id' = " + std::to_string(*id) + " is not a token (expected 0 to " +
-                     std::to_string(vocabSize - 1) + ")")));
+      return reader.take(std::optional<Diagnostic>(item.error("'eos_token_id' = " + std::to_string(*id) +
+                                                              " is not a token (expected 0 to " +
+                                                              std::to_string(vocabSize - 1) + ")")));
     if (std::find(facts.values.eos.begin(), facts.values.eos.end(), *id) == facts.values.eos.end())
       facts.values.eos.push_back(*id);
   }

@@ -1,5 +1,5 @@
-// GenerationConfig.h - how a model wants its text to be generated: generation_config.json, or what config.json says of it.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// GenerationConfig.h - how a model wants its text to be generated: generation_config.json, or what config.json says of
+// it. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_FORMATS_CONFIG_GENERATIONCONFIG_H
 #define LLMC_FRONTENDS_FORMATS_CONFIG_GENERATIONCONFIG_H
 
@@ -20,9 +20,9 @@ struct GenerationConfig {
   std::optional<int64_t> maxLength;        ///< Tokens, prompt included.
 };
 
-/// Reads the facts of generation. `config` is the root of config.json, whose keys of this kind are marked as understood in
-/// any case; `generation` is the root of generation_config.json, which then has precedence key by key and is read whole:
-/// an unknown key there is a mistake. Mistakes go to the reader of the file they are in.
+/// Reads the facts of generation. `config` is the root of config.json, whose keys of this kind are marked as understood
+/// in any case; `generation` is the root of generation_config.json, which then has precedence key by key and is read
+/// whole: an unknown key there is a mistake. Mistakes go to the reader of the file they are in.
 GenerationConfig readGenerationConfig(ConfigReader &config, ConfigReader *generation, int64_t vocabSize);
 
 /// Keys of config.json that a decoder may ignore; families add their own.

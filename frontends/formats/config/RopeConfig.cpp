@@ -1,8 +1,7 @@
 // RopeConfig.cpp - reads the forms of rotary embeddings and sees to it that they agree.
 //
-// The rules are those of Hugging Face transformers 5 (modeling_rope_utils.py), except that a contradiction, which it settles
-// by precedence, is a mistake here.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The rules are those of Hugging Face transformers 5 (modeling_rope_utils.py), except that a contradiction, which it
+// settles by precedence, is a mistake here. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/config/RopeConfig.h"
 
 namespace llmc {
@@ -38,13 +37,12 @@ RopeKind readKind(ConfigReader &rope) {
     return RopeKind::Dynamic;
   if (*name == "yarn")
     return RopeKind::Yarn;
-  if (*name == "longrope" || *name == "su") // The name of Phi-3's first files.
+  if (*name == "longrope" || *name == "su") // The name in its first files.
     return RopeKind::LongRope;
   if (*name == "llama3")
     return RopeKind::Llama3;
-  rope.fail(key,
-            rope.shown(key) + " = \"" + json::printable(*name) +
-                "\" is not a known rope scaling (expected default, linear, dynamic, yarn, longrope or llama3)");
+  rope.fail(key, rope.shown(key) + " = \"" + json::printable(*name) +
+                     "\" is not a known rope scaling (expected default, linear, dynamic, yarn, longrope or llama3)");
   return RopeKind::Default;
 }
 
@@ -52,19 +50,19 @@ RopeKind readKind(ConfigReader &rope) {
 template <typename T>
 std::optional<T> agree(ConfigReader &rope, const char *key, std::optional<T> inner, const std::optional<T> &outer) {
   if (inner && outer && *inner != *outer)
-    rope.fail(key, rope.shown(key) + " = " + shortNumber(double(*inner)) + " contradicts '" + key + "' = " +
-                       shortNumber(double(*outer)) + " at the root");
+    rope.fail(key, rope.shown(key) + " = " + shortNumber(double(*inner)) + " contradicts '" + key +
+                       "' = " + shortNumber(double(*outer)) + " at the root");
   return inner ? inner : outer;
 }
 
 RopeConfig readOne(ConfigReader &rope, const RootFacts &root, const RopeContext &context) {
   RopeConfig result;
   result.kind = readKind(rope);
-  result.theta = agree(rope, "rope_theta", rope.maybeNumber("rope_theta", kTheta), root.theta)
-                     .value_or(context.defaultTheta);
-  result.partialFactor = agree(rope, "partial_rotary_factor", rope.maybeNumber("partial_rotary_factor", {0, 1, true}),
-                               root.partialFactor)
-                             .value_or(1);
+  result.theta =
+      agree(rope, "rope_theta", rope.maybeNumber("rope_theta", kTheta), root.theta).value_or(context.defaultTheta);
+  result.partialFactor =
+      agree(rope, "partial_rotary_factor", rope.maybeNumber("partial_rotary_factor", {0, 1, true}), root.partialFactor)
+          .value_or(1);
   if (result.kind == RopeKind::Default)
     return result;
 
@@ -74,8 +72,8 @@ RopeConfig readOne(ConfigReader &rope, const RootFacts &root, const RopeContext 
             root.originalContext);
   if (result.kind != RopeKind::Linear) {
     // Dynamic scaling begins at max_position_embeddings, whatever else is said.
-    result.originalContext = result.kind == RopeKind::Dynamic ? context.maxPositions
-                                                              : original.value_or(context.maxPositions);
+    result.originalContext =
+        result.kind == RopeKind::Dynamic ? context.maxPositions : original.value_or(context.maxPositions);
   }
   if (factor)
     result.factor = *factor;
@@ -107,8 +105,8 @@ RopeConfig readOne(ConfigReader &rope, const RootFacts &root, const RopeContext 
   case RopeKind::LongRope: {
     result.attentionFactor = rope.maybeNumber("attention_factor", kPositive);
     const size_t pairs = size_t(double(context.headDim) * result.partialFactor) / 2;
-    for (auto [key, list] : {std::make_pair("short_factor", &result.shortFactors),
-                             std::make_pair("long_factor", &result.longFactors)}) {
+    for (auto [key, list] :
+         {std::make_pair("short_factor", &result.shortFactors), std::make_pair("long_factor", &result.longFactors)}) {
       if (std::optional<std::vector<double>> numbers = rope.maybeNumbers(key, kPositive, pairs, pairs))
         *list = std::move(*numbers);
       else
@@ -175,8 +173,9 @@ RopeConfigs readRopeConfigs(ConfigReader &config, const RopeContext &context) {
     nested.refuseUnknown({}, "this rope scaling");
     config.take(nested.mistake());
     // A type of layer that is not named does not occur, or else turns as the other does.
-    result.full = readObject(config, full ? *full : *sliding,
-                             full ? "rope_parameters.full_attention" : "rope_parameters.sliding_attention", root, context);
+    result.full =
+        readObject(config, full ? *full : *sliding,
+                   full ? "rope_parameters.full_attention" : "rope_parameters.sliding_attention", root, context);
     result.sliding =
         sliding ? readObject(config, *sliding, "rope_parameters.sliding_attention", root, context) : result.full;
   } else {
@@ -186,7 +185,8 @@ RopeConfigs readRopeConfigs(ConfigReader &config, const RopeContext &context) {
   if (scaling && scaling->size() != 0) {
     const RopeConfig old = readObject(config, *scaling, "rope_scaling", root, context);
     if (old != result.full)
-      config.fail("rope_scaling", "'rope_scaling' contradicts 'rope_parameters'", "keep the one that the model was trained with");
+      config.fail("rope_scaling", "'rope_scaling' contradicts 'rope_parameters'",
+                  "keep the one that the model was trained with");
   }
   return result;
 }

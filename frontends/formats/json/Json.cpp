@@ -43,7 +43,7 @@ struct Document::Storage {
   std::string text;
   std::string file;
   std::vector<Node> nodes;
-  std::vector<uint32_t> sorted;   // Permutations of the members of large objects, by key.
+  std::vector<uint32_t> sorted;    // Permutations of the members of large objects, by key.
   std::deque<std::string> decoded; // Strings that had escapes; the others are views of the text.
 
   std::string_view keyOf(const Node &object, uint32_t member) const {
@@ -306,7 +306,9 @@ const std::string &Document::file() const { return storage->file; }
 Result<Document> Document::parse(std::string text, std::string file, Limits limits) {
   const size_t maxBytes = std::min(limits.maxBytes, kHardLimit);
   if (text.size() > maxBytes)
-    return Diagnostic{file, 0, 0,
+    return Diagnostic{file,
+                      0,
+                      0,
                       "holds " + std::to_string(text.size()) + " bytes of JSON, expected at most " +
                           std::to_string(maxBytes),
                       {}};
@@ -466,9 +468,11 @@ std::string printable(std::string_view text, size_t maxBytes) {
   size_t i = 0;
   while (i < text.size() && out.size() < maxBytes) {
     const uint8_t lead = uint8_t(text[i]);
-    size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3
-                                                                    : lead >= 0xF0 && lead < 0xF5   ? 4
-                                                                                                    : 0;
+    size_t length = lead < 0x80                   ? 1
+                    : lead >= 0xC2 && lead < 0xE0 ? 2
+                    : lead >= 0xE0 && lead < 0xF0 ? 3
+                    : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                  : 0;
     bool good = length != 0 && i + length <= text.size() && lead >= 0x20 && lead != 0x7F;
     for (size_t k = 1; good && k < length; ++k)
       good = (uint8_t(text[i + k]) & 0xC0) == 0x80;

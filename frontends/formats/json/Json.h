@@ -1,8 +1,8 @@
 // Json.h - an immutable JSON document that remembers where every value stood in its file.
 //
-// Strict on purpose: UTF-8 is validated, nesting and size are limited, duplicate keys, lone surrogates, NaN, comments and
-// trailing commas are mistakes. Free of MLIR and LLVM: the fuzzed parsers use it.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Strict on purpose: UTF-8 is validated, nesting and size are limited, duplicate keys, lone surrogates, NaN, comments
+// and trailing commas are mistakes. Free of MLIR and LLVM: the fuzzed parsers use it. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_FORMATS_JSON_JSON_H
 #define LLMC_FRONTENDS_FORMATS_JSON_JSON_H
 
@@ -58,7 +58,8 @@ private:
   std::unique_ptr<Storage> storage; // Values point at it, so that a Document may be moved.
 };
 
-/// A handle to one value of a Document. Copy it freely. Accessors assert the kind; ask it first, or use the checked ones.
+/// A handle to one value of a Document. Copy it freely. Accessors assert the kind; ask it first, or use the checked
+/// ones.
 class Value {
 public:
   Kind kind() const;
@@ -71,10 +72,10 @@ public:
   bool isObject() const { return kind() == Kind::Object; }
 
   bool asBool() const;
-  int64_t asInt() const;               ///< Kind::Int only.
-  uint64_t asUint() const;             ///< Kind::Uint, or a non-negative Kind::Int.
-  double asNumber() const;             ///< Any number, rounded to double.
-  std::string_view asString() const;   ///< Decoded; may hold NUL characters. Lives as long as the document.
+  int64_t asInt() const;             ///< Kind::Int only.
+  uint64_t asUint() const;           ///< Kind::Uint, or a non-negative Kind::Int.
+  double asNumber() const;           ///< Any number, rounded to double.
+  std::string_view asString() const; ///< Decoded; may hold NUL characters. Lives as long as the document.
 
   /// Elements of an array or members of an object; 0 for anything else.
   size_t size() const;
@@ -117,8 +118,8 @@ private:
   uint32_t node;
 };
 
-/// Text of a file made safe to stand inside a message: control characters and invalid UTF-8 are escaped as \xNN, and what
-/// is longer than `maxBytes` is cut with "...".
+/// Text of a file made safe to stand inside a message: control characters and invalid UTF-8 are escaped as \xNN, and
+/// what is longer than `maxBytes` is cut with "...".
 std::string printable(std::string_view text, size_t maxBytes = 80);
 
 } // namespace llmc::json

@@ -41,22 +41,31 @@ Checked checkAgainstIndex(const ShardMap &map, const TensorIndex &index, const s
   for (const TensorEntry &entry : index.tensors()) {
     while (at < map.items.size() && map.items[at].key < entry.key) {
       const ShardMap::Item &item = map.items[at];
-      return Diagnostic{index.files()[item.shard].name(), 0, 0,
+      return Diagnostic{index.files()[item.shard].name(),
+                        0,
+                        0,
                         "tensor '" + json::printable(item.key) + "' is missing, '" + indexName + "' expects it here",
                         {}};
     }
     if (at == map.items.size() || map.items[at].key != entry.key)
-      return Diagnostic{index.fileName(entry), 0, 0,
-                        "tensor '" + json::printable(entry.key) + "' is not in the index '" + indexName + "'", {}};
+      return Diagnostic{index.fileName(entry),
+                        0,
+                        0,
+                        "tensor '" + json::printable(entry.key) + "' is not in the index '" + indexName + "'",
+                        {}};
     if (map.items[at].shard != entry.file)
-      return Diagnostic{index.fileName(entry), 0, 0,
+      return Diagnostic{index.fileName(entry),
+                        0,
+                        0,
                         "tensor '" + json::printable(entry.key) + "' is here, '" + indexName + "' expects it in '" +
                             map.shards[map.items[at].shard] + "'",
                         {}};
     ++at;
   }
   if (at < map.items.size())
-    return Diagnostic{index.files()[map.items[at].shard].name(), 0, 0,
+    return Diagnostic{index.files()[map.items[at].shard].name(),
+                      0,
+                      0,
                       "tensor '" + json::printable(map.items[at].key) + "' is missing, '" + indexName +
                           "' expects it here",
                       {}};
@@ -81,7 +90,7 @@ Result<TensorIndex> openSharded(const ModelDirectory &directory) {
     if (!added)
       return added.takeError();
   }
-  Result<TensorIndex> index = TensorIndex::make(std::move(files), std::move(tensors));
+  Result<TensorIndex> index = TensorIndex::make(std::move(files), map->shards, std::move(tensors));
   if (!index)
     return index.takeError();
   Checked checked = checkAgainstIndex(*map, *index, indexName);
@@ -143,7 +152,7 @@ Result<TensorIndex> open(const ModelDirectory &directory) {
     Checked added = addFile(directory, kSingle, files, tensors);
     if (!added)
       return added.takeError();
-    return TensorIndex::make(std::move(files), std::move(tensors));
+    return TensorIndex::make(std::move(files), {kSingle}, std::move(tensors));
   }
   if (directory.has(kIndex))
     return openSharded(directory);

@@ -91,6 +91,8 @@ Result<std::vector<TensorEntry>> FileChecker::run() {
 }
 
 Checked FileChecker::checkMetadata(json::Value metadata) const {
+  if (metadata.isNull()) // Some writers spell "none" so, and the format's own reader takes it.
+    return Success{};
   if (!metadata.isObject())
     return error(std::string("'__metadata__' must be an object, found ") + json::kindName(metadata.kind()));
   for (size_t i = 0; i < metadata.size(); ++i)

@@ -29,8 +29,9 @@ TEST(Json, KindsAndValues) {
     18446744073709551616, 1e2, 1.0, -9223372036854775808, "a", {}, []])");
   Value root = document.root();
   ASSERT_TRUE(root.isArray());
-  const Kind expected[] = {Kind::Null, Kind::Bool,   Kind::Bool,   Kind::Int,    Kind::Int, Kind::Int,    Kind::Uint,
-                           Kind::Double, Kind::Double, Kind::Double, Kind::Int, Kind::String, Kind::Object, Kind::Array};
+  const Kind expected[] = {Kind::Null, Kind::Bool,   Kind::Bool,   Kind::Int,    Kind::Int,
+                           Kind::Int,  Kind::Uint,   Kind::Double, Kind::Double, Kind::Double,
+                           Kind::Int,  Kind::String, Kind::Object, Kind::Array};
   ASSERT_EQ(root.size(), std::size(expected));
   for (size_t i = 0; i < root.size(); ++i)
     EXPECT_EQ(root.at(i).kind(), expected[i]) << i;
@@ -118,7 +119,8 @@ TEST(Json, EveryValueAndKeyKnowsItsPlace) {
 TEST(Json, CheckedAccessorsNameWhatTheyFound) {
   Document document = parsed("{\n\"n\": \"8\", \"i\": 1.0, \"u\": 18446744073709551615, \"s\": 4}");
   Value root = document.root();
-  EXPECT_EQ(root.find("n")->getInteger("n").error().str(), "f.json:2:6: error: 'n' must be an integer, found a string \"8\"\n");
+  EXPECT_EQ(root.find("n")->getInteger("n").error().str(),
+            "f.json:2:6: error: 'n' must be an integer, found a string \"8\"\n");
   EXPECT_EQ(root.find("i")->getInteger("i").error().message,
             "'i' must be an integer, found a number with a fraction or exponent");
   EXPECT_EQ(root.find("u")->getInteger("u").error().message, "'u' = 18446744073709551615 is too large");
@@ -152,7 +154,8 @@ TEST(Json, RefusesBadStrings) {
   for (const char *text : {"[\"\\ud800\"]", "[\"\\ud800x\"]", "[\"\\udc00\"]", "[\"\\ud800\\ud800\"]"})
     EXPECT_NE(refused(text).find("a string holds an unpaired surrogate"), std::string::npos) << text << refused(text);
   // Overlong, a raw surrogate, beyond U+10FFFF, a lone continuation, cut off.
-  for (const char *text : {"[\"\xC0\xAF\"]", "[\"\xED\xA0\x80\"]", "[\"\xF4\x90\x80\x80\"]", "[\"\x80\"]", "[\"\xE2\x82\"]"})
+  for (const char *text :
+       {"[\"\xC0\xAF\"]", "[\"\xED\xA0\x80\"]", "[\"\xF4\x90\x80\x80\"]", "[\"\x80\"]", "[\"\xE2\x82\"]"})
     EXPECT_NE(refused(text).find("not valid UTF-8"), std::string::npos) << refused(text);
   EXPECT_NE(refused("[\"a\nb\"]").find("not valid JSON"), std::string::npos);
 }
