@@ -15,7 +15,7 @@ constexpr size_t maxAffixBytes = 64;
 constexpr unsigned maxDepth = 8; // of a Sequence in a Sequence
 
 /// GPT-2's pattern, which ByteLevel splits by.
-constexpr std::string_view gpt2Pattern =
+constexpr std::string_view byteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 Diagnostic tooDeep(const Component &at) {
@@ -171,7 +171,7 @@ private:
     }
     if (*regex) {
       StepSpec step;
-      step.pattern = parsePattern(gpt2Pattern).value;
+      step.pattern = parsePattern(byteLevelPattern).value;
       spec.steps.push_back(std::move(step));
     }
     spec.flags |= LLMC_TOKENIZER_BYTE_LEVEL;

@@ -11,7 +11,7 @@ _STANDARD = set(
     filesystem forward_list functional future initializer_list iterator limits list map memory memory_resource mutex new
     numeric optional ostream queue random ratio scoped_allocator set shared_mutex stack stdexcept string string_view
     system_error thread tuple type_traits typeindex typeinfo unordered_map unordered_set utility valarray variant vector
-    assert.h cpuid.h ctype.h dirent.h dlfcn.h elf.h endian.h errno.h fcntl.h fenv.h float.h immintrin.h inttypes.h limits.h
+    assert.h cpuid.h ctype.h dirent.h dlfcn.h elf.h endian.h errno.h fcntl.h fenv.h float.h getopt.h immintrin.h inttypes.h limits.h
     link.h locale.h math.h poll.h pthread.h sched.h semaphore.h setjmp.h signal.h spawn.h stdarg.h stdalign.h stdatomic.h
     stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h termios.h time.h unistd.h wchar.h x86intrin.h
     iostream fstream sstream iomanip ios istream streambuf locale regex codecvt""".split()

@@ -1,8 +1,8 @@
 // Json.h - an immutable JSON document that remembers where every value stood in its file.
 //
 // Strict on purpose: UTF-8 is validated, nesting and size are limited, duplicate keys, lone surrogates, NaN, comments
-// and trailing commas are mistakes. Free of MLIR and LLVM: the fuzzed parsers use it. SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// and trailing commas are mistakes. Free of MLIR and LLVM: the fuzzed parsers use it.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_FORMATS_JSON_JSON_H
 #define LLMC_FRONTENDS_FORMATS_JSON_JSON_H
 

@@ -2,8 +2,8 @@
 //
 // A file is: u64 little endian N; N bytes of JSON, {"key": {"dtype", "shape", "data_offsets": [begin, end]}, ...,
 // "__metadata__": {string: string}}, padded with spaces; then the data, which the tensors cover without hole or
-// overlap. The rules are those of the format's own implementation (safetensors/src/tensor.rs). SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// overlap. The rules are those of the format's own implementation (safetensors/src/tensor.rs).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_FORMATS_SAFETENSORS_SAFETENSORS_H
 #define LLMC_FRONTENDS_FORMATS_SAFETENSORS_SAFETENSORS_H
 
