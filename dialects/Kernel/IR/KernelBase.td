@@ -22,7 +22,7 @@ def Kernel_Dialect : Dialect {
     them is one launch: all threads of the team enter it together and split its output among them.
 
     Activations are `[T, C]` with T dynamic. In the buffer form a row's stride is padded to a multiple of 16 elements and
-    the padding columns hold zeros or values that consumers ignore: every op states which it needs.
+    no op depends on what the padding columns hold.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;

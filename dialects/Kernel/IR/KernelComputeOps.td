@@ -22,11 +22,11 @@ class Kernel_ComputeOp<string mnemonic, list<Trait> traits = []>
   let extraClassDeclaration = formsDeclaration;
 }
 
-def Kernel_EmbedOp : Kernel_ComputeOp<"embed", [AttrSizedOperandSegments]> {
+def Kernel_EmbedOp : Kernel_ComputeOp<"embed"> {
   let summary = "rows of a packed table, picked by token ids";
   let description = [{
     `y[t, c] = scale * table[ids[t], c]`, converted to f32. The table may be in `panels` layout, so that tied embeddings
-    are stored once. Padding columns of y are written as zero. Rows are split over threads.
+    are stored once. Rows are split over threads.
 
     ```mlir
     %y = kernel.embed %ids, %table : (tensor<?xi32>, !kernel.packed<panels, 49152, 576, 1, bf16>) -> tensor<?x576xf32>
@@ -38,13 +38,13 @@ def Kernel_EmbedOp : Kernel_ComputeOp<"embed", [AttrSizedOperandSegments]> {
   let assemblyFormat = "$ids `,` $table (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)";
 }
 
-def Kernel_RMSNormOp : Kernel_ComputeOp<"rms_norm", [AttrSizedOperandSegments]> {
+def Kernel_RMSNormOp : Kernel_ComputeOp<"rms_norm"> {
   let summary = "root-mean-square norm of each row or of each group of columns";
   let description = [{
     For each row and each group g of G columns: `y[c] = x[c] * r * (offset + w[c mod G])` with
     `r = 1 / sqrt(sum(x[c]^2 over the group) / G + epsilon)`. The sum runs in 16 interleaved chains (chain i takes columns
     i, i+16, ...; the remainder of a group goes to the first chains), which are then added pairwise: the same order for
-    every row count, thread count and step. Padding columns of y are written as zero. Rows are split over threads.
+    every row count, thread count and step. Rows are split over threads.
     `outs` may be x itself.
 
     ```mlir
@@ -85,14 +85,14 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
   }];
 }
 
-def Kernel_RopeTableOp : Kernel_ComputeOp<"rope_table", [AttrSizedOperandSegments]> {
+def Kernel_RopeTableOp : Kernel_ComputeOp<"rope_table"> {
   let summary = "cosines and sines of each token's rotary angles";
   let description = [{
     `y[t, i] = m * cos(a)`, `y[t, D/2 + i] = m * sin(a)` with `a = f32(positions[t] * frequencies[r, i])` and m =
     `attention_factor`; the angle is rounded to f32 before the cosine is taken, as the reference implementations do.
     The row r of the frequency table `[R, D/2]` is `clamp(positions[t] + 1 - row_start, 0, R - 1)`; so with R = 1 there is one
     row, with longrope's two rows `row_start` is the original context length and the second row applies past it, and
-    dynamic scaling has one row for each position past the limit. `attention_factors`, when given, holds m per row instead.
+    dynamic scaling has one row for each position past the limit.
     Rows are split over threads.
 
     ```mlir
@@ -106,7 +106,7 @@ def Kernel_RopeTableOp : Kernel_ComputeOp<"rope_table", [AttrSizedOperandSegment
   let assemblyFormat = "$positions `,` $frequencies (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)";
 }
 
-def Kernel_RopeOp : Kernel_ComputeOp<"rope", [AttrSizedOperandSegments]> {
+def Kernel_RopeOp : Kernel_ComputeOp<"rope"> {
   let summary = "rotary embedding of the heads of each row";
   let description = [{
     Turns the first `rotary_dim` columns of each head of `head_dim` columns by the row's table from `rope_table`:
@@ -145,17 +145,16 @@ def Kernel_CacheUpdateOp : Kernel_ComputeOp<"cache_update", []> {
   }];
 }
 
-def Kernel_AttentionOp : Kernel_ComputeOp<"attention", [AttrSizedOperandSegments]> {
+def Kernel_AttentionOp : Kernel_ComputeOp<"attention"> {
   let summary = "softmax attention of the step's queries over cached keys and values";
   let description = [{
     For each token t at position p and each query head h (key-value head h / (num_heads / heads)): scores
     `s_j = scale * sum over d ascending of q[d] k_j[d]` for the visible positions j <= p (and j > p - window when `window` > 0),
     `softcap * tanh(s / softcap)` when softcap > 0, softmax over them in f32, and `y = sum of p_j v_j`.
 
-    Order: keys are walked in chunks of 64 anchored at position 0. A chunk updates the running maximum m, rescales
-    the running sum l and the output by `exp(m_old - m_new)`, and adds its terms in ascending j (l in 16 interleaved lanes
-    added pairwise at the end). Invisible positions of a chunk count as weight zero. The same for one query and for many,
-    for every step and thread count.
+    The order of sums is that of `transformer.attention`: keys in chunks of 64 anchored at position 0, each with its own
+    maximum, sum and output, merged in ascending order. Invisible positions of a chunk count as weight zero. The same for one
+    query and for many, for every step and thread count.
 
     `window` = 0 means none; a window of W sees W keys, the token's own included. Units of (head, tile of tokens) are split over
     threads.
@@ -177,10 +176,10 @@ def Kernel_AttentionOp : Kernel_ComputeOp<"attention", [AttrSizedOperandSegments
   }];
 }
 
-def Kernel_GatherRowsOp : Kernel_ComputeOp<"gather_rows", [AttrSizedOperandSegments]> {
+def Kernel_GatherRowsOp : Kernel_ComputeOp<"gather_rows"> {
   let summary = "the rows of a buffer that are wanted";
   let description = [{
-    `y[r, c] = x[rows[r], c]`, padding columns included. Rows are split over threads.
+    `y[r, c] = x[rows[r], c]`. Rows are split over threads.
 
     ```mlir
     %y = kernel.gather_rows %x, %rows : (tensor<?x576xf32>, tensor<?xi32>) -> tensor<?x576xf32>

@@ -1,0 +1,51 @@
+// Passes.td - passes of the stop `lower`: from the transformer dialect to kernel and linalg ops.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_LOWER_PASSES_TD
+#define LLMC_COMPILER_LOWER_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LowerToKernelPass : Pass<"llmc-lower-to-kernel", "::mlir::ModuleOp"> {
+  let summary = "turn transformer ops into kernel ops and elementwise linalg ops";
+  let description = [{
+    Each hot op of the `transformer` dialect becomes the `kernel` op that computes it, in tensor form, with its weights packed;
+    elementwise ops become `linalg.generic`. Rotary tables are computed once per step, before the layers. Ops on
+    weight values stay as they are.
+
+    Before: `%y = transformer.linear %x, %w : (tensor<?x64xf32>, tensor<172x64xbf16>) -> tensor<?x172xf32>`
+    After: `%p = kernel.pack %w ...`, `%y = kernel.matmul %x, %p { ^bb0(%s: f32): kernel.yield %s : f32 } ...`
+
+    A feature that no kernel has (a mask, a latent cache, a block format) is an error at the op that asks for it. Guarantees: no
+    `transformer` op is left in an entry but ops on weights.
+  }];
+  let options = [Option<"pageTokens", "page-tokens", "int64_t", "64", "positions in a page of the key-value cache, a multiple of 64">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def FoldEpiloguesPass : Pass<"llmc-fold-epilogues", "::mlir::ModuleOp"> {
+  let summary = "fold elementwise consumers into the matmul that feeds them";
+  let description = [{
+    An elementwise `linalg.generic` that is the only user of a `kernel.matmul` moves into its epilogue; the generic's other inputs become extras
+    (a residual, a gate). Never folds when the matmul's result has another user, or when the generic reads it other than
+    element by element.
+
+    Before: `%m = kernel.matmul %x, %w {...}`, `%y = linalg.generic ins(%m, %r) { addf }`
+    After: `%y = kernel.matmul %x, %w extras(%r) { ^bb0(%s: f32, %r0: f32): addf }`
+  }];
+  let statistics = [Statistic<"numFolded", "folded", "elementwise ops folded into an epilogue">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
+def ElementwiseToKernelPass : Pass<"llmc-elementwise-to-kernel", "::mlir::ModuleOp"> {
+  let summary = "turn the elementwise ops that are left into kernels of their own";
+  let description = [{
+    Each elementwise `linalg.generic` on `[T, C]` tensors becomes a `kernel.elementwise`. Any other linalg op is an error.
+
+    Before: `%y = linalg.generic ins(%a, %b) { addf }`
+    After: `%y = kernel.elementwise ins(%a, %b) { addf }`
+  }];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
+#endif

@@ -1,0 +1,65 @@
+// Passes.td - passes of the stop `schedule`: weights get places, values get memory, the step program is fixed.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_SCHEDULE_PASSES_TD
+#define LLMC_COMPILER_SCHEDULE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def HoistWeightsPass : Pass<"llmc-hoist-weights", "::mlir::ModuleOp"> {
+  let summary = "turn packed weight expressions into named weights with recipes";
+  let description = [{
+    Each `kernel.pack` and the ops on weight values that it depends on move into a `kernel.weight` of the module; equal expressions become one.
+
+    Before: `%w = transformer.weight ["k"] ...`, `%p = kernel.pack %w ...` in an entry
+    After: `kernel.weight @w0 copies 1 ... { ... }` in the module, `%p = kernel.get_weight @w0` in the entry
+
+    Guarantees: no op on weight values is left in an entry. Never evaluates anything.
+  }];
+  let statistics = [Statistic<"numWeights", "weights", "packed weights named">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
+def PlaceWeightsPass : Pass<"llmc-place-weights", "::mlir::ModuleOp"> {
+  let summary = "give every packed weight its place in the weights section";
+  let description = [{
+    Sets `offset` and `stride` of each `kernel.weight`: in the order in which a step first reads them, 64-byte aligned. The weights of a layer
+    class make up one record a layer, and records follow each other, so that a step reads memory forward.
+
+    Before: `kernel.weight @w0 copies 30 at -1 stride 0 ...`
+    After: `kernel.weight @w0 copies 30 at 56623104 stride 7077888 ...`
+  }];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
+def PlanMemoryPass : Pass<"llmc-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "turn entries into step programs on buffers";
+  let description = [{
+    Replaces each entry by a `kernel.program`: every tensor value gets a buffer in an arena slot, or the memory of an operand that dies
+    there where an op can work in place; slots are shared by buffers that are never live together; loops over layers carry nothing but work in
+    place; state updates are in place.
+
+    Before: `func.func @step(...) { %y = kernel.rms_norm %x, %w ... }`
+    After: `kernel.program @step ... { %b = kernel.buffer 0 tokens ..., kernel.rms_norm %x, %w outs(%b) ... }`
+
+    Needs entries of kernel ops in tensor form only. The program has no barriers yet.
+  }];
+  let statistics = [Statistic<"numBuffers", "buffers", "buffers made">, Statistic<"numSlots", "slots", "arena slots">,
+                    Statistic<"numInPlace", "in-place", "ops that work in place">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def InsertBarriersPass : Pass<"llmc-insert-barriers", "::mlir::ModuleOp"> {
+  let summary = "let the team meet where one thread reads what another wrote";
+  let description = [{
+    Inserts a `kernel.barrier` before a launch that touches memory which an earlier launch, since the last barrier, touched in conflict (one of
+    them writing), unless both split that memory among threads in the same way, by rows or by panels of columns. A loop's
+    last launches count as earlier than its first.
+
+    Before: `kernel.rms_norm %x, %w outs(%h)`, `kernel.matmul %h, %p outs(%y)`
+    After: the same with a `kernel.barrier` between
+  }];
+  let statistics = [Statistic<"numBarriers", "barriers", "barriers inserted">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
+#endif

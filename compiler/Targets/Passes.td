@@ -1,0 +1,25 @@
+// Passes.td - passes of code generation.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_TARGETS_PASSES_TD
+#define LLMC_COMPILER_TARGETS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def EmitProgramsPass : Pass<"llmc-emit-programs", "::mlir::ModuleOp"> {
+  let summary = "turn step programs into functions for one processor variant";
+  let description = [{
+    Replaces each `kernel.program` by an `llvm.func` of the signature in step_abi.h and one internal function per compute op, with
+    register tiles as the variant's TargetBackend answers. Weights become addresses, and `kernel.weight` ops are removed. The
+    functions mix `llvm`, `arith`, `vector` and `scf` ops; the conversion passes of MLIR take them to the `llvm` dialect.
+
+    Before: `kernel.program @step ... { ... kernel.embed %ids, %w outs(%x) ... }`
+    After: `llvm.func @step(%context: !llvm.ptr, %thread: i32, %threads: i32) { ... llvm.call @step_0_embed(...) ... }`
+
+    Needs the buffer form with barriers in place and weights placed.
+  }];
+  let options = [Option<"variant", "variant", "std::string", "\"x86-64-v3\"", "name of the processor variant">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+#endif

@@ -1,0 +1,75 @@
+// TargetBackend.h - the only door to a target: it answers questions, and nothing else in the compiler knows an ISA.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_TARGETS_TARGETBACKEND_H
+#define LLMC_COMPILER_TARGETS_TARGETBACKEND_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Types.h"
+#include "mlir/Support/LLVM.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llmc {
+
+/// The shape of a register tile: `rows` activation rows times `panels` panels of 16 columns.
+struct RegisterTile {
+  int64_t rows;
+  int64_t panels;
+};
+
+/// A processor variant that code can be emitted for. Immutable; owned by the registry (targetBackend()).
+class TargetBackend {
+public:
+  virtual ~TargetBackend() = default;
+
+  /// The variant's name in files, options and messages, e.g. "x86-64-v4".
+  virtual llvm::StringRef name() const = 0;
+  /// LLVM's triple, processor and feature string; checked against LLVM's tables before code generation, which aborts on
+  /// what it does not know.
+  virtual llvm::StringRef triple() const = 0;
+  virtual llvm::StringRef cpu() const = 0;
+  virtual llvm::StringRef features() const = 0;
+  /// enum llmc_architecture and the LLMC_X86_* bits of artifact_format.h.
+  virtual uint32_t architecture() const = 0;
+  virtual uint64_t requiredFeatures() const = 0;
+  /// Bits of the vectors that arithmetic should use; 0 leaves it to LLVM.
+  virtual unsigned preferredVectorBits() const = 0;
+
+  /// Register tiles for a matmul whose weight has `streams` streams, most rows first; of the tiles with equal rows the widest first.
+  /// Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p panels keeps
+  /// r * p * streams accumulators of 16 f32 in registers.
+  virtual std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const = 0;
+  /// Tokens whose queries share a pass over the keys in prefill, and the vectors of 16 keys whose scores are computed at a time.
+  virtual RegisterTile attentionTile() const = 0;
+};
+
+/// The backend of that name, or null. Names: "x86-64-v3", "x86-64-v4".
+const TargetBackend *targetBackend(llvm::StringRef name);
+/// The names of all backends, best first.
+std::vector<llvm::StringRef> targetBackendNames();
+
+/// Machine code of one variant: a flat position-independent image and the offset in it of each program, in module order.
+struct CompiledCode {
+  const TargetBackend *backend = nullptr;
+  std::vector<char> image;
+  std::vector<uint64_t> entryOffsets;
+};
+
+/// What code generation may also hand out, for --emit.
+struct CodegenDumps {
+  std::string *llvmIR = nullptr;    ///< optimised LLVM IR as text
+  std::string *assembly = nullptr;  ///< assembly text
+  std::vector<char> *object = nullptr; ///< the relocatable object
+};
+
+/// Compiles the `kernel.program`s of `module` (at stop `schedule`) for `backend`. The module is not changed. Errors are
+/// reported on the module.
+mlir::FailureOr<CompiledCode> compilePrograms(mlir::ModuleOp module, const TargetBackend &backend,
+                                              const CodegenDumps &dumps = {});
+
+} // namespace llmc
+
+#endif // LLMC_COMPILER_TARGETS_TARGETBACKEND_H

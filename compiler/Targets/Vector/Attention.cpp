@@ -1,0 +1,241 @@
+// Attention.cpp - softmax attention over the paged cache, for tiles of queries and for single ones.
+//
+// A unit of work is one query head and one tile of tokens. Its state, kept in the function's frame, is per query the running maximum m, the
+// running sum l, and the output row; it walks the visible keys in chunks of 64 anchored at position 0, and merges each chunk's
+// own maximum, sum and output into it (transformer.attention says in which order). What a query computes is the same in
+// a tile and alone: chunks in which it sees nothing leave its state as it was, to the bit.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Kernels.h"
+#include "compiler/Targets/Vector/Math.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::vector_emit;
+
+namespace {
+
+constexpr int64_t kChunk = kernel::PageAttr::chunkKeys;
+constexpr int64_t kChunkVectors = kChunk / kLanes;
+/// The maximum before any key: finite, so that "minus itself" is zero where a chunk is all invisible.
+constexpr double kNoKeys = -1.0e30;
+
+struct AttentionEmitter {
+  VectorBuilder &b;
+  kernel::AttentionOp op;
+  const KernelArguments &arguments;
+  kernel::PageAttr page;
+  RowsInMemory q, y;
+  int64_t headDim;
+  /// Frame memory of a tile, f32: scores [rows][64], m [rows], l [rows], factors [rows][2], outputs [rows][outputStride].
+  Value scores, maxima, sums, factors, outputs;
+  Value stateView, slot, positions, sequences;
+  int64_t outputStride; ///< f32 per row of `outputs`
+
+  AttentionEmitter(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments)
+      : b(b), op(op), arguments(arguments), page(op.getPage()), q(arguments.rows(op.getQ())),
+        y(arguments.rows(op.getOuts()[0])), headDim(page.getHeadDim()), stateView(arguments.value(op.getState())),
+        slot(arguments.value(op.getSlot())), positions(arguments.value(op.getPositions())),
+        sequences(arguments.value(op.getSequences())), outputStride((headDim + kLanes - 1) / kLanes * kLanes) {
+    int64_t rows = arguments.backend->attentionTile().rows;
+    scores = b.frame(rows * kChunk * 4);
+    maxima = b.frame(rows * 4);
+    sums = b.frame(rows * 4);
+    factors = b.frame(rows * 8);
+    outputs = b.frame(rows * outputStride * 4);
+  }
+
+  Value position(Value token) { return b.widen(b.loadI32(b.at(positions, b.mul(token, 4)))); }
+  Value sequence(Value token) { return b.widen(b.loadI32(b.at(sequences, b.mul(token, 4)))); }
+
+  /// scores[r][j] = masked, scaled q_r . k_j for the chunk's 64 keys.
+  void computeScores(int64_t rows, Value token, Value headOffset, Value keys, Value firstKey) {
+    int64_t width = arguments.backend->attentionTile().panels;
+    if (rows == 1)
+      width = kChunkVectors; // enough chains to hide the latency of one query's sums
+    Value qRow = b.at(q.row(b, token), headOffset);
+    b.forLoop(b.i64(0), b.i64(kChunkVectors), width, [&](Value vector) {
+      Value block = b.at(keys, b.mul(vector, headDim * kLanes * 4));
+      SmallVector<Value> dots(rows * width, b.constant(b.vecF32(), 0.0));
+      dots = b.forLoop(b.i64(0), b.i64(headDim), 1, dots, [&](Value d, ValueRange carried) {
+        SmallVector<Value> next(carried), columns;
+        for (int64_t i = 0; i < width; ++i)
+          columns.push_back(b.load(b.vecF32(), b.at(block, b.add(b.mul(d, kLanes * 4), i * headDim * kLanes * 4)), 64));
+        for (int64_t r = 0; r < rows; ++r) {
+          Value query = b.broadcast(b.load(b.f32(), b.at(qRow, b.add(b.mul(d, 4), r * q.stride * 4))));
+          for (int64_t i = 0; i < width; ++i)
+            next[r * width + i] = b.fma(query, columns[i], next[r * width + i]);
+        }
+        return next;
+      });
+      for (int64_t r = 0; r < rows; ++r) {
+        Value own = position(b.add(token, r));
+        for (int64_t i = 0; i < width; ++i) {
+          Value s = b.fmul(dots[r * width + i], b.constant(b.vecF32(), op.getScale().convertToFloat()));
+          float cap = op.getSoftcap().convertToFloat();
+          if (cap > 0)
+            s = b.fmul(emitTanh(b, b.fdiv(s, b.constant(b.vecF32(), cap))), b.constant(b.vecF32(), cap));
+          // Key numbers of the 16 lanes, relative to the query's position: visible when in (-window, 0].
+          Value first = b.sub(b.add(b.add(firstKey, i * kLanes), b.mul(vector, kLanes)), own);
+          VectorType ints = b.vec(kLanes, b.getI32Type());
+          SmallVector<int32_t> iota;
+          for (int32_t lane = 0; lane < kLanes; ++lane)
+            iota.push_back(lane);
+          Value distance = b.broadcast(arith::TruncIOp::create(b, b.getI32Type(), first));
+          distance = arith::AddIOp::create(
+              b, distance, arith::ConstantOp::create(b, DenseElementsAttr::get(ints, ArrayRef<int32_t>(iota))));
+          auto splat = [&](int64_t value) -> Value {
+            return arith::ConstantOp::create(b, DenseElementsAttr::get(ints, APInt(32, value, true)));
+          };
+          Value visible = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, distance, splat(0));
+          if (op.getWindow() > 0 && op.getWindow() < std::numeric_limits<int32_t>::max()) {
+            Value near = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, distance,
+                                               splat(-static_cast<int64_t>(op.getWindow())));
+            visible = arith::AndIOp::create(b, visible, near);
+          }
+          Value minusInfinity = b.constant(b.vecF32(), -std::numeric_limits<double>::infinity());
+          s = arith::SelectOp::create(b, visible, s, minusInfinity);
+          Value place = b.mul(b.add(vector, i), kLanes * 4);
+          b.store(s, b.at(scores, b.add(place, r * kChunk * 4)), 64);
+        }
+      }
+    });
+  }
+
+  /// Turns a row's scores into the chunk's weights e = exp(s - chunk maximum), merges the chunk's maximum and sum into the row's,
+  /// and stores the factors by which the output so far and the chunk's output are to be multiplied.
+  void softmaxRow(Value r) {
+    Value row = b.at(scores, b.mul(r, kChunk * 4));
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < kChunkVectors; ++i)
+      values.push_back(b.load(b.vecF32(), b.at(row, i * kLanes * 4), 64));
+    Value most = values[0];
+    for (int64_t i = 1; i < kChunkVectors; ++i)
+      most = b.fmax(most, values[i]);
+    // A chunk without a visible key has the finite maximum "none", and so weights and a factor of zero.
+    Value chunkMaximum = b.fmax(b.constant(b.f32(), kNoKeys), b.pairwiseMax(most));
+    Value wideMaximum = b.broadcast(chunkMaximum);
+    Value lanes = b.constant(b.vecF32(), 0.0);
+    for (int64_t i = 0; i < kChunkVectors; ++i) {
+      Value weight = emitExp(b, b.fsub(values[i], wideMaximum));
+      b.store(weight, b.at(row, i * kLanes * 4), 64);
+      lanes = b.fadd(lanes, weight);
+    }
+    Value chunkSum = b.pairwiseSum(lanes);
+    Value maximumPlace = b.at(maxima, b.mul(r, 4)), sumPlace = b.at(sums, b.mul(r, 4));
+    Value before = b.load(b.f32(), maximumPlace);
+    Value after = b.fmax(before, chunkMaximum);
+    Value old = b.lane(emitExp(b, b.broadcast(b.fsub(before, after))), 0);
+    Value fresh = b.lane(emitExp(b, b.broadcast(b.fsub(chunkMaximum, after))), 0);
+    b.store(after, maximumPlace);
+    b.store(b.fadd(b.fmul(b.load(b.f32(), sumPlace), old), b.fmul(chunkSum, fresh)), sumPlace);
+    b.store(old, b.at(factors, b.mul(r, 8)));
+    b.store(fresh, b.at(factors, b.add(b.mul(r, 8), 4)));
+  }
+
+  /// outputs[r] = outputs[r] * old[r] + fresh[r] * sum over the chunk's keys j < `keysInChunk` ascending of weight[r][j] v_j.
+  void addValues(int64_t rows, Value values, Value keysInChunk) {
+    int64_t width = arguments.backend->attentionTile().panels;
+    if (rows == 1)
+      width = kChunkVectors;
+    // Runs of `width` vectors of columns, the last shorter.
+    SmallVector<std::pair<int64_t, int64_t>> columns;
+    forColumns(headDim, [&](int64_t column, int64_t lanes) { columns.push_back({column, lanes}); });
+    for (size_t from = 0; from < columns.size(); from += width) {
+      auto run = ArrayRef(columns).slice(from, std::min<size_t>(width, columns.size() - from));
+      SmallVector<Value> chains;
+      for (int64_t r = 0; r < rows; ++r)
+        for (auto [column, lanes] : run)
+          chains.push_back(b.constant(b.vecF32(lanes), 0.0));
+      chains = b.forLoop(b.i64(0), keysInChunk, 1, chains, [&](Value j, ValueRange carried) {
+        SmallVector<Value> next(carried), loaded;
+        Value vRow = b.at(values, b.mul(j, headDim * 4));
+        for (auto [column, lanes] : run)
+          loaded.push_back(b.load(b.vecF32(lanes), b.at(vRow, column * 4)));
+        for (int64_t r = 0; r < rows; ++r) {
+          Value weight = b.load(b.f32(), b.at(scores, b.add(b.mul(j, 4), r * kChunk * 4)));
+          for (size_t i = 0; i < run.size(); ++i) {
+            Value &chain = next[r * run.size() + i];
+            chain = b.fma(b.broadcast(weight, run[i].second), loaded[i], chain);
+          }
+        }
+        return next;
+      });
+      for (int64_t r = 0; r < rows; ++r) {
+        Value old = b.load(b.f32(), b.at(factors, r * 8)), fresh = b.load(b.f32(), b.at(factors, r * 8 + 4));
+        for (size_t i = 0; i < run.size(); ++i) {
+          auto [column, lanes] = run[i];
+          Value place = b.at(outputs, (r * outputStride + column) * 4);
+          Value kept = b.fmul(b.load(b.vecF32(lanes), place, 64), b.broadcast(old, lanes));
+          Value added = b.fmul(chains[r * run.size() + i], b.broadcast(fresh, lanes));
+          b.store(b.fadd(kept, added), place, 64);
+        }
+      }
+    }
+  }
+
+  /// `rows` tokens from `token`, all of one sequence, one head.
+  void tile(int64_t rows, Value token, Value head) {
+    Value headOffset = b.mul(head, headDim * 4);
+    Value kvHead = b.div(head, static_cast<int64_t>(op.getNumHeads()) / page.getHeads());
+    Value owner = sequence(token);
+    Value firstPosition = position(token), lastPosition = position(b.add(token, rows - 1));
+    Value zero = b.constant(b.vecF32(), 0.0), wideRows = b.i64(rows);
+    b.forLoop(b.i64(0), wideRows, 1, [&](Value r) {
+      b.store(b.constant(b.f32(), kNoKeys), b.at(maxima, b.mul(r, 4)));
+      b.store(b.constant(b.f32(), 0.0), b.at(sums, b.mul(r, 4)));
+      for (int64_t column = 0; column < outputStride; column += kLanes)
+        b.store(zero, b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
+    });
+    Value from = b.i64(0);
+    if (op.getWindow() > 0) {
+      Value oldest = b.max(b.add(firstPosition, 1 - static_cast<int64_t>(op.getWindow())), b.i64(0));
+      from = b.mul(b.div(oldest, kChunk), kChunk);
+    }
+    b.forLoop(from, b.add(lastPosition, 1), kChunk, [&](Value firstKey) {
+      PageBlocks blocks = pageBlocks(b, page, stateView, owner, b.div(firstKey, page.getTokens()), slot, kvHead);
+      Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
+      Value rowBytes = b.mul(within, headDim * 4);
+      computeScores(rows, token, headOffset, b.at(blocks.keys, rowBytes), firstKey);
+      b.forLoop(b.i64(0), wideRows, 1, [&](Value r) { softmaxRow(r); });
+      Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
+      addValues(rows, b.at(blocks.values, rowBytes), keys);
+    });
+    b.forLoop(b.i64(0), wideRows, 1, [&](Value r) {
+      Value sum = b.load(b.f32(), b.at(sums, b.mul(r, 4)));
+            Value out = b.at(y.row(b, b.add(token, r)), headOffset);
+      forColumns(headDim, [&](int64_t column, int64_t lanes) {
+        Value value = b.load(b.vecF32(lanes), b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
+        b.store(b.fdiv(value, b.broadcast(sum, lanes)), b.at(out, column * 4));
+      });
+    });
+  }
+
+  void emit() {
+    int64_t rows = arguments.backend->attentionTile().rows;
+    int64_t heads = op.getNumHeads();
+    Value tiles = b.div(b.add(arguments.count, rows - 1), rows);
+    // Head by head: each thread gets short and long rows of a causal prompt alike.
+    auto [first, last] = threadShare(b, arguments, b.mul(tiles, heads));
+    b.forLoop(first, last, 1, [&](Value unit) {
+      Value head = b.div(unit, tiles);
+      Value token = b.mul(b.sub(unit, b.mul(head, tiles)), rows);
+      Value end = b.min(b.add(token, rows), arguments.count);
+      Value full = b.equal(b.sub(end, token), b.i64(rows));
+      Value sameSequence = b.equal(sequence(token), sequence(b.sub(end, b.i64(1))));
+      b.ifThenElse(
+          arith::AndIOp::create(b, full, sameSequence), [&] { tile(rows, token, head); },
+          [&] { b.forLoop(token, end, 1, [&](Value single) { tile(1, single, head); }); });
+    });
+  }
+};
+
+} // namespace
+
+void llmc::vector_emit::emitAttention(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments) {
+  AttentionEmitter(b, op, arguments).emit();
+}

@@ -1,0 +1,257 @@
+// EmitPrograms.cpp - from a step program to SPMD functions: addresses, layer loops, calls, barriers.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Passes.h"
+#include "compiler/Targets/TargetBackend.h"
+#include "compiler/Targets/Vector/Kernels.h"
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "llmc/step_abi.h"
+
+#include <cstddef>
+
+namespace llmc {
+#define GEN_PASS_DEF_EMITPROGRAMSPASS
+#include "compiler/Targets/TargetsPasses.h.inc"
+} // namespace llmc
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::kernel;
+using namespace llmc::vector_emit;
+
+static_assert(offsetof(llmc_step_context, weights) == LLMC_STEP_OFFSET_WEIGHTS &&
+                  offsetof(llmc_step_context, arena) == LLMC_STEP_OFFSET_ARENA &&
+                  offsetof(llmc_step_context, slot_offsets) == LLMC_STEP_OFFSET_SLOT_OFFSETS &&
+                  offsetof(llmc_step_context, dims) == LLMC_STEP_OFFSET_DIMS &&
+                  offsetof(llmc_step_context, inputs) == LLMC_STEP_OFFSET_INPUTS &&
+                  offsetof(llmc_step_context, outputs) == LLMC_STEP_OFFSET_OUTPUTS &&
+                  offsetof(llmc_step_context, states) == LLMC_STEP_OFFSET_STATES &&
+                  offsetof(llmc_step_context, barrier) == LLMC_STEP_OFFSET_BARRIER &&
+                  offsetof(llmc_step_context, team) == LLMC_STEP_OFFSET_TEAM &&
+                  sizeof(llmc_state_view) == LLMC_STEP_STATE_VIEW_SIZE,
+              "step_abi.h's offsets disagree with its structs");
+
+namespace {
+
+/// What sets the rows of a buffer: follows views to the buffer or the program's argument.
+DimKind rowsKindOf(Value value) {
+  while (auto columns = value.getDefiningOp<ColumnsOp>())
+    value = columns.getX();
+  if (auto buffer = value.getDefiningOp<BufferOp>())
+    return buffer.getRowsKind();
+  auto argument = cast<BlockArgument>(value);
+  auto program = cast<ProgramOp>(argument.getOwner()->getParentOp());
+  auto role = cast<transformer::RoleAttr>(program.getRoles()[argument.getArgNumber()]).getValue();
+  return role == transformer::Role::Rows || role == transformer::Role::Logits ? DimKind::rows : DimKind::tokens;
+}
+
+/// The value whose rows a compute op works through.
+Value rowsOperand(Operation *op) {
+  if (auto update = dyn_cast<CacheUpdateOp>(op))
+    return update.getK();
+  return op->getOperand(op->getNumOperands() - 1); // outs come last
+}
+
+struct ProgramEmitter {
+  ProgramOp program;
+  const TargetBackend &backend;
+  SymbolTable symbols;
+  OpBuilder::InsertPoint functionsEnd;
+  VectorBuilder b;
+  llvm::DenseMap<Value, Value> values;
+  Value context, thread, threads, dims;
+  unsigned kernelNumber = 0;
+
+  ProgramEmitter(ProgramOp program, const TargetBackend &backend)
+      : program(program), backend(backend), symbols(program->getParentOfType<ModuleOp>()),
+        b(program.getLoc(), program.getContext()) {}
+
+  LLVM::LLVMFuncOp function(StringRef name, TypeRange arguments, LLVM::Linkage linkage) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(program);
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), SmallVector<Type>(arguments));
+    auto func = LLVM::LLVMFuncOp::create(b, name, type, linkage);
+    // LLVM must not turn loops into calls of memset or memcpy: the image links with nothing.
+    SmallVector<Attribute> passthrough = {b.getStringAttr("no-builtins"), b.getStringAttr("nounwind")};
+    if (linkage == LLVM::Linkage::Internal)
+      passthrough.push_back(b.getStringAttr("noinline"));
+    func.setPassthroughAttr(b.getArrayAttr(passthrough));
+    return func;
+  }
+
+  Value contextField(int64_t offset) { return b.loadPointer(b.at(context, offset)); }
+
+  Value rowCount(DimKind kind) {
+    // The manifest's dims stand in the order of this enum's first cases: tokens, rows.
+    if (kind == DimKind::one)
+      return b.i64(1);
+    return b.loadI64(b.at(dims, kind == DimKind::tokens ? 0 : 8));
+  }
+
+  void emit() {
+    Type pointer = b.pointerType(), i32 = b.getI32Type();
+    auto func = function(program.getSymName(), {pointer, i32, i32}, LLVM::Linkage::External);
+    Block *entry = func.addEntryBlock(b);
+    b.setInsertionPointToStart(entry);
+    context = entry->getArgument(0);
+    thread = b.widen(entry->getArgument(1));
+    threads = b.widen(entry->getArgument(2));
+    dims = contextField(LLMC_STEP_OFFSET_DIMS);
+    Value inputs = contextField(LLMC_STEP_OFFSET_INPUTS), outputs = contextField(LLMC_STEP_OFFSET_OUTPUTS);
+    Value states = contextField(LLMC_STEP_OFFSET_STATES);
+    int64_t numInputs = program.getNumInputs(), numOutputs = program.getNumOutputs();
+    for (BlockArgument argument : program.getBody().getArguments()) {
+      int64_t i = argument.getArgNumber();
+      Value place;
+      if (i < numInputs)
+        place = b.loadPointer(b.at(inputs, 8 * i));
+      else if (i < numInputs + numOutputs)
+        place = b.loadPointer(b.at(outputs, 8 * (i - numInputs)));
+      else
+        place = b.at(states, LLMC_STEP_STATE_VIEW_SIZE * (i - numInputs - numOutputs));
+      values[argument] = place;
+    }
+    block(program.getBody().front());
+    LLVM::ReturnOp::create(b, ValueRange{});
+  }
+
+  void block(Block &body) {
+    for (Operation &op : body) {
+      b.setLoc(op.getLoc());
+      if (auto buffer = dyn_cast<BufferOp>(op)) {
+        Value offset = b.loadI64(b.at(contextField(LLMC_STEP_OFFSET_SLOT_OFFSETS), 8 * buffer.getSlot()));
+        values[buffer.getResult()] = b.at(contextField(LLMC_STEP_OFFSET_ARENA), offset);
+      } else if (auto columns = dyn_cast<ColumnsOp>(op)) {
+        values[columns.getResult()] = values.lookup(columns.getX());
+      } else if (auto get = dyn_cast<GetWeightOp>(op)) {
+        auto weight = symbols.lookup<WeightOp>(get.getWeight());
+        Value offset = b.i64(weight.getOffset());
+        if (get.getMember() && weight.getCopies() > 1)
+          offset = b.add(offset, b.mul(values.lookup(get.getMember()), weight.getStride()));
+        values[get.getResult()] = b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), offset);
+      } else if (isa<BarrierOp>(op)) {
+        auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
+        Value thread32 = arith::TruncIOp::create(b, b.getI32Type(), thread);
+        LLVM::CallOp::create(b, type, ValueRange{contextField(LLMC_STEP_OFFSET_BARRIER), contextField(LLMC_STEP_OFFSET_TEAM), thread32});
+      } else if (auto layers = dyn_cast<LayersOp>(op)) {
+        emitLayers(layers);
+      } else if (!isa<YieldOp>(op)) {
+        launch(&op);
+      }
+    }
+  }
+
+  /// A read-only table in the image, and element `index` of it.
+  Value tableEntry(StringRef name, ArrayRef<int64_t> table, Value index) {
+    std::string symbol = (program.getSymName() + "_" + name + std::to_string(kernelNumber)).str();
+    if (!symbols.lookup(symbol)) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(program);
+      auto type = LLVM::LLVMArrayType::get(b.getI64Type(), table.size());
+      auto attr = DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(table.size())}, b.getI64Type()), table);
+      LLVM::GlobalOp::create(b, type, /*isConstant=*/true, LLVM::Linkage::Internal, symbol, attr, /*alignment=*/8);
+    }
+    Value address = LLVM::AddressOfOp::create(b, b.pointerType(), symbol);
+    return b.loadI64(b.at(address, b.mul(index, 8)));
+  }
+
+  void emitLayers(LayersOp layers) {
+    ArrayRef<int64_t> classes = layers.getClasses(), slots = layers.getSlots();
+    int64_t count = classes.size();
+    SmallVector<int64_t> members(count), seen(layers.getBodies().size(), 0);
+    bool identity = true;
+    for (int64_t i = 0; i < count; ++i) {
+      members[i] = seen[classes[i]]++;
+      identity &= slots[i] == i && members[i] == i;
+    }
+    b.forLoop(b.i64(0), b.i64(count), 1, [&](Value layer) {
+      Value slot = identity ? layer : tableEntry("slots", slots, layer);
+      Value member = identity ? layer : tableEntry("members", members, layer);
+      for (auto [number, body] : llvm::enumerate(layers.getBodies())) {
+        values[body.getArgument(0)] = slot;
+        values[body.getArgument(1)] = member;
+        if (layers.getBodies().size() == 1) {
+          block(body.front());
+          break;
+        }
+        Value own = b.equal(tableEntry("classes", classes, layer), b.i64(number));
+        b.ifThen(own, [&] { block(body.front()); });
+      }
+    });
+  }
+
+  /// Emits the op's kernel function and a call of it.
+  void launch(Operation *op) {
+    SmallVector<Value> operands;
+    SmallVector<Type> types;
+    for (Value operand : op->getOperands()) {
+      operands.push_back(values.lookup(operand));
+      types.push_back(operands.back().getType());
+    }
+    for (Value value : {rowCount(rowsKindOf(rowsOperand(op))), thread, threads}) {
+      operands.push_back(value);
+      types.push_back(b.getI64Type());
+    }
+    std::string name = (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
+    auto func = function(name, types, LLVM::Linkage::Internal);
+    LLVM::CallOp::create(b, func, operands);
+
+    OpBuilder::InsertionGuard guard(b);
+    Block *entry = func.addEntryBlock(b);
+    b.setInsertionPointToStart(entry);
+    KernelArguments arguments;
+    for (auto [operand, argument] : llvm::zip(op->getOperands(), entry->getArguments()))
+      arguments.values[operand] = argument;
+    unsigned numOperands = op->getNumOperands();
+    arguments.count = entry->getArgument(numOperands);
+    arguments.thread = entry->getArgument(numOperands + 1);
+    arguments.threads = entry->getArgument(numOperands + 2);
+    arguments.backend = &backend;
+    llvm::TypeSwitch<Operation *>(op)
+        .Case([&](EmbedOp o) { emitEmbed(b, o, arguments); })
+        .Case([&](RMSNormOp o) { emitRMSNorm(b, o, arguments); })
+        .Case([&](MatmulOp o) { emitMatmul(b, o, arguments); })
+        .Case([&](RopeTableOp o) { emitRopeTable(b, o, arguments); })
+        .Case([&](RopeOp o) { emitRope(b, o, arguments); })
+        .Case([&](CacheUpdateOp o) { emitCacheUpdate(b, o, arguments); })
+        .Case([&](AttentionOp o) { emitAttention(b, o, arguments); })
+        .Case([&](GatherRowsOp o) { emitGatherRows(b, o, arguments); })
+        .Case([&](ElementwiseOp o) { emitElementwise(b, o, arguments); })
+        .Default([](Operation *other) { llvm_unreachable("the program's verifier lets no other op in"); });
+    LLVM::ReturnOp::create(b, ValueRange{});
+  }
+};
+
+struct EmitPrograms : llmc::impl::EmitProgramsPassBase<EmitPrograms> {
+  using EmitProgramsPassBase::EmitProgramsPassBase;
+
+  void runOnOperation() override {
+    const TargetBackend *backend = targetBackend(variant);
+    if (!backend) {
+      auto diagnostic = getOperation().emitError() << "unknown processor variant '" << variant << "'";
+      for (llvm::StringRef name : targetBackendNames())
+        diagnostic.attachNote() << "known: " << name;
+      return signalPassFailure();
+    }
+    for (auto program : llvm::make_early_inc_range(getOperation().getOps<ProgramOp>())) {
+      for (auto weight : getOperation().getOps<WeightOp>())
+        if (weight.getOffset() < 0) {
+          weight.emitOpError() << "has no place yet";
+          return signalPassFailure();
+        }
+      ProgramEmitter(program, *backend).emit();
+      program.erase();
+    }
+    for (Operation &op : llvm::make_early_inc_range(*getOperation().getBody()))
+      if (!isa<LLVM::LLVMFuncOp, LLVM::GlobalOp>(op))
+        op.erase();
+  }
+};
+
+} // namespace

@@ -1,0 +1,68 @@
+// Kernels.h - one emitter a compute op: from the op in buffer form to the body of an SPMD function.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_TARGETS_VECTOR_KERNELS_H
+#define LLMC_COMPILER_TARGETS_VECTOR_KERNELS_H
+
+#include "compiler/Targets/TargetBackend.h"
+#include "compiler/Targets/Vector/VectorBuilder.h"
+#include "dialects/Kernel/IR/Kernel.h"
+
+namespace llmc::vector_emit {
+
+/// f32 rows in memory: row r, column c lies at base + (r * stride + offset + c) * 4.
+struct RowsInMemory {
+  Value base;
+  int64_t stride;
+  int64_t offset;
+  int64_t columns;
+
+  /// The address of a row's first column.
+  Value row(VectorBuilder &b, Value r) const { return b.at(base, b.add(b.mul(r, stride * 4), offset * 4)); }
+};
+
+/// What a kernel function knows when it runs. Pointers stand for the op's operands: the root of a buffer, a weight's first byte, a state
+/// view (llmc_state_view); index operands are i64.
+struct KernelArguments {
+  kernel::PackedType packed(Value operand) const { return mlir::cast<kernel::PackedType>(operand.getType()); }
+  Value value(Value operand) const { return values.lookup(operand); }
+  RowsInMemory rows(Value operand) const {
+    auto type = mlir::cast<mlir::MemRefType>(operand.getType());
+    return {value(operand), kernel::rowStride(type), kernel::columnOffset(type), type.getDimSize(1)};
+  }
+
+  llvm::DenseMap<Value, Value> values;
+  Value count;   ///< rows of the op's output in this step, i64
+  Value thread;  ///< i64
+  Value threads; ///< i64
+  const TargetBackend *backend = nullptr;
+};
+
+/// This thread's part [first, last) of `total` things.
+std::pair<Value, Value> threadShare(VectorBuilder &b, const KernelArguments &arguments, Value total);
+
+/// 16 columns from `column` of an elementwise input at a row: rows, or a table's one row.
+Value loadExtra(VectorBuilder &b, const KernelArguments &arguments, Value extra, Value row, Value column,
+                int64_t lanes = kLanes);
+
+void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &arguments);
+void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &arguments);
+void emitMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
+void emitRopeTable(VectorBuilder &b, kernel::RopeTableOp op, const KernelArguments &arguments);
+void emitRope(VectorBuilder &b, kernel::RopeOp op, const KernelArguments &arguments);
+void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArguments &arguments);
+void emitAttention(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments);
+void emitGatherRows(VectorBuilder &b, kernel::GatherRowsOp op, const KernelArguments &arguments);
+void emitElementwise(VectorBuilder &b, kernel::ElementwiseOp op, const KernelArguments &arguments);
+
+/// Where a state's page keeps one head's K (16 keys side by side) and V: pointers for position `position` of sequence `sequence`.
+struct PageBlocks {
+  Value keys;   ///< K block of the head in the page
+  Value values; ///< V block of the head in the page
+};
+/// `pageOfSequence` is position / page tokens.
+PageBlocks pageBlocks(VectorBuilder &b, kernel::PageAttr page, Value stateView, Value sequence, Value pageOfSequence,
+                      Value slot, Value head);
+
+} // namespace llmc::vector_emit
+
+#endif // LLMC_COMPILER_TARGETS_VECTOR_KERNELS_H

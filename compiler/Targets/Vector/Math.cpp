@@ -1,0 +1,174 @@
+// Math.cpp - elementary functions as straight-line vector code.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Math.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/IRMapping.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+
+namespace llmc::vector_emit {
+
+static Type withElement(Type like, Type element) {
+  if (auto vector = dyn_cast<VectorType>(like))
+    return VectorType::get(vector.getShape(), element);
+  return element;
+}
+
+static Value compare(VectorBuilder &b, arith::CmpFPredicate predicate, Value x, double bound) {
+  return arith::CmpFOp::create(b, predicate, x, b.constant(x.getType(), bound));
+}
+static Value select(VectorBuilder &b, Value condition, Value a, Value c) {
+  return arith::SelectOp::create(b, condition, a, c);
+}
+static Value intConstant(VectorBuilder &b, Type type, int64_t value) {
+  TypedAttr attr = b.getIntegerAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attr = DenseElementsAttr::get(vector, attr);
+  return arith::ConstantOp::create(b, attr);
+}
+/// c[0] + x (c[1] + x (...)) by fused steps.
+static Value polynomial(VectorBuilder &b, Value x, ArrayRef<double> coefficients) {
+  Value sum = b.constant(x.getType(), coefficients.back());
+  for (double coefficient : llvm::reverse(coefficients.drop_back()))
+    sum = b.fma(sum, x, b.constant(x.getType(), coefficient));
+  return sum;
+}
+
+Value emitExp(VectorBuilder &b, Value x) {
+  Type type = x.getType(), integer = withElement(type, b.getI32Type());
+  // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, the first with trailing zeros so that n times it is exact.
+  Value clamped = b.fmax(b.constant(type, -104.0), x);
+  clamped = select(b, compare(b, arith::CmpFPredicate::OGT, clamped, 89.0), b.constant(type, 89.0), clamped);
+  Value n = LLVM::RintOp::create(b, type, b.fmul(clamped, b.constant(type, 1.44269504088896340736)));
+  Value r = b.fma(n, b.constant(type, -0.693359375), clamped);
+  r = b.fma(n, b.constant(type, 2.12194440e-4), r);
+  // Taylor's terms to r^7: the remainder is below 2^-28 of the value on the interval.
+  Value p = polynomial(b, r, {1.0, 1.0, 0.5, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040});
+  // Times 2^n in two halves, since n reaches 128.
+  Value exponent = arith::FPToSIOp::create(b, integer, n);
+  Value half = arith::ShRSIOp::create(b, exponent, intConstant(b, integer, 1));
+  Value rest = arith::SubIOp::create(b, exponent, half);
+  auto power = [&](Value e) -> Value {
+    Value bits = arith::ShLIOp::create(b, arith::AddIOp::create(b, e, intConstant(b, integer, 127)),
+                                       intConstant(b, integer, 23));
+    return arith::BitcastOp::create(b, type, bits);
+  };
+  Value result = b.fmul(b.fmul(p, power(half)), power(rest));
+  // Results below the normal range are flushed to zero: attention's masked scores become exact zeros.
+  result = select(b, compare(b, arith::CmpFPredicate::OLT, x, -87.33654), b.constant(type, 0.0), result);
+  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
+  return select(b, isNaN, x, result);
+}
+
+Value emitTanh(VectorBuilder &b, Value x) {
+  Type type = x.getType();
+  Value magnitude = LLVM::FAbsOp::create(b, type, x);
+  // Small arguments: x + x^3 q(x^2), where (1 - e) / (1 + e) would cancel.
+  Value square = b.fmul(x, x);
+  Value q = polynomial(b, square, {-0.333332819422, 0.133314422036, -0.0537397155531, 0.0206390887954, -0.00570498872745});
+  Value small = b.fma(b.fmul(square, x), q, x);
+  Value e = emitExp(b, b.fmul(magnitude, b.constant(type, -2.0)));
+  Value one = b.constant(type, 1.0);
+  Value large = b.fdiv(b.fsub(one, e), b.fadd(one, e));
+  large = LLVM::CopySignOp::create(b, type, large, x);
+  return select(b, compare(b, arith::CmpFPredicate::OLT, magnitude, 0.625), small, large);
+}
+
+Value emitErf(VectorBuilder &b, Value x) {
+  Type type = x.getType();
+  Value magnitude = LLVM::FAbsOp::create(b, type, x);
+  // Below 0.84375: x times the Maclaurin series in x^2, coefficients 2/sqrt(pi) (-1)^n / (n! (2n+1)).
+  SmallVector<double> series;
+  double term = 2.0 / std::sqrt(3.14159265358979323846);
+  for (int n = 0; n < 10; ++n) {
+    series.push_back(term / (2 * n + 1));
+    term *= -1.0 / (n + 1);
+  }
+  Value small = b.fmul(x, polynomial(b, b.fmul(x, x), series));
+  // Above: 1 - erfc, with erfc(z) = t exp(-z^2 + p(t)), t = 1 / (1 + z / 2), a Chebyshev fit good to 1.2e-7 of erfc, which is
+  // below 0.24 here.
+  Value one = b.constant(type, 1.0);
+  Value t = b.fdiv(one, b.fma(magnitude, b.constant(type, 0.5), one));
+  Value p = polynomial(b, t, {-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
+                              1.48851587, -0.82215223, 0.17087277});
+  Value negative = b.fsub(b.constant(type, 0.0), magnitude);
+  Value erfc = b.fmul(t, emitExp(b, b.fma(negative, magnitude, p)));
+  Value large = LLVM::CopySignOp::create(b, type, b.fsub(one, erfc), x);
+  return select(b, compare(b, arith::CmpFPredicate::OLT, magnitude, 0.84375), small, large);
+}
+
+std::pair<Value, Value> emitSinCos(VectorBuilder &b, Value x) {
+  Type type = x.getType(), integer = withElement(type, b.getI32Type());
+  // x = n pi/2 + r; pi/2 in three parts of 33 bits each but the last, so that n times the first two is exact for n < 2^20
+  // and the error stays below 1e-15 for n < 2^30.
+  Value n = LLVM::RintOp::create(b, type, b.fmul(x, b.constant(type, 0.63661977236758134308)));
+  Value r = b.fma(n, b.constant(type, -1.57079632673412561417e+00), x);
+  r = b.fma(n, b.constant(type, -6.07710050630396597660e-11), r);
+  r = b.fma(n, b.constant(type, -2.02226624879595063154e-21), r);
+  Value square = b.fmul(r, r);
+  // Taylor on |r| <= pi/4: the terms left out are below 2e-17.
+  auto factorials = [](int first, int count) {
+    SmallVector<double> terms;
+    double value = 1.0;
+    for (int i = 2; i <= first; ++i)
+      value /= i;
+    for (int i = 0; i < count; ++i) {
+      terms.push_back((i % 2 ? -1.0 : 1.0) * value);
+      value /= (first + 2 * i + 1.0) * (first + 2 * i + 2.0);
+    }
+    return terms;
+  };
+  Value sine = b.fmul(r, polynomial(b, square, factorials(1, 9)));
+  Value cosine = polynomial(b, square, factorials(0, 10));
+  Value quadrant = arith::FPToSIOp::create(b, integer, n);
+  auto bit = [&](Value value, int64_t mask) -> Value {
+    Value masked = arith::AndIOp::create(b, value, intConstant(b, integer, mask));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked, intConstant(b, integer, 0));
+  };
+  Value odd = bit(quadrant, 1);
+  Value sinNegative = bit(quadrant, 2);
+  Value cosNegative = bit(arith::AddIOp::create(b, quadrant, intConstant(b, integer, 1)), 2);
+  Value zero = b.constant(type, 0.0);
+  Value s = select(b, odd, cosine, sine), c = select(b, odd, sine, cosine);
+  return {select(b, sinNegative, b.fsub(zero, s), s), select(b, cosNegative, b.fsub(zero, c), c)};
+}
+
+SmallVector<Value> emitScalarBody(VectorBuilder &b, Block &body, ValueRange arguments, int64_t lanes) {
+  IRMapping mapping;
+  mapping.map(body.getArguments(), arguments);
+  for (Operation &op : body.without_terminator()) {
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      auto value = cast<FloatAttr>(constant.getValue());
+      mapping.map(constant.getResult(), b.constant(b.vecF32(lanes), value.getValueAsDouble()));
+      continue;
+    }
+    auto operand = [&](unsigned i) { return mapping.lookup(op.getOperand(i)); };
+    Value result;
+    if (isa<math::ExpOp>(op))
+      result = emitExp(b, operand(0));
+    else if (isa<math::TanhOp>(op))
+      result = emitTanh(b, operand(0));
+    else if (isa<math::ErfOp>(op))
+      result = emitErf(b, operand(0));
+    else {
+      // Elementwise ops of arith mean the same on vectors.
+      Operation *cloned = b.clone(op, mapping);
+      for (Value value : cloned->getResults())
+        value.setType(withElement(b.vecF32(lanes), getElementTypeOrSelf(value.getType())));
+      continue;
+    }
+    mapping.map(op.getResult(0), result);
+  }
+  SmallVector<Value> results;
+  for (Value value : body.getTerminator()->getOperands())
+    results.push_back(mapping.lookup(value));
+  return results;
+}
+
+} // namespace llmc::vector_emit

@@ -1,0 +1,74 @@
+// X86Backend.cpp - the x86-64 variants and their answers.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/TargetBackend.h"
+
+#include "llmc/artifact_format.h"
+
+using namespace llmc;
+
+namespace {
+
+constexpr uint64_t featuresV3 = LLMC_X86_AVX2 | LLMC_X86_FMA | LLMC_X86_F16C | LLMC_X86_BMI2;
+constexpr uint64_t featuresV4 = featuresV3 | LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ |
+                                LLMC_X86_AVX512VL | LLMC_X86_AVX512CD;
+
+/// AVX2 and FMA: 16 registers of 8 f32, so a panel of 16 columns takes two.
+class AVX2Backend final : public TargetBackend {
+public:
+  llvm::StringRef name() const override { return "x86-64-v3"; }
+  llvm::StringRef triple() const override { return "x86_64-unknown-linux-gnu"; }
+  llvm::StringRef cpu() const override { return "x86-64-v3"; }
+  llvm::StringRef features() const override { return ""; }
+  uint32_t architecture() const override { return LLMC_ARCH_X86_64; }
+  uint64_t requiredFeatures() const override { return featuresV3; }
+  unsigned preferredVectorBits() const override { return 256; }
+
+  std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const override {
+    // Accumulators take rows * panels * streams * 2 of the 16 registers; two hold the weights, one the activation.
+    if (streams == 1)
+      return {{6, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
+    return {{3, 1}, {1, 2}, {1, 1}};
+  }
+  RegisterTile attentionTile() const override { return {4, 1}; }
+};
+
+/// AVX-512: 32 registers of 16 f32.
+class AVX512Backend final : public TargetBackend {
+public:
+  llvm::StringRef name() const override { return "x86-64-v4"; }
+  llvm::StringRef triple() const override { return "x86_64-unknown-linux-gnu"; }
+  llvm::StringRef cpu() const override { return "x86-64-v4"; }
+  llvm::StringRef features() const override { return ""; }
+  uint32_t architecture() const override { return LLMC_ARCH_X86_64; }
+  uint64_t requiredFeatures() const override { return featuresV4; }
+  unsigned preferredVectorBits() const override { return 512; }
+
+  std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const override {
+    // 24 accumulators leave room for two weight vectors, their unpacked halves and an activation. One row alone needs
+    // eight chains to cover the latency of a fused multiply-add at two a cycle.
+    if (streams == 1)
+      return {{12, 2}, {12, 1}, {4, 4}, {4, 2}, {4, 1}, {2, 8}, {2, 4}, {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
+    return {{12, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
+  }
+  RegisterTile attentionTile() const override { return {8, 2}; }
+};
+
+const AVX2Backend avx2;
+const AVX512Backend avx512;
+const TargetBackend *const backends[] = {&avx512, &avx2};
+
+} // namespace
+
+const TargetBackend *llmc::targetBackend(llvm::StringRef name) {
+  for (const TargetBackend *backend : backends)
+    if (backend->name() == name)
+      return backend;
+  return nullptr;
+}
+
+std::vector<llvm::StringRef> llmc::targetBackendNames() {
+  std::vector<llvm::StringRef> names;
+  for (const TargetBackend *backend : backends)
+    names.push_back(backend->name());
+  return names;
+}
