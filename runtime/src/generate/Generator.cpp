@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/generate/Generator.h"
 
-#include <math.h>
 #include <new>
 
 llmc_generator::llmc_generator(llmc_session &session, const llmc::runtime::Tokenizer *tokenizer)
@@ -33,7 +32,7 @@ private:
     generation.outOfMemory |= !generation.generator.stops.push(bytes, size);
   }
 
-  void startHistory(const int32_t *prompt, uint32_t numTokens);
+  void start(const int32_t *prompt, uint32_t numTokens);
   Status readPrompt(const int32_t *prompt, uint32_t numTokens);
   Status decodeTokens();
   Status step(const int32_t *tokens, uint32_t numTokens, bool last);
@@ -57,7 +56,7 @@ private:
   bool outOfMemory = false;
 };
 
-void Generation::startHistory(const int32_t *prompt, uint32_t numTokens) {
+void Generation::start(const int32_t *prompt, uint32_t numTokens) {
   uint32_t length = session.lengths[options.sequence];
   if (generator.historySequence != options.sequence)
     generator.history.clear();
@@ -65,6 +64,16 @@ void Generation::startHistory(const int32_t *prompt, uint32_t numTokens) {
   if (generator.history.size() > length)
     generator.history.truncate(length);
   outOfMemory |= !generator.history.append(prompt, numTokens);
+  SamplerOptions sampling;
+  sampling.temperature = options.temperature;
+  sampling.topK = int32_t(options.top_k);
+  sampling.topP = options.top_p;
+  sampling.minP = options.min_p;
+  sampling.repetitionPenalty = options.repeat_penalty;
+  sampling.seed = options.seed;
+  generator.sampler.open(sampling, session.vocabSize, generator.samplerMemory.data());
+  for (int32_t token : generator.history)
+    generator.sampler.accept(token);
   // A text that starts with the answer drops the first token's space as the tokenizer says; one that goes on does not.
   bool fresh = !length;
   for (uint32_t i = 0; i < numTokens && generator.tokenizer; ++i)
@@ -134,13 +143,9 @@ Status Generation::readPrompt(const int32_t *prompt, uint32_t numTokens) {
   return LLMC_OK;
 }
 
+/// The next token, or -1 when no logit is a number.
 int32_t Generation::choose() {
-  const float *row = logits.data + uint64_t(logits.rows - 1) * logits.row_stride;
-  int32_t best = 0;
-  for (uint32_t i = 1; i < logits.vocab_size; ++i)
-    if (row[i] > row[best])
-      best = int32_t(i);
-  return best;
+  return generator.sampler.sample(logits.data + uint64_t(logits.rows - 1) * logits.row_stride);
 }
 
 bool Generation::endsText(int32_t token) const {
@@ -171,11 +176,17 @@ Status Generation::decodeTokens() {
   uint64_t firstAt = 0;
   while (result.num_new_tokens < options.max_new_tokens) {
     int32_t token = choose();
+    if (token < 0) {
+      fail(error, LLMC_INVALID_FILE, "the logits after %u tokens are not numbers",
+           session.lengths[options.sequence]);
+      return addNote(error, "the weights may hold NaN or infinity");
+    }
     uint64_t now = platform::nanoseconds();
     if (!result.num_new_tokens)
       firstAt = now;
     result.decode_time = now - firstAt;
     outOfMemory |= !generator.history.push(token);
+    generator.sampler.accept(token);
     bool last = endsText(token);
     if (last)
       result.end = LLMC_END_TOKEN;
@@ -207,18 +218,18 @@ Status Generation::decodeTokens() {
 }
 
 Status Generation::run(const int32_t *prompt, uint32_t numTokens) {
-  uint64_t start = platform::nanoseconds();
+  uint64_t begin = platform::nanoseconds();
   result.num_prompt_tokens = numTokens;
   result.num_new_tokens = 0;
   result.prompt_time = result.decode_time = 0;
   result.end = LLMC_END_LENGTH;
   generator.stops.start(options.stop_texts, options.num_stop_texts);
-  startHistory(prompt, numTokens);
+  start(prompt, numTokens);
   if (outOfMemory)
     return noMemory();
   if (Status status = readPrompt(prompt, numTokens))
     return status;
-  result.prompt_time = platform::nanoseconds() - start;
+  result.prompt_time = platform::nanoseconds() - begin;
   if (interrupted()) {
     result.end = LLMC_END_CALLBACK;
     return LLMC_OK;
@@ -245,7 +256,8 @@ Status checkOptions(const llmc_session &session, const llmc_generate_options &op
   } settings[] = {{"temperature", options.temperature, 0, 1000},
                   {"top_p", options.top_p, 0, 1},
                   {"min_p", options.min_p, 0, 1},
-                  {"repeat_penalty", options.repeat_penalty, 1e-3f, 1000}};
+                  {"repeat_penalty", options.repeat_penalty, 1e-3f, 1000},
+                  {"top_k", float(options.top_k), 0, float(INT32_MAX)}};
   for (const auto &setting : settings)
     if (!(setting.value >= setting.least && setting.value <= setting.most))
       return fail(error, LLMC_INVALID_ARGUMENT, "%s = %g, expected %g to %g", setting.name, double(setting.value),
@@ -266,6 +278,7 @@ Status openGenerator(llmc_session &session, llmc_generator *&generator, Error &e
   llmc_generator *opened =
       new (memory) llmc_generator(session, static_cast<const Tokenizer *>(session.model->text));
   if (!opened->stops.reserve(usualHeldText) || !opened->history.reserve(size_t(session.contextLength) + 1) ||
+      !opened->samplerMemory.resize((Sampler::workspaceBytes(session.vocabSize) + 7) / 8) ||
       !opened->inputs.reserve(session.maxSequences) ||
       !opened->besideTokens.resize(size_t(session.maxSequences) * besideMost)) {
     closeGenerator(opened);

@@ -7,6 +7,7 @@
 
 #include "llmc/generate.h"
 #include "runtime/src/generate/StopTexts.h"
+#include "runtime/src/sampling/Sampler.h"
 #include "runtime/src/session/Session.h"
 #include "runtime/src/text/Tokenizer.h"
 
@@ -32,6 +33,8 @@ struct llmc_generator {
   llmc_session &session;
   const llmc::runtime::Tokenizer *tokenizer; ///< Null when the model has none.
   const llmc::runtime::Tokenizer noTokenizer; ///< Knows no token: decodes everything to nothing.
+  llmc::runtime::Sampler sampler;
+  llmc::runtime::Array<uint64_t> samplerMemory;
   llmc::runtime::StopTexts stops;
   llmc::runtime::Array<int32_t> history; ///< The sequence's tokens, for the repetition penalty.
   uint32_t historySequence = 0;          ///< The sequence they belong to.
