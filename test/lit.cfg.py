@@ -34,8 +34,8 @@ def cpu_flags():
 config.name = "llmc"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-# Inputs are data of tests; the fuzzers' corpora and the bundled models are not tests either.
-config.excludes = ["Inputs", "fuzz", "models", "data"]
+# Inputs are data of tests; the fuzzers' corpora are not tests either.
+config.excludes = ["Inputs", "fuzz", "data"]
 config.test_source_root = os.path.join(config.llmc_source, "test")
 config.test_exec_root = os.path.join(config.llmc_build, "test")
 

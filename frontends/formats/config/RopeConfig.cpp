@@ -55,6 +55,15 @@ std::optional<T> agree(ConfigReader &rope, const char *key, std::optional<T> inn
   return inner ? inner : outer;
 }
 
+void checkTurning(ConfigReader &rope, const RopeConfig &config, const RopeContext &context) {
+  const int64_t turning = int64_t(double(context.headDim) * config.partialFactor);
+  const int64_t least = config.kind == RopeKind::Dynamic ? 4 : 2; // Its exponent divides by two less.
+  if (turning % 2 != 0 || turning < least)
+    rope.fail("partial_rotary_factor", std::to_string(turning) +
+                                           " features of each head turn, expected an even number of at least " +
+                                           std::to_string(least));
+}
+
 RopeConfig readOne(ConfigReader &rope, const RootFacts &root, const RopeContext &context) {
   RopeConfig result;
   result.kind = readKind(rope);
@@ -63,6 +72,7 @@ RopeConfig readOne(ConfigReader &rope, const RootFacts &root, const RopeContext 
   result.partialFactor =
       agree(rope, "partial_rotary_factor", rope.maybeNumber("partial_rotary_factor", {0, 1, true}), root.partialFactor)
           .value_or(1);
+  checkTurning(rope, result, context);
   if (result.kind == RopeKind::Default)
     return result;
 
@@ -159,6 +169,7 @@ RopeConfigs readRopeConfigs(ConfigReader &config, const RopeContext &context) {
     } else {
       result.full.theta = root.theta.value_or(context.defaultTheta);
       result.full.partialFactor = root.partialFactor.value_or(1);
+      checkTurning(config, result.full, context);
     }
     result.sliding = result.full;
     return result;

@@ -1,0 +1,146 @@
+// DecoderParts.cpp - emits the shared parts of decoders.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/models/DecoderParts.h"
+
+using namespace mlir;
+
+namespace llmc::models {
+
+namespace {
+
+int64_t columns(Value value) { return cast<RankedTensorType>(value.getType()).getDimSize(1); }
+
+transformer::Activation toActivation(ActivationKind kind) {
+  switch (kind) {
+  case ActivationKind::Silu:
+    return transformer::Activation::Silu;
+  case ActivationKind::Gelu:
+    return transformer::Activation::Gelu;
+  case ActivationKind::GeluTanh:
+    return transformer::Activation::GeluTanh;
+  case ActivationKind::QuickGelu:
+    return transformer::Activation::QuickGelu;
+  case ActivationKind::Relu:
+    return transformer::Activation::Relu;
+  case ActivationKind::ReluSquared:
+    return transformer::Activation::ReluSquared;
+  case ActivationKind::Sigmoid:
+    return transformer::Activation::Sigmoid;
+  case ActivationKind::Tanh:
+    return transformer::Activation::Tanh;
+  }
+  llvm_unreachable("every kind is named");
+}
+
+RopeFrequencySpec::Scaling toScaling(RopeKind kind) {
+  switch (kind) {
+  case RopeKind::Default:
+    return RopeFrequencySpec::Scaling::Default;
+  case RopeKind::Linear:
+    return RopeFrequencySpec::Scaling::Linear;
+  case RopeKind::Dynamic:
+    return RopeFrequencySpec::Scaling::Dynamic;
+  case RopeKind::Yarn:
+    return RopeFrequencySpec::Scaling::Yarn;
+  case RopeKind::LongRope:
+    return RopeFrequencySpec::Scaling::LongRope;
+  case RopeKind::Llama3:
+    return RopeFrequencySpec::Scaling::Llama3;
+  }
+  llvm_unreachable("every kind is named");
+}
+
+double attentionFactor(const RopeConfig &rope) {
+  if (rope.attentionFactor)
+    return *rope.attentionFactor;
+  if (rope.kind == RopeKind::Yarn)
+    return yarnAttentionFactor(rope.factor, rope.mscale.value_or(0), rope.mscaleAllDim.value_or(0));
+  if (rope.kind == RopeKind::LongRope)
+    return longRopeAttentionFactor(rope.factor, rope.originalContext);
+  return 1;
+}
+
+} // namespace
+
+Value buildLinear(EntryBuilder &entry, Value input, const std::string &name, int64_t outputs, bool bias) {
+  OpBuilder &builder = entry.getBuilder();
+  Value weight = entry.getWeights().get(builder, name + ".weight", {outputs, columns(input)});
+  Value added = bias ? entry.getWeights().get(builder, name + ".bias", {outputs}) : Value();
+  auto type = RankedTensorType::get({ShapedType::kDynamic, outputs}, builder.getF32Type());
+  return transformer::LinearOp::create(builder, entry.named(name), type, input, weight, added);
+}
+
+Value buildRMSNorm(EntryBuilder &entry, Value input, const std::string &name, double epsilon, int64_t groupSize) {
+  OpBuilder &builder = entry.getBuilder();
+  Value weight = entry.getWeights().get(builder, name + ".weight", {groupSize ? groupSize : columns(input)});
+  return transformer::RMSNormOp::create(builder, entry.named(name), input, weight, epsilon, groupSize);
+}
+
+RopeTable buildRopeTable(EntryBuilder &entry, const RopeConfig &rope, int64_t headDim, int64_t context) {
+  OpBuilder &builder = entry.getBuilder();
+  RopeTable table;
+  table.rotaryDim = int64_t(double(headDim) * rope.partialFactor);
+  RopeFrequencySpec spec;
+  spec.scaling = toScaling(rope.kind);
+  spec.base = rope.theta;
+  spec.dim = table.rotaryDim;
+  spec.factor = rope.factor;
+  spec.lowFreqFactor = rope.lowFreqFactor;
+  spec.highFreqFactor = rope.highFreqFactor;
+  spec.betaFast = rope.betaFast;
+  spec.betaSlow = rope.betaSlow;
+  spec.truncate = rope.truncate;
+  spec.originalContext = rope.originalContext;
+  spec.maxContext = rope.kind == RopeKind::Dynamic ? context : 0;
+  spec.shortFactors = rope.shortFactors;
+  spec.longFactors = rope.longFactors;
+  table.frequencies = transformer::RopeFrequenciesOp::create(builder, entry.named("rotary_emb"), spec);
+  if (ropeFrequencyRows(spec) > 1)
+    table.originalContext = rope.originalContext;
+  table.attentionFactor = attentionFactor(rope);
+  return table;
+}
+
+Value buildAttention(EntryBuilder &entry, const AttentionPart &part, Value input, Value positions, Value sequences,
+                     Value slot, Value &state) {
+  OpBuilder &builder = entry.getBuilder();
+  const int64_t queryWidth = part.numHeads * part.headDim, keyWidth = part.numKvHeads * part.headDim;
+  Value query = buildLinear(entry, input, part.query, queryWidth, part.inputBias);
+  Value key = buildLinear(entry, input, part.key, keyWidth, part.inputBias);
+  Value value = buildLinear(entry, input, part.value, keyWidth, part.inputBias);
+  if (!part.queryNorm.empty())
+    query = buildRMSNorm(entry, query, part.queryNorm, part.normEpsilon, part.headDim);
+  if (!part.keyNorm.empty())
+    key = buildRMSNorm(entry, key, part.keyNorm, part.normEpsilon, part.headDim);
+  const auto turn = [&](Value features, const std::string &name) -> Value {
+    return transformer::RopeOp::create(builder, entry.named(name), part.ropeStyle, features, positions,
+                                       part.rope.frequencies, part.headDim, part.rope.rotaryDim,
+                                       part.rope.attentionFactor, part.rope.originalContext);
+  };
+  query = turn(query, part.query);
+  key = turn(key, part.key);
+  state = transformer::CacheUpdateOp::create(builder, entry.named(part.key), state.getType(), state, slot, key, value,
+                                             positions, sequences);
+  Value mixed =
+      transformer::AttentionOp::create(builder, entry.named(part.query), query, state, slot, positions, sequences,
+                                       part.numHeads, part.numKvHeads, part.headDim, part.scale, part.window);
+  return buildLinear(entry, mixed, part.output, columns(input), part.outputBias);
+}
+
+Value buildGated(EntryBuilder &entry, const GatedPart &part, Value input) {
+  OpBuilder &builder = entry.getBuilder();
+  Value gate = buildLinear(entry, input, part.gate, part.intermediateSize, part.bias);
+  Value up = buildLinear(entry, input, part.up, part.intermediateSize, part.bias);
+  Value opened = transformer::GatedOp::create(builder, entry.named(part.gate), toActivation(part.activation), gate, up);
+  return buildLinear(entry, opened, part.down, columns(input), part.bias);
+}
+
+Value buildHead(EntryBuilder &entry, Value input, Value rows, const std::string &weightKey, int64_t vocabSize) {
+  OpBuilder &builder = entry.getBuilder();
+  const Location loc = entry.named(weightKey);
+  Value wanted = transformer::GatherRowsOp::create(builder, loc, input.getType(), input, rows);
+  Value weight = entry.getWeights().get(builder, weightKey, {vocabSize, columns(input)});
+  return transformer::LinearOp::create(builder, loc, wanted, weight);
+}
+
+} // namespace llmc::models

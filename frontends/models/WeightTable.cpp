@@ -1,0 +1,109 @@
+// WeightTable.cpp - looks weights up in the index and judges them.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/models/WeightTable.h"
+
+#include "frontends/formats/json/Json.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace llmc::models {
+
+namespace {
+
+std::string shapeText(ArrayRef<int64_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::string quoted(StringRef key) { return "tensor '" + json::printable({key.data(), key.size()}) + "'"; }
+
+} // namespace
+
+std::string describe(RankedTensorType type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type.getElementType();
+  return text + " of shape " + shapeText(type.getShape());
+}
+
+WeightTable::WeightTable(ModuleOp module, StringRef directory) : directory(directory) {
+  for (auto op : module.getOps<transformer::TensorOp>())
+    tensors[op.getKey()] = {op.getTensorType(), op.getFileAttr()};
+}
+
+RankedTensorType WeightTable::lookup(StringRef key) const {
+  auto found = tensors.find(key);
+  return found == tensors.end() ? RankedTensorType() : found->second.type;
+}
+
+std::string WeightTable::fileOf(StringRef key) const {
+  auto found = tensors.find(key);
+  if (found == tensors.end())
+    return directory;
+  const StringRef file = found->second.file.getValue();
+  return directory == "." ? file.str() : directory + "/" + file.str();
+}
+
+void WeightTable::fail(StringRef key, std::string message, std::string note) {
+  if (!first)
+    first = Diagnostic{fileOf(key), 0, 0, std::move(message), std::move(note)};
+}
+
+void WeightTable::expectCopy(StringRef key, StringRef original, StringRef why) {
+  auto found = tensors.find(key);
+  if (found == tensors.end())
+    return;
+  found->second.used = true;
+  Copy copy = {key.str(), original.str(), why.str()};
+  if (found->second.type != lookup(original))
+    failCopy(copy);
+  expectedCopies.push_back(std::move(copy));
+}
+
+void WeightTable::failCopy(const Copy &copy) {
+  fail(copy.key, quoted(copy.key) + " differs from '" + json::printable(copy.original) + "', yet " + copy.why,
+       "set it to false in config.json if the model uses both");
+}
+
+Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shape) {
+  auto wanted = RankedTensorType::get(shape, builder.getF32Type());
+  auto found = tensors.find(key);
+  const char *note = "config.json and the weights do not belong together";
+  if (found == tensors.end()) {
+    fail(key, quoted(key) + " is missing (expected shape " + shapeText(shape) + ")", note);
+  } else {
+    found->second.used = true;
+    RankedTensorType type = found->second.type;
+    if (type.getShape() != shape)
+      fail(key, quoted(key) + " has shape " + shapeText(type.getShape()) + ", expected " + shapeText(shape), note);
+    else if (!isa<Float32Type, BFloat16Type, Float16Type>(type.getElementType()))
+      fail(key, quoted(key) + " is " + describe(type) + ", expected f32, bf16 or f16");
+    else
+      wanted = type;
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  return transformer::WeightOp::create(builder, NameLoc::get(builder.getStringAttr(key)), wanted, key);
+}
+
+void WeightTable::refuseSurplus(llvm::function_ref<bool(StringRef)> ignores, StringRef family) {
+  // The first in the order of keys, so that the message does not depend on the table's.
+  StringRef surplus;
+  size_t count = 0;
+  for (const auto &entry : tensors)
+    if (!entry.second.used && !ignores(entry.first())) {
+      ++count;
+      if (count == 1 || entry.first() < surplus)
+        surplus = entry.first();
+    }
+  if (count == 0)
+    return;
+  fail(surplus,
+       quoted(surplus) + " (" + describe(lookup(surplus)) + ") has no place in this '" + family.str() + "' model",
+       count == 1
+           ? "config.json and the weights do not belong together"
+           : std::to_string(count - 1) + " more tensors have none: config.json and the weights do not belong together");
+}
+
+} // namespace llmc::models
