@@ -26,9 +26,6 @@ Status openTextPart(llmc_model &model, Error &error) {
   const char *reason = "it is damaged";
   if (tokenizer->open(model.artifact.bytes(section), section->size, &reason) != TextStatus::Ok)
     return fail(error, LLMC_INVALID_FILE, "tokenizer: %s", reason);
-  if (tokenizer->tokenCount() > model.artifact.manifest.generation.vocab_size)
-    return fail(error, LLMC_INVALID_FILE, "tokenizer: %u tokens, the model knows %u", tokenizer->tokenCount(),
-                model.artifact.manifest.generation.vocab_size);
   return LLMC_OK;
 }
 

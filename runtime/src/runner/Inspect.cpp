@@ -155,16 +155,16 @@ void printSections(const Artifact &artifact) {
   }
 }
 
-/// Opens a file's container without asking for this processor's code.
-bool openAnyArtifact(const char *path, platform::MappedFile &file, Artifact &artifact) {
+/// Opens a file's container without asking for this processor's code. Prints why not.
+Status openAnyArtifact(const char *path, platform::MappedFile &file, Artifact &artifact) {
   Error error;
   uint64_t offset, size;
   if (!platform::mapFile(path, file, error) && !findContainer(file.data, file.size, offset, size, error) &&
       !openArtifact(file.data + offset, size, artifact, error))
-    return true;
+    return LLMC_OK;
   printError(path, error);
   platform::unmapFile(file);
-  return false;
+  return error.status;
 }
 
 bool flushed() { return !fflush(stdout); }
@@ -184,7 +184,7 @@ bool printAbout(const char *file, const llmc_model *model) {
 int inspectArtifact(const char *path) {
   platform::MappedFile file;
   Artifact artifact;
-  if (!openAnyArtifact(path, file, artifact))
+  if (openAnyArtifact(path, file, artifact))
     return exitFailed;
   printf("file        %s, %s, artifact format %u.%u\n", path, byteSize(file.size).c_str(), LLMC_ARTIFACT_MAJOR,
          artifact.minor);
@@ -201,8 +201,8 @@ int inspectArtifact(const char *path) {
 int verifyArtifactFile(const char *path) {
   platform::MappedFile file;
   Artifact artifact;
-  if (!openAnyArtifact(path, file, artifact))
-    return exitFailed;
+  if (Status status = openAnyArtifact(path, file, artifact))
+    return status == LLMC_INVALID_FILE ? exitBelowThreshold : exitFailed;
   Error error;
   Status status = verifyArtifact(artifact, error);
   if (status)

@@ -1,0 +1,47 @@
+// Bench.h - measures a model: prefill, decode and batch rates beside the machine's limits. `llmc bench FILE`.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_RUNTIME_RUNNER_BENCH_H
+#define LLMC_RUNTIME_RUNNER_BENCH_H
+
+#include "llmc/llmc.h"
+#include "runtime/src/runner/Runner.h"
+
+#include <string>
+
+namespace llmc::runtime {
+
+/// What to measure. Zeros take the model's defaults.
+struct BenchOptions {
+  uint32_t threads = 0;
+  uint32_t promptTokens = 512; ///< Cut to what the context holds beside newTokens.
+  uint32_t newTokens = 64;
+  uint32_t repetitions = 3;
+  uint32_t batch = 0; ///< Sequences of the batch measurement; 0: none.
+};
+
+/// What was measured; each rate is the median of the repetitions.
+struct BenchResult {
+  std::string variant;
+  uint32_t threads = 0, promptTokens = 0, newTokens = 0, batch = 0;
+  double prefillRate = 0; ///< Tokens a second of the prompt; the last token's logits only.
+  double decodeRate = 0;  ///< Tokens a second, one sequence, behind the prompt; choosing tokens is not in it.
+  double batchRate = 0;   ///< Tokens a second of all sequences together.
+  double openSeconds = 0, sessionSeconds = 0;
+  double firstTokenSeconds = 0;     ///< Opening, session and a step of one token.
+  uint64_t weightsBytes = 0;        ///< Of the weights section.
+  uint64_t bytesPerToken = 0;       ///< Packed matrices that a token of decode reads; tables are looked up.
+  double operationsPerToken = 0;    ///< Of a prompt: multiply-adds with the matrices but for the output one, times 2.
+  double readBandwidth = 0;         ///< Measured, bytes a second, for a working set of bytesPerToken.
+  double multiplyAddRate = 0;       ///< Measured, f32 operations a second; 0: unknown.
+  uint64_t peakMemory = 0;          ///< Bytes, after the measurements, the probe's memory not counted.
+};
+
+/// Opens the file and measures it. @retval as llmc_model_open, llmc_session_open and llmc_step
+llmc_status measureModel(const char *path, const BenchOptions &options, BenchResult &result, llmc_error &error);
+
+/// The command line of `bench`: argv[0] is skipped. Returns the exit code.
+int benchMain(const RunnerProgram &program, int argc, char **argv);
+
+} // namespace llmc::runtime
+
+#endif // LLMC_RUNTIME_RUNNER_BENCH_H

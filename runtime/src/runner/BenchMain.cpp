@@ -1,0 +1,148 @@
+// BenchMain.cpp - the command line of `bench`: options, and what was measured as a table or as JSON.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/runner/Bench.h"
+
+#include "runtime/src/runner/Messages.h"
+#include "runtime/src/runner/Options.h"
+#include "runtime/src/runner/Output.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace llmc::runtime {
+
+namespace {
+
+const char helpText[] = R"(Measures a compiled model beside what this machine gives in the same run.
+
+Examples:
+  llmc bench smol.llmc               prefill of 512 tokens, then 64 one by one
+  llmc bench ./smol -t 1 --json      one thread, the figures as a JSON line
+  llmc bench ./smol --batch 4        four sequences together as well
+
+  -t, --threads N          default: the cores this process may use
+      --prompt-tokens N    tokens of the prompt (512)
+      --new-tokens N       steps of one token behind it (64)
+      --repetitions N      of each measurement, whose median is told (3)
+      --batch N            also N sequences in one step
+      --json               one JSON line
+  -h, --help
+
+Prefill gives the logits of the last token. Decode is the steps alone, without choosing tokens. The shares: bytes of the
+packed matrices over the read bandwidth, and their multiply-adds over the f32 peak, both measured at the end.
+)";
+
+enum LongOption { OptPrompt = 256, OptNew, OptRepetitions, OptBatch, OptJson };
+const option longOptions[] = {
+    {"threads", required_argument, nullptr, 't'},          {"prompt-tokens", required_argument, nullptr, OptPrompt},
+    {"new-tokens", required_argument, nullptr, OptNew},    {"repetitions", required_argument, nullptr, OptRepetitions},
+    {"batch", required_argument, nullptr, OptBatch},       {"json", no_argument, nullptr, OptJson},
+    {"help", no_argument, nullptr, 'h'},                   {nullptr, 0, nullptr, 0},
+};
+
+int usage(const std::string &message) {
+  printError("", message.c_str(), "all options: llmc bench --help");
+  return exitUsage;
+}
+
+bool number(const char *text, uint32_t least, uint32_t most, uint32_t &value) {
+  char *end;
+  unsigned long parsed = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : (end = nullptr, 0);
+  if (!end || *end || parsed < least || parsed > most)
+    return false;
+  value = uint32_t(parsed);
+  return true;
+}
+
+void printTable(const BenchResult &result) {
+  printf("variant           %s, %u thread%s\n", result.variant.c_str(), result.threads, result.threads == 1 ? "" : "s");
+  printf("prefill  %8u tokens   %10.1f tokens/s", result.promptTokens, result.prefillRate);
+  if (result.multiplyAddRate > 0 && result.operationsPerToken > 0)
+    printf("   %5.1f GFLOP/s, %.0f %% of the measured %.1f", result.prefillRate * result.operationsPerToken * 1e-9,
+           100 * result.prefillRate * result.operationsPerToken / result.multiplyAddRate,
+           result.multiplyAddRate * 1e-9);
+  printf("\ndecode   %8u tokens   %10.1f tokens/s", result.newTokens, result.decodeRate);
+  if (result.readBandwidth > 0)
+    printf("   %5.1f GB/s, %.0f %% of the measured %.1f", result.decodeRate * double(result.bytesPerToken) * 1e-9,
+           100 * result.decodeRate * double(result.bytesPerToken) / result.readBandwidth, result.readBandwidth * 1e-9);
+  if (result.batch)
+    printf("\nbatch    %8u sequences%10.1f tokens/s", result.batch, result.batchRate);
+  printf("\nfirst token       %.1f ms (open %.1f, session %.1f)\n", result.firstTokenSeconds * 1e3,
+         result.openSeconds * 1e3, result.sessionSeconds * 1e3);
+  printf("memory            %.1f MiB at most, %.1f MiB of weights\n", double(result.peakMemory) / (1 << 20),
+         double(result.weightsBytes) / (1 << 20));
+}
+
+void printJson(const BenchResult &result) {
+  std::string variant;
+  appendJsonString(variant, result.variant.data(), result.variant.size());
+  printf("{\"type\":\"bench\",\"variant\":%s,\"threads\":%u,\"prompt_tokens\":%u,\"new_tokens\":%u,"
+         "\"prefill_tokens_per_second\":%.3f,\"decode_tokens_per_second\":%.3f,\"batch\":%u,"
+         "\"batch_tokens_per_second\":%.3f,\"open_seconds\":%.6f,\"session_seconds\":%.6f,\"first_token_seconds\":%.6f,"
+         "\"weights_bytes\":%llu,\"bytes_per_token\":%llu,\"operations_per_token\":%.0f,"
+         "\"read_bytes_per_second\":%.0f,\"f32_operations_per_second\":%.0f,\"peak_memory_bytes\":%llu}\n",
+         variant.c_str(), result.threads, result.promptTokens, result.newTokens, result.prefillRate, result.decodeRate,
+         result.batch, result.batchRate, result.openSeconds, result.sessionSeconds, result.firstTokenSeconds,
+         (unsigned long long)result.weightsBytes, (unsigned long long)result.bytesPerToken, result.operationsPerToken,
+         result.readBandwidth, result.multiplyAddRate, (unsigned long long)result.peakMemory);
+}
+
+} // namespace
+
+int benchMain(const RunnerProgram &program, int argc, char **argv) {
+  BenchOptions options;
+  bool json = false;
+  opterr = 0;
+  optind = 0;
+  for (int option; (option = getopt_long(argc, argv, ":t:h", longOptions, nullptr)) != -1;) {
+    bool good = true;
+    switch (option) {
+    case 't':
+      good = number(optarg, 1, 256, options.threads);
+      break;
+    case OptPrompt:
+      good = number(optarg, 1, INT32_MAX, options.promptTokens);
+      break;
+    case OptNew:
+      good = number(optarg, 0, INT32_MAX, options.newTokens);
+      break;
+    case OptRepetitions:
+      good = number(optarg, 1, 1000, options.repetitions);
+      break;
+    case OptBatch:
+      good = number(optarg, 1, 1024, options.batch);
+      break;
+    case OptJson:
+      json = true;
+      break;
+    case 'h':
+      fputs(helpText, stdout);
+      return fflush(stdout) ? exitFailed : exitDone;
+    case ':':
+      return usage(std::string("option '") + argv[optind - 1] + "' needs a value");
+    default:
+      return usage(std::string("unknown option '") + argv[optind - 1] + "'");
+    }
+    if (!good)
+      return usage(std::string("'") + optarg + "' is not a number this option takes");
+  }
+  const char *path = program.ownModel;
+  if (!path && optind < argc)
+    path = argv[optind++];
+  if (!path)
+    return usage("no model file given");
+  if (optind < argc)
+    return usage(std::string("surplus argument '") + argv[optind] + "'");
+  BenchResult result;
+  llmc_error error;
+  if (measureModel(path, options, result, error)) {
+    printError(path, error);
+    return exitFailed;
+  }
+  json ? printJson(result) : printTable(result);
+  return fflush(stdout) ? exitFailed : exitDone;
+}
+
+} // namespace llmc::runtime

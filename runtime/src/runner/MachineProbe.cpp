@@ -1,0 +1,182 @@
+// MachineProbe.cpp - measures read bandwidth and multiply-add rate with a session's threads.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/runner/MachineProbe.h"
+
+#include "llmc/artifact_format.h"
+#include "runtime/src/platform/CpuFeatures.h"
+
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace llmc::runtime {
+
+namespace {
+
+constexpr uint64_t lines = 4096; ///< A share is a multiple of this many bytes.
+
+#if defined(__x86_64__)
+/// Reads [data, data + size) once in four streams, which keep more of a core's miss buffers busy than one.
+__attribute__((target("avx512f"))) void readAll512(const uint8_t *data, uint64_t size) {
+  __m512i sums[4] = {};
+  uint64_t part = size / 4;
+  for (uint64_t i = 0; i < part; i += 128)
+    for (int s = 0; s < 4; ++s) {
+      const uint8_t *at = data + uint64_t(s) * part + i;
+      _mm_prefetch(reinterpret_cast<const char *>(at) + 1024, _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char *>(at) + 1088, _MM_HINT_T0);
+      sums[s] = _mm512_or_si512(sums[s], _mm512_or_si512(_mm512_loadu_si512(at), _mm512_loadu_si512(at + 64)));
+    }
+  for (int s = 0; s < 4; ++s)
+    __asm__ volatile("" : : "v"(sums[s]));
+}
+
+__attribute__((target("avx2"))) void readAll256(const uint8_t *data, uint64_t size) {
+  __m256i sums[4] = {};
+  uint64_t part = size / 4;
+  for (uint64_t i = 0; i < part; i += 64)
+    for (int s = 0; s < 4; ++s) {
+      const uint8_t *at = data + uint64_t(s) * part + i;
+      _mm_prefetch(reinterpret_cast<const char *>(at) + 1024, _MM_HINT_T0);
+      __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(at));
+      __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(at + 32));
+      sums[s] = _mm256_or_si256(sums[s], _mm256_or_si256(low, high));
+    }
+  for (int s = 0; s < 4; ++s)
+    __asm__ volatile("" : : "x"(sums[s]));
+}
+
+// Independent accumulators: latency 4 times two units need 8; a few more are kept in flight.
+#define LLMC_EACH_12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+__attribute__((target("avx512f"))) double multiplyAdd512(uint64_t rounds) {
+  __m512 x = _mm512_set1_ps(1.0001f), y = _mm512_set1_ps(0.001f);
+#define LLMC_DECLARE(i) __m512 sum##i = x;
+#define LLMC_STEP(i)                                                                                                   \
+  sum##i = _mm512_fmadd_ps(x, y, sum##i);                                                                              \
+  __asm__ volatile("" : "+v"(sum##i));
+  LLMC_EACH_12(LLMC_DECLARE)
+  for (uint64_t n = 0; n < rounds; ++n) {
+    LLMC_EACH_12(LLMC_STEP)
+  }
+#undef LLMC_DECLARE
+#undef LLMC_STEP
+  return double(rounds) * 12 * 16 * 2;
+}
+
+__attribute__((target("avx2,fma"))) double multiplyAdd256(uint64_t rounds) {
+  __m256 x = _mm256_set1_ps(1.0001f), y = _mm256_set1_ps(0.001f);
+#define LLMC_DECLARE(i) __m256 sum##i = x;
+#define LLMC_STEP(i)                                                                                                   \
+  sum##i = _mm256_fmadd_ps(x, y, sum##i);                                                                              \
+  __asm__ volatile("" : "+x"(sum##i));
+  LLMC_EACH_12(LLMC_DECLARE)
+  for (uint64_t n = 0; n < rounds; ++n) {
+    LLMC_EACH_12(LLMC_STEP)
+  }
+#undef LLMC_DECLARE
+#undef LLMC_STEP
+  return double(rounds) * 12 * 8 * 2;
+}
+#endif
+
+/// Reads in a way that any compiler makes of any processor.
+void readAllPlain(const uint8_t *data, uint64_t size) {
+  uint64_t sums[4] = {};
+  for (uint64_t i = 0; i < size; i += 32)
+    for (int s = 0; s < 4; ++s) {
+      uint64_t word;
+      memcpy(&word, data + i + 8 * s, 8);
+      sums[s] |= word;
+    }
+  __asm__ volatile("" : : "r"(sums[0] | sums[1] | sums[2] | sums[3]));
+}
+
+struct ReadJob {
+  uint8_t *data;
+  uint64_t share; ///< Bytes of each thread.
+  uint64_t features;
+  bool fill;
+};
+
+void readShare(void *argument, uint32_t thread, uint32_t) {
+  const ReadJob &job = *static_cast<ReadJob *>(argument);
+  uint8_t *data = job.data + thread * job.share;
+  if (job.fill) {
+    memset(data, 1, job.share);
+    return;
+  }
+#if defined(__x86_64__)
+  if (job.features & LLMC_X86_AVX512F)
+    return readAll512(data, job.share);
+  if (job.features & LLMC_X86_AVX2)
+    return readAll256(data, job.share);
+#endif
+  readAllPlain(data, job.share);
+}
+
+struct ArithmeticJob {
+  uint64_t rounds;
+  uint64_t features;
+  double operations[maxThreads];
+};
+
+void multiplyAdds(void *argument, uint32_t thread, uint32_t) {
+  ArithmeticJob &job = *static_cast<ArithmeticJob *>(argument);
+  job.operations[thread] = 0;
+#if defined(__x86_64__)
+  if (job.features & LLMC_X86_AVX512F)
+    job.operations[thread] = multiplyAdd512(job.rounds);
+  else if (job.features & LLMC_X86_FMA)
+    job.operations[thread] = multiplyAdd256(job.rounds);
+#endif
+}
+
+} // namespace
+
+double measureReadBandwidth(Team &team, uint64_t size) {
+  ReadJob job = {nullptr, size / team.numThreads / lines * lines, platform::hostFeatures(), true};
+  if (!job.share)
+    job.share = lines;
+  uint64_t total = job.share * team.numThreads;
+  // The prefetches run a little past the end; they never fault.
+  job.data = static_cast<uint8_t *>(platform::reserveMemory(total));
+  if (!job.data)
+    return 0;
+  runOnTeam(team, readShare, &job);
+  job.fill = false;
+  // Short passes lie within the noise of the clock and of waking threads: read for at least 20 ms at a time.
+  uint64_t passes = (256u << 20) / total + 1;
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    uint64_t start = platform::nanoseconds();
+    for (uint64_t pass = 0; pass < passes; ++pass)
+      runOnTeam(team, readShare, &job);
+    double rate = double(total) * double(passes) * 1e9 / double(platform::nanoseconds() - start);
+    if (rate > best)
+      best = rate;
+  }
+  platform::releaseMemory(job.data, total);
+  return best;
+}
+
+double measureMultiplyAdds(Team &team) {
+  static ArithmeticJob job;
+  job.rounds = 2000 * 1000;
+  job.features = platform::hostFeatures();
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    uint64_t start = platform::nanoseconds();
+    runOnTeam(team, multiplyAdds, &job);
+    double operations = 0;
+    for (uint32_t i = 0; i < team.numThreads; ++i)
+      operations += job.operations[i];
+    double rate = operations * 1e9 / double(platform::nanoseconds() - start);
+    if (rate > best)
+      best = rate;
+  }
+  return best;
+}
+
+} // namespace llmc::runtime
