@@ -48,19 +48,21 @@ def Transformer_TextOp : Transformer_Op<"text", [HasParent<"::mlir::ModuleOp">]>
   let summary = "facts of text generation";
   let description = [{
     What the runtime must know to turn text into tokens and logits into text, and the model's own sampling defaults.
-    `tokenizer` and `chat_template` are files inside the checkpoint's directory. `context_length` is the number of positions the
-    model was made for, `vocab_size` the number of logits. `bos` is the token that `add_bos` puts first; generation stops
-    at any token of `eos`. Without `do_sample` generation is greedy. `top_k` = 0 keeps every token.
+    `tokenizer` and `chat_template` are files inside the checkpoint's directory. `context_length` is the number of
+    positions the model was made for, `vocab_size` the number of logits. `bos` is the token that `add_bos` puts first;
+    generation stops at any token of `eos`. Without `do_sample` generation is greedy. `top_k` = 0 keeps every token.
 
-    (C1) `context_length` and `vocab_size` are at least 1. (C2) Every token id is in `[0, vocab_size)`. (C3) `add_bos` needs `bos`.
-    (C4) `temperature` is finite and at least 0, `top_p` in (0, 1], `min_p` in [0, 1], `repetition_penalty` finite and
-    greater than 0, `top_k` at least 0. (C5) A module has at most one.
+    (C1) `context_length` and `vocab_size` are at least 1. (C2) Every token id is in `[0, vocab_size)`. (C3) `add_bos`
+    needs `bos`. (C4) `temperature` is finite and at least 0, `top_p` in (0, 1], `min_p` in [0, 1], `repetition_penalty`
+    finite and greater than 0, `top_k` at least 0. (C5) A module has at most one.
 
     ```mlir
-    transformer.text tokenizer "tokenizer.json" vocab_size 512 context_length 128 bos 1 eos [2] {add_bos, temperature = 0.8 : f64}
+    transformer.text tokenizer "tokenizer.json" vocab_size 512 context_length 128 bos 1 eos [2]
+      {add_bos, temperature = 0.8 : f64}
     ```
   }];
-  let arguments = (ins StrAttr:$tokenizer, OptionalAttr<StrAttr>:$chat_template, I64Attr:$vocab_size, I64Attr:$context_length,
+  let arguments = (ins StrAttr:$tokenizer, OptionalAttr<StrAttr>:$chat_template, I64Attr:$vocab_size,
+                       I64Attr:$context_length,
                        OptionalAttr<I64Attr>:$bos, DefaultValuedOptionalAttr<DenseI64ArrayAttr, "{}">:$eos,
                        OptionalAttr<I64Attr>:$pad, UnitAttr:$add_bos, UnitAttr:$do_sample,
                        OptionalAttr<F64Attr>:$temperature, OptionalAttr<I64Attr>:$top_k, OptionalAttr<F64Attr>:$top_p,

@@ -88,8 +88,8 @@ def Transformer_ActivationOp : Transformer_ElementwiseOp<"activation", [SameOper
     | `sigmoid` | `1 / (1 + exp(-x))` |
     | `tanh` | `tanh(x)` |
 
-    Lowerings may approximate exp, tanh and erf within 4 units in the last place of f32; one variant always computes the same bits
-    for the same x, wherever it stands.
+    Lowerings may approximate exp, tanh and erf within 4 units in the last place of f32; one variant always computes the
+    same bits for the same x, wherever it stands.
 
     ```mlir
     %y = transformer.activation gelu_tanh %x : tensor<?x64xf32>
@@ -103,8 +103,8 @@ def Transformer_ActivationOp : Transformer_ElementwiseOp<"activation", [SameOper
 def Transformer_GatedOp : Transformer_ElementwiseOp<"gated", [SameOperandsAndResultType]> {
   let summary = "activation opened by a gate";
   let description = [{
-    `y = act(gate) * (up + up_offset)`; with `limit` L, gate is first `min(gate, L)` and up `clamp(up, -L, L)`. Activations as in
-    `transformer.activation`. (C1) `limit` is finite and greater than 0.
+    `y = act(gate) * (up + up_offset)`; with `limit` L, gate is first `min(gate, L)` and up `clamp(up, -L, L)`.
+    Activations as in `transformer.activation`. (C1) `limit` is finite and greater than 0.
 
     Source: Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202.
 
@@ -112,10 +112,12 @@ def Transformer_GatedOp : Transformer_ElementwiseOp<"gated", [SameOperandsAndRes
     %y = transformer.gated silu %gate, %up : tensor<?x172xf32>
     ```
   }];
-  let arguments = (ins Transformer_ActivationAttr:$activation, Transformer_Activations:$gate, Transformer_Activations:$up,
+  let arguments = (ins Transformer_ActivationAttr:$activation, Transformer_Activations:$gate,
+                       Transformer_Activations:$up,
                        OptionalAttr<F64Attr>:$limit, OptionalAttr<F64Attr>:$up_offset);
   let results = (outs Transformer_Activations:$result);
-  let builders = [OpBuilder<(ins "::llmc::transformer::Activation":$activation, "::mlir::Value":$gate, "::mlir::Value":$up)>];
+  let builders = [OpBuilder<(ins "::llmc::transformer::Activation":$activation, "::mlir::Value":$gate,
+                                 "::mlir::Value":$up)>];
   let assemblyFormat = [{
     `` $activation $gate `,` $up (`limit` $limit^)? (`up_offset` $up_offset^)? attr-dict `:` type($result)
   }];

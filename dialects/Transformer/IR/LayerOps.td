@@ -13,16 +13,19 @@ def Transformer_LayersOp : Transformer_Op<"layers", [
     SingleBlock]> {
   let summary = "layers of a model, one after the other";
   let description = [{
-    Runs layer i = 0, 1, … : body number `classes[i]` on (`slots[i]`, `tables[0][i]`, …, the iteration values), whose yield is the next layer's iteration values. The
-    results are the values after the last layer. There is one body for each class; code grows with classes, not with depth.
+    Runs layer i = 0, 1, … : body number `classes[i]` on (`slots[i]`, `tables[0][i]`, …, the iteration values), whose
+    yield is the next layer's iteration values. The results are the values after the last layer. There is one body for
+    each class; code grows with classes, not with depth.
 
-    A body's arguments: the state slot of the layer (`index`; -1 for a layer without state), one `index` for each table (a fact that differs from layer to layer within a class, such as the
-    window), then the iteration values. `transformer.weight` in a body of n layers names n keys. Bodies may use values from above.
+    A body's arguments: the state slot of the layer (`index`; -1 for a layer without state), one `index` for each table
+    (a fact that differs from layer to layer within a class, such as the window), then the iteration values.
+    `transformer.weight` in a body of n layers names n keys. Bodies may use values from above.
 
-    (C1) There is a layer, and `slots` and every table have one number for each. (C2) Every class has a body and every body a layer. (C3) Classes are
-    numbered by first appearance. (C4) Slots are at least -1, and less than the slots of some iteration value's state. (C5) A body's arguments are an index, an index for each
-    table, and the iteration values' types. (C6) The yield has the iteration values' types. (C7) States are linear: each is
-    consumed at most once, after every read of it, and the same slot of a state is not given to two layers.
+    (C1) There is a layer, and `slots` and every table have one number for each. (C2) Every class has a body and every
+    body a layer. (C3) Classes are numbered by first appearance. (C4) Slots are at least -1, and less than the slots of
+    some iteration value's state. (C5) A body's arguments are an index, an index for each table, and the iteration
+    values' types. (C6) The yield has the iteration values' types. (C7) States are linear: each is consumed at most
+    once, after every read of it, and the same slot of a state is not given to two layers.
 
     ```mlir
     %y, %kv1 = transformer.layers classes [0, 0, 1] slots [0, 1, 2] iter (%x, %kv) : tensor<?x64xf32>, !kv {
@@ -68,7 +71,8 @@ def Transformer_LayersOp : Transformer_Op<"layers", [
   let hasRegionVerifier = 1;
 }
 
-def Transformer_YieldOp : Transformer_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"::llmc::transformer::LayersOp">]> {
+def Transformer_YieldOp : Transformer_Op<"yield", [
+    Pure, Terminator, ReturnLike, HasParent<"::llmc::transformer::LayersOp">]> {
   let summary = "values that a layer hands to the next";
   let description = [{
     Ends a body of `transformer.layers`.

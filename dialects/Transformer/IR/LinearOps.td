@@ -11,19 +11,21 @@ def Transformer_EmbeddingOp : Transformer_Op<"embedding", [Pure, AttrSizedOperan
   let summary = "rows of a table chosen by token";
   let description = [{
     `y[t, h] = table[tokens[t], h] * scale`, and `+ position_table[positions[t] + position_offset, h]` when there is a
-    position table. Shapes: tokens `[T]`, table `[V, H]`, positions `[T]`, position table `[P, H]`, result `[T, H]` in f32. `scale` is rounded to
-    f32; each operation is rounded once.
+    position table. Shapes: tokens `[T]`, table `[V, H]`, positions `[T]`, position table `[P, H]`, result `[T, H]` in
+    f32. `scale` is rounded to f32; each operation is rounded once.
 
-    (C1) The position table has as many columns as the table. (C2) Positions and position table come together. (C3) `position_offset` needs them and is at least 0.
-    (C4) Positions are as many as tokens. (C5) `scale` is finite.
+    (C1) The position table has as many columns as the table. (C2) Positions and position table come together. (C3)
+    `position_offset` needs them and is at least 0. (C4) Positions are as many as tokens. (C5) `scale` is finite.
 
-    Edge cases: no tokens give no rows. Token ids in `[0, V)` and positions inside their table are promised by the caller.
+    Edge cases: no tokens give no rows. Token ids in `[0, V)` and positions inside their table are promised by the
+    caller.
 
     ```mlir
     %x = transformer.embedding %tokens, %table : (tensor<?xi32>, tensor<512x64xbf16>) -> tensor<?x64xf32>
     ```
   }];
-  let arguments = (ins Transformer_Integers:$tokens, Transformer_Matrix:$table, Optional<Transformer_Integers>:$positions,
+  let arguments = (ins Transformer_Integers:$tokens, Transformer_Matrix:$table,
+                       Optional<Transformer_Integers>:$positions,
                        Optional<Transformer_Matrix>:$position_table, OptionalAttr<F64Attr>:$scale,
                        OptionalAttr<Transformer_NonNegative>:$position_offset);
   let results = (outs Transformer_Activations:$result);
@@ -38,16 +40,17 @@ def Transformer_EmbeddingOp : Transformer_Op<"embedding", [Pure, AttrSizedOperan
 def Transformer_LinearOp : Transformer_Op<"linear", [Pure, InferTypeOpAdaptor]> {
   let summary = "product with a weight matrix";
   let description = [{
-    `y[t, n] = sum over k of input[t, k] * weight[n, k], + bias[n]`.
-    Shapes: input `[T, K]`, weight `[N, K]`, bias `[N]`, result `[T, N]` in the input's element type.
-    The sum is a *chain over k* in f32, from 0; the bias is added at the end. The same for one row and for many. Blocks of a block format are decoded to f32 first.
+    `y[t, n] = sum over k of input[t, k] * weight[n, k], + bias[n]`. Shapes: input `[T, K]`, weight `[N, K]`, bias
+    `[N]`, result `[T, N]` in the input's element type. The sum is a *chain over k* in f32, from 0; the bias is added at
+    the end. The same for one row and for many. Blocks of a block format are decoded to f32 first.
 
     (C1) Weight and input agree in K. (C2) The bias has N elements. (C3) K is static.
 
     Edge cases: no tokens give no rows; NaN and infinities follow IEEE 754 arithmetic.
 
     ```mlir
-    %y = transformer.linear %x, %w bias %b : (tensor<?x64xf32>, tensor<172x64xbf16>, tensor<172xbf16>) -> tensor<?x172xf32>
+    %y = transformer.linear %x, %w bias %b
+      : (tensor<?x64xf32>, tensor<172x64xbf16>, tensor<172xbf16>) -> tensor<?x172xf32>
     ```
   }];
   let arguments = (ins Transformer_Activations:$input, Transformer_Matrix:$weight, Optional<Transformer_Vector>:$bias);
@@ -60,14 +63,17 @@ def Transformer_LinearOp : Transformer_Op<"linear", [Pure, InferTypeOpAdaptor]> 
 def Transformer_GatedLinearOp : Transformer_Op<"gated_linear", [Pure, AttrSizedOperandSegments, InferTypeOpAdaptor]> {
   let summary = "two products joined by a gate";
   let description = [{
-    `transformer.gated` of two `transformer.linear`s of one input, as one op: with `g = linear(input, gate_weight, gate_bias)` and
-    `u = linear(input, up_weight, up_bias)`, `y = gated(g, u)` with the same activation, limit and offset. Shapes: input `[T, K]`, both weights `[N, K]`,
-    biases `[N]`, result `[T, N]`. Sums as in `transformer.linear`. Lowerings interleave the rows of the two matrices in blocks of 16.
+    `transformer.gated` of two `transformer.linear`s of one input, as one op: with `g = linear(input, gate_weight,
+    gate_bias)` and `u = linear(input, up_weight, up_bias)`, `y = gated(g, u)` with the same activation, limit and
+    offset. Shapes: input `[T, K]`, both weights `[N, K]`, biases `[N]`, result `[T, N]`. Sums as in
+    `transformer.linear`. Lowerings interleave the rows of the two matrices in blocks of 16.
 
-    (C1) Both weights are `[N, K]` of one element type and agree with the input in K. (C2) Biases come both or not at all and have N elements. (C3) `limit` is finite and greater than 0. (C4) K is static.
+    (C1) Both weights are `[N, K]` of one element type and agree with the input in K. (C2) Biases come both or not at
+    all and have N elements. (C3) `limit` is finite and greater than 0. (C4) K is static.
 
     ```mlir
-    %y = transformer.gated_linear silu %x, %g, %u : (tensor<?x64xf32>, tensor<172x64xbf16>, tensor<172x64xbf16>) -> tensor<?x172xf32>
+    %y = transformer.gated_linear silu %x, %g, %u
+      : (tensor<?x64xf32>, tensor<172x64xbf16>, tensor<172x64xbf16>) -> tensor<?x172xf32>
     ```
   }];
   let arguments = (ins Transformer_ActivationAttr:$activation, Transformer_Activations:$input,
@@ -87,7 +93,8 @@ def Transformer_GatedLinearOp : Transformer_Op<"gated_linear", [Pure, AttrSizedO
 def Transformer_SplitOp : Transformer_Op<"split", [Pure, InferTypeOpAdaptor]> {
   let summary = "columns of an activation in runs";
   let description = [{
-    Result j holds the `sizes[j]` columns after those of the results before it: the inverse of joining the rows of weights.
+    Result j holds the `sizes[j]` columns after those of the results before it: the inverse of joining the rows of
+    weights.
 
     (C1) Sizes are at least 1, one for each result. (C2) They add up to the input's columns, which are static.
 
@@ -124,8 +131,8 @@ def Transformer_ConcatOp : Transformer_Op<"concat", [Pure, InferTypeOpAdaptor]> 
 def Transformer_GatherRowsOp : Transformer_Op<"gather_rows", [Pure, InferTypeOpAdaptor]> {
   let summary = "chosen rows of an activation";
   let description = [{
-    `y[r, h] = input[rows[r], h]`. Shapes: input `[T, H]`, rows `[R]`, result `[R, H]`. In a text decoder these are the tokens whose logits are
-    wanted. Each row number is in `[0, T)`, promised by the caller; no rows give no rows.
+    `y[r, h] = input[rows[r], h]`. Shapes: input `[T, H]`, rows `[R]`, result `[R, H]`. In a text decoder these are the
+    tokens whose logits are wanted. Each row number is in `[0, T)`, promised by the caller; no rows give no rows.
 
     ```mlir
     %y = transformer.gather_rows %x, %rows : (tensor<?x64xf32>, tensor<?xi32>) -> tensor<?x64xf32>

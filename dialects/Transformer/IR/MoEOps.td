@@ -10,25 +10,29 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 def Transformer_RouteOp : Transformer_Op<"route", [Pure, InferTypeOpAdaptor]> {
   let summary = "experts chosen for each token";
   let description = [{
-    From router logits `[T, E]` the `top_k` experts of each token, `experts` `[T, top_k]`, and their weights `[T, top_k]`, in descending order of what
-    they were chosen by (ties: the lower number first):
+    From router logits `[T, E]` the `top_k` experts of each token, `experts` `[T, top_k]`, and their weights `[T,
+    top_k]`, in descending order of what they were chosen by (ties: the lower number first):
 
     - `softmax`: `score = softmax(logits)` over all experts; chosen by score; weight = score.
     - `topk_softmax`: chosen by logit; weight = softmax over the chosen logits.
     - `sigmoid`: `score = sigmoid(logits)`; chosen by score; weight = score.
 
-    With `correction` `[E]` the choice (not the weight) is by `score + correction`. With `groups` G, experts stand in G groups of E/G; a group ranks by its
-    largest choice value (`max`) or the sum of its two largest (`top2_sum`), and only experts of the best `top_groups` groups can be chosen. With
-    `renormalize`, weights are divided by their sum (+ 1e-20 for `sigmoid`). Then they are multiplied by `scaling_factor`. All in f32; the softmax subtracts the largest logit, its sum is *16 lanes
-    over e*, sums over the chosen ascend in the chosen order.
+    With `correction` `[E]` the choice (not the weight) is by `score + correction`. With `groups` G, experts stand in G
+    groups of E/G; a group ranks by its largest choice value (`max`) or the sum of its two largest (`top2_sum`), and
+    only experts of the best `top_groups` groups can be chosen. With `renormalize`, weights are divided by their sum (+
+    1e-20 for `sigmoid`). Then they are multiplied by `scaling_factor`. All in f32; the softmax subtracts the largest
+    logit, its sum is *16 lanes over e*, sums over the chosen ascend in the chosen order.
 
-    (C1) `top_k` is at most E, which is static. (C2) The correction is `[E]`. (C3) `groups` divides E; `top_groups` is at most `groups`; both come together, with
-    `group_score`. (C4) The best groups hold at least `top_k` experts; with `top2_sum` a group holds at least 2. (C5) `scaling_factor` is finite.
+    (C1) `top_k` is at most E, which is static. (C2) The correction is `[E]`. (C3) `groups` divides E; `top_groups` is
+    at most `groups`; both come together, with `group_score`. (C4) The best groups hold at least `top_k` experts; with
+    `top2_sum` a group holds at least 2. (C5) `scaling_factor` is finite.
 
-    Edge cases: no tokens give no rows; a NaN logit ranks below every number. Sources: Mixtral arXiv 2401.04088; DeepSeek-V3 2412.19437; gpt-oss model card.
+    Edge cases: no tokens give no rows; a NaN logit ranks below every number. Sources: arXiv 2401.04088, 2412.19437,
+    2508.10925.
 
     ```mlir
-    %w, %e = transformer.route softmax %logits top_k 2 renormalize : (tensor<?x8xf32>) -> (tensor<?x2xf32>, tensor<?x2xi32>)
+    %w, %e = transformer.route softmax %logits top_k 2 renormalize
+      : (tensor<?x8xf32>) -> (tensor<?x2xf32>, tensor<?x2xi32>)
     ```
   }];
   let arguments = (ins Transformer_ScoringAttr:$scoring, Transformer_Activations:$logits,
@@ -45,20 +49,24 @@ def Transformer_RouteOp : Transformer_Op<"route", [Pure, InferTypeOpAdaptor]> {
   let hasVerifier = 1;
 }
 
-def Transformer_ExpertsOp : Transformer_Op<"experts", [Pure, AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
+def Transformer_ExpertsOp : Transformer_Op<"experts", [
+    Pure, AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
   let summary = "weighted sum of gated feed-forward experts";
   let description = [{
-    `y[t] = sum over j of weights[t, j] * down(e, gated(gate(e, input[t]), up(e, input[t])))`, e = `experts[t, j]`, j ascending (a
-    chain over j). Each of gate, up and down is a `transformer.linear` with plane e of its weight (and bias); `gated` as `transformer.gated`. Shapes:
-    input `[T, H]`, weights and experts `[T, K]`, gate and up `[E, I, H]`, down `[E, H, I]`, gate and up bias `[E, I]`, down bias `[E, H]`,
-    result `[T, H]`. A shared expert is a plain feed-forward beside this op; its gate, if any, a `transformer.mul` with a column.
+    `y[t] = sum over j of weights[t, j] * down(e, gated(gate(e, input[t]), up(e, input[t])))`, e = `experts[t, j]`, j
+    ascending (a chain over j). Each of gate, up and down is a `transformer.linear` with plane e of its weight (and
+    bias); `gated` as `transformer.gated`. Shapes: input `[T, H]`, weights and experts `[T, K]`, gate and up `[E, I,
+    H]`, down `[E, H, I]`, gate and up bias `[E, I]`, down bias `[E, H]`, result `[T, H]`. A shared expert is a plain
+    feed-forward beside this op; its gate, if any, a `transformer.mul` with a column.
 
-    (C1) Gate and up are `[E, I, H]`, down `[E, H, I]`, with the input's H. (C2) Weights and experts have the same shape and the input's rows. (C3) Biases come all or
-    not at all and have the shapes above. (C4) `limit` is finite and greater than 0.
+    (C1) Gate and up are `[E, I, H]`, down `[E, H, I]`, with the input's H. (C2) Weights and experts have the same shape
+    and the input's rows. (C3) Biases come all or not at all and have the shapes above. (C4) `limit` is finite and
+    greater than 0.
 
     ```mlir
     %y = transformer.experts silu %x, %w, %e, %g, %u, %d
-      : (tensor<?x64xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<8x96x64xbf16>, tensor<8x96x64xbf16>, tensor<8x64x96xbf16>)
+      : (tensor<?x64xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<8x96x64xbf16>,
+         tensor<8x96x64xbf16>, tensor<8x64x96xbf16>)
       -> tensor<?x64xf32>
     ```
   }];

@@ -32,8 +32,8 @@ def Transformer_Dialect : Dialect {
     - *16 lanes over k*: `lane[k mod 16] += a[k]` for k ascending, each lane from 0, then
       `for h in 8, 4, 2, 1: lane[j] += lane[j + h]`, j < h; the sum is `lane[0]`. Products are fused into the additions.
 
-    **State** (`!transformer.state`) is an explicit linear value: an op that updates it consumes it and yields the new one.
-    After lowering the update happens in place.
+    **State** (`!transformer.state`) is an explicit linear value: an op that updates it consumes it and yields the new
+    one. After lowering the update happens in place.
 
     Attributes of entries: `transformer.entry` marks a `func.func` as an entry of the model, `transformer.role` on an
     argument or result says what the runtime hands over there, `transformer.bounds` declares the largest extents.

@@ -54,7 +54,8 @@ def Transformer_NormRounding : Transformer_Enum<"NormRounding",
   I32EnumAttrCase<"AfterWeight", 0, "after_weight">, I32EnumAttrCase<"BeforeWeight", 1, "before_weight">]>;
 def Transformer_NormRoundingAttr : Transformer_EnumAttr<Transformer_NormRounding, "norm_rounding">;
 
-def Transformer_RopeScaling : Transformer_Enum<"RopeScaling", "how rotary frequencies are stretched to a longer context", [
+def Transformer_RopeScaling : Transformer_Enum<"RopeScaling",
+    "how rotary frequencies are stretched to a longer context", [
   I32EnumAttrCase<"Default", 0, "default">, I32EnumAttrCase<"Linear", 1, "linear">,
   I32EnumAttrCase<"Dynamic", 2, "dynamic">, I32EnumAttrCase<"Yarn", 3, "yarn">,
   I32EnumAttrCase<"LongRope", 4, "longrope">, I32EnumAttrCase<"Llama3", 5, "llama3">]>;

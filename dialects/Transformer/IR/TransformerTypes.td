@@ -12,8 +12,8 @@ class Transformer_Type<string name, string typeMnemonic> : TypeDef<Transformer_D
 def Transformer_StateType : Transformer_Type<"State", "state"> {
   let summary = "linear state of a model's sequences";
   let description = [{
-    What a model remembers of each sequence between steps, for `slots` layers. It is addressed by sequence, slot and, for a
-    cache, position.
+    What a model remembers of each sequence between steps, for `slots` layers. It is addressed by sequence, slot and,
+    for a cache, position.
 
     - `kv_cache`: for each position `heads` keys of `head_dim` values and `heads` values of `value_dim`
       (`head_dim` when not given). With `window = W` only the last W positions of a sequence need be kept. With `latent`
@@ -24,10 +24,11 @@ def Transformer_StateType : Transformer_Type<"State", "state"> {
     The last parameter is the element type in memory: f32, f16, bf16 or a block format. Everything read from the state
     has been rounded to it, in the step that wrote it too.
 
-    Rules: (C1) `slots`, `heads`, `head_dim`, `value_dim`, `channels` and `taps` are at least 1; (C2) the element type is f32,
-    f16, bf16 or a block format; (C3) `window` is at least 0, 0 when everything is kept; (C4) only a cache has
-    `window` or `latent`; (C5) `value_dim` of a latent cache is at most `head_dim`, and it has one head; (C6) a recurrent state
-    or a convolution is f32, f16 or bf16; (C7) a block format's group divides `head_dim` and `value_dim`.
+    Rules: (C1) `slots`, `heads`, `head_dim`, `value_dim`, `channels` and `taps` are at least 1; (C2) the element type
+    is f32, f16, bf16 or a block format; (C3) `window` is at least 0, 0 when everything is kept; (C4) only a cache has
+    `window` or `latent`; (C5) `value_dim` of a latent cache is at most `head_dim`, and it has one head; (C6) a
+    recurrent state or a convolution is f32, f16 or bf16; (C7) a block format's group divides `head_dim` and
+    `value_dim`.
 
     ```mlir
     !cache = !transformer.state<kv_cache, slots = 30, heads = 3, head_dim = 64, f32>
@@ -57,8 +58,8 @@ def Transformer_BlockType : Transformer_Type<"Block", "block"> {
   let summary = "element stored in a block format";
   let description = [{
     The element type of a tensor whose values are stored in blocks of `group` along the last dimension, described by the
-    descriptor of that name in `dialects/Transformer/Formats`. (C1) `group` is a size that the format knows: a multiple of
-    16 from 16 to 256.
+    descriptor of that name in `dialects/Transformer/Formats`. (C1) `group` is a size that the format knows: a multiple
+    of 16 from 16 to 256.
 
     ```mlir
     !weight = tensor<576x1536x!transformer.block<q8, group = 32>>
@@ -78,6 +79,8 @@ def Transformer_State : TypeConstraint<Transformer_StateType.predicate, "state">
 def Transformer_WeightElement : AnyTypeOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, AnyInteger, Transformer_BlockType],
                                           "weight element">;
 def Transformer_Weight : StaticShapeTensorOf<[Transformer_WeightElement]>;
+def Transformer_AnyMatrix : ConfinedType<Transformer_Weight, [HasAnyRankOfPred<[2]>],
+                                         "2D static-shape tensor of weights", "::mlir::RankedTensorType">;
 class Transformer_WeightOfRank<int rank> :
   ConfinedType<StaticShapeTensorOf<[F32, F16, BF16, Transformer_BlockType]>,
                [HasAnyRankOfPred<[rank]>], rank # "D static-shape tensor of f32, f16, bf16 or block values",

@@ -13,12 +13,12 @@ class Transformer_OnWeights<string name, list<Trait> traits = []>
 def Transformer_WeightOp : Transformer_OnWeights<""> {
   let summary = "tensor of the checkpoint";
   let description = [{
-    The tensor stored under a key, exactly as stored. Inside a body of `transformer.layers` the list has one key for each
-    layer of that body's class, in layer order, and the value is the current layer's tensor; the tensors have one
+    The tensor stored under a key, exactly as stored. Inside a body of `transformer.layers` the list has one key for
+    each layer of that body's class, in layer order, and the value is the current layer's tensor; the tensors have one
     shape and element type.
 
-    (C1) Keys are not empty. (C2) Directly in a function there is one key. (C3) Inside a body there are as many keys as the class
-    has layers.
+    (C1) Keys are not empty. (C2) Directly in a function there is one key. (C3) Inside a body there are as many keys as
+    the class has layers.
 
     ```mlir
     %w = transformer.weight ["model.norm.weight"] : tensor<64xf32>
@@ -41,11 +41,12 @@ def Transformer_WeightSliceOp : Transformer_OnWeights<"slice", [InferTypeOpAdapt
   let description = [{
     `result[i0, i1, …] = source[offsets[0] + i0, offsets[1] + i1, …]`, of shape `sizes`.
 
-    (C1) `offsets` and `sizes` have one number for each dimension. (C2) The box is not empty and lies inside the source. (C3) A box of a
-    block format keeps the last dimension whole blocks: offset and size are multiples of the group.
+    (C1) `offsets` and `sizes` have one number for each dimension. (C2) The box is not empty and lies inside the source.
+    (C3) A box of a block format keeps the last dimension whole blocks: offset and size are multiples of the group.
 
     ```mlir
-    %k = transformer.weight.slice %qkv offsets [576, 0] sizes [192, 576] : (tensor<960x576xbf16>) -> tensor<192x576xbf16>
+    %k = transformer.weight.slice %qkv offsets [576, 0] sizes [192, 576]
+      : (tensor<960x576xbf16>) -> tensor<192x576xbf16>
     ```
   }];
   let arguments = (ins Transformer_Weight:$source, DenseI64ArrayAttr:$offsets, DenseI64ArrayAttr:$sizes);
@@ -60,8 +61,8 @@ def Transformer_WeightConcatOp : Transformer_OnWeights<"concat", [InferTypeOpAda
   let description = [{
     The sources one after the other along dimension `axis`.
 
-    (C1) There is at least one source. (C2) `axis` is a dimension of the sources. (C3) Sources have one element type and agree in
-    every dimension but `axis`.
+    (C1) There is at least one source. (C2) `axis` is a dimension of the sources. (C3) Sources have one element type and
+    agree in every dimension but `axis`.
 
     ```mlir
     %qkv = transformer.weight.concat %q, %k, %v axis 0
@@ -78,9 +79,10 @@ def Transformer_WeightConcatOp : Transformer_OnWeights<"concat", [InferTypeOpAda
 def Transformer_WeightPermuteOp : Transformer_OnWeights<"permute"> {
   let summary = "weight with its elements in another order";
   let description = [{
-    Reads the source, row-major, as a tensor of shape `view`, permutes its dimensions (dimension d of the permuted tensor is
-    dimension `order[d]` of the view) and reads the outcome, row-major, as the result's shape. One op is a transpose, a reshape,
-    the change between the two rope layouts, or the unravelling of a fused `[heads][q, k, v][head_dim]` matrix.
+    Reads the source, row-major, as a tensor of shape `view`, permutes its dimensions (dimension d of the permuted
+    tensor is dimension `order[d]` of the view) and reads the outcome, row-major, as the result's shape. One op is a
+    transpose, a reshape, the change between the two rope layouts, or the unravelling of a fused `[heads][q, k,
+    v][head_dim]` matrix.
 
     (C1) `view` has positive sizes and as many elements as the source. (C2) `order` is a permutation of the view's
     dimensions. (C3) The result has the source's element type and number of elements. (C4) A block format keeps its
@@ -88,7 +90,8 @@ def Transformer_WeightPermuteOp : Transformer_OnWeights<"permute"> {
 
     ```mlir
     // Rotary pairs (2i, 2i+1) of 3 heads of 64 rows become pairs (i, i+32).
-    %w1 = transformer.weight.permute %w view [3, 32, 2, 576] order [0, 2, 1, 3] : (tensor<192x576xf32>) -> tensor<192x576xf32>
+    %w1 = transformer.weight.permute %w view [3, 32, 2, 576] order [0, 2, 1, 3]
+      : (tensor<192x576xf32>) -> tensor<192x576xf32>
     ```
   }];
   let arguments = (ins Transformer_Weight:$source, DenseI64ArrayAttr:$view, DenseI64ArrayAttr:$order);
@@ -123,8 +126,8 @@ def Transformer_WeightConvertOp : Transformer_OnWeights<"convert", [AllShapesMat
 def Transformer_WeightAffineOp : Transformer_OnWeights<"affine", [AllTypesMatch<["source", "result"]>]> {
   let summary = "weight scaled and shifted";
   let description = [{
-    `result = source * scale + offset`, with scale and offset rounded to f32, product and sum each rounded to f32, the outcome
-    rounded to the element type. With scale 1 and offset 1 it makes the `1 + w` of some norms.
+    `result = source * scale + offset`, with scale and offset rounded to f32, product and sum each rounded to f32, the
+    outcome rounded to the element type. With scale 1 and offset 1 it makes the `1 + w` of some norms.
 
     (C1) The element type is f32, f16 or bf16. (C2) Scale and offset are finite.
 
@@ -142,10 +145,11 @@ def Transformer_WeightAffineOp : Transformer_OnWeights<"affine", [AllTypesMatch<
 def Transformer_WeightDecodeOp : Transformer_OnWeights<"decode", [AllShapesMatch<["source", "result"]>]> {
   let summary = "values of a block format";
   let description = [{
-    The values that the blocks stand for, by the format's descriptor, computed in f32 and rounded to the result's element type.
+    The values that the blocks stand for, by the format's descriptor, computed in f32 and rounded to the result's
+    element type.
 
-    (C1) The source's element type is a block format and the result's is f32, f16 or bf16. (C2) The group divides the last
-    dimension.
+    (C1) The source's element type is a block format and the result's is f32, f16 or bf16. (C2) The group divides the
+    last dimension.
 
     ```mlir
     %v = transformer.weight.decode %w : (tensor<576x64x!transformer.block<q8, group = 32>>) -> tensor<576x64xf32>
@@ -162,8 +166,8 @@ def Transformer_WeightQuantizeOp : Transformer_OnWeights<"quantize", [AllShapesM
   let description = [{
     Blocks whose values are nearest to the source by the rule of the format's descriptor.
 
-    (C1) The source's element type is f32, f16 or bf16 and the result's is a block format. (C2) The group divides the last
-    dimension.
+    (C1) The source's element type is f32, f16 or bf16 and the result's is a block format. (C2) The group divides the
+    last dimension.
 
     ```mlir
     %w1 = transformer.weight.quantize %w : (tensor<576x64xbf16>) -> tensor<576x64x!transformer.block<q8, group = 32>>
@@ -188,7 +192,7 @@ def Transformer_WeightPackOp : Transformer_OnWeights<"pack", [InferTypeOpAdaptor
     %p = transformer.weight.pack %w rows 16 group 2 : (tensor<100x7xbf16>) -> tensor<7x4x16x2xbf16>
     ```
   }];
-  let arguments = (ins ConfinedType<Transformer_Weight, [HasAnyRankOfPred<[2]>], "2D weight", "::mlir::RankedTensorType">:$source,
+  let arguments = (ins Transformer_AnyMatrix:$source,
                        Transformer_Positive:$rows, Transformer_Positive:$group);
   let results = (outs Transformer_Weight:$result);
   let assemblyFormat = "$source `rows` $rows `group` $group attr-dict `:` functional-type(operands, results)";
@@ -199,37 +203,38 @@ def Transformer_RopeFrequenciesOp : Transformer_OnWeights<"rope_frequencies"> {
   let summary = "table of rotary frequencies";
   let description = [{
     `[R, dim/2]`: row r holds the angle per position of each rotary pair, in radians. Computed while compiling by own
-    deterministic functions (`dialects/Transformer/Formats/RopeFrequencies.h`), each step rounded to f32 where the published code
-    rounds. With `e[i] = f32(2i / dim)` and `f[i] = 1 / f32(base ^ e[i])`:
+    deterministic functions (`dialects/Transformer/Formats/RopeFrequencies.h`), each step rounded to f32 where the
+    published code rounds. With `e[i] = f32(2i / dim)` and `f[i] = 1 / f32(base ^ e[i])`:
 
     - `default`: `f[i]`.
     - `linear`: `f[i] / factor`.
-    - `llama3`: with wavelength `l = 2 pi / f[i]` and L = `original_context`: `f[i] / factor` when `l > L / low_freq_factor`,
-      `f[i]` when `l < L / high_freq_factor`, else `(1 - s) f[i] / factor + s f[i]` with
-      `s = (L / l - low_freq_factor) / (high_freq_factor - low_freq_factor)`.
-    - `yarn`: `f[i] / factor * ramp(i) + f[i] * (1 - ramp(i))`, `ramp(i) = clamp((i - low) / (high - low), 0, 1)`, low and high
-      being `dim * ln(L / (2 pi beta)) / (2 ln base)` for `beta_fast` and `beta_slow`, floored and ceiled unless `keep_fraction`,
-      clamped to `[0, dim - 1]`, 0.001 apart when equal.
+    - `llama3`: with wavelength `l = 2 pi / f[i]` and L = `original_context`: `f[i] / factor` when `l > L /
+      low_freq_factor`, `f[i]` when `l < L / high_freq_factor`, else `(1 - s) f[i] / factor + s f[i]` with `s = (L / l -
+      low_freq_factor) / (high_freq_factor - low_freq_factor)`.
+    - `yarn`: `f[i] / factor * ramp(i) + f[i] * (1 - ramp(i))`, `ramp(i) = clamp((i - low) / (high - low), 0, 1)`, low
+      and high being `dim * ln(L / (2 pi beta)) / (2 ln base)` for `beta_fast` and `beta_slow`, floored and ceiled
+      unless `keep_fraction`, clamped to `[0, dim - 1]`, 0.001 apart when equal.
     - `dynamic`: row r is for a sequence of `n = original_context + r` positions: `base` is multiplied by
       `(factor * n / L - (factor - 1)) ^ (dim / (dim - 2))`. `R = max(1, max_context - original_context + 1)`.
     - `longrope`: `1 / f32(ext[i] * f32(base ^ e[i]))`; row 0 has ext = `short_factors`, row 1 `long_factors`. R = 2.
 
-    R is 1 for the others. `transformer.rope` chooses a token's row by its position alone (`max(0, p + 1 - original_context)`, at
-    most R - 1), so that the angle of a position never depends on how the prompt was cut. The factor that yarn and longrope put on
-    cos and sin is an attribute of `transformer.rope`.
+    R is 1 for the others. `transformer.rope` chooses a token's row by its position alone (`max(0, p + 1 -
+    original_context)`, at most R - 1), so that the angle of a position never depends on how the prompt was cut. The
+    factor that yarn and longrope put on cos and sin is an attribute of `transformer.rope`.
 
-    (C1) `dim` is even and at least 2; for `dynamic` at least 4. (C2) `base` is finite and greater than 1. (C3) Every kind but `default` and
-    `longrope` has a finite `factor` greater than 0. (C4) `llama3` has `low_freq_factor` and `high_freq_factor`, finite, with 0 < low < high. (C5)
-    `llama3`, `yarn`, `dynamic` and `longrope` have `original_context` of at least 1. (C6) `dynamic` has `max_context`, at most 2^24. (C7) `yarn` has
-    `beta_fast` and `beta_slow`, finite and greater than 0. (C8) `longrope` has `short_factors` and `long_factors` of dim/2 finite numbers greater than
-    0. (C9) No attribute is given that the kind does not use. (C10) The result is `[R, dim/2]`.
+    (C1) `dim` is even and at least 2; for `dynamic` at least 4. (C2) `base` is finite and greater than 1. (C3) Every
+    kind but `default` and `longrope` has a finite `factor` greater than 0. (C4) `llama3` has `low_freq_factor` and
+    `high_freq_factor`, finite, with 0 < low < high. (C5) `llama3`, `yarn`, `dynamic` and `longrope` have
+    `original_context` of at least 1. (C6) `dynamic` has `max_context`, at most 2^24. (C7) `yarn` has `beta_fast` and
+    `beta_slow`, finite and greater than 0. (C8) `longrope` has `short_factors` and `long_factors` of dim/2 finite
+    numbers greater than 0. (C9) No attribute is given that the kind does not use. (C10) The result is `[R, dim/2]`.
 
     Sources: RoFormer (arXiv 2104.09864), YaRN (2309.00071), LongRoPE (2402.13753), Hugging Face transformers
     `modeling_rope_utils.py`.
 
     ```mlir
-    %f = transformer.weight.rope_frequencies llama3 base 5.0e5 dim 64 factor 8.0 low_freq_factor 1.0 high_freq_factor 4.0
-      original_context 8192 : tensor<1x32xf32>
+    %f = transformer.weight.rope_frequencies llama3 base 5.0e5 dim 64 factor 8.0 low_freq_factor 1.0
+      high_freq_factor 4.0 original_context 8192 : tensor<1x32xf32>
     ```
   }];
   let arguments = (ins Transformer_RopeScalingAttr:$scaling, F64Attr:$base, I64Attr:$dim, OptionalAttr<F64Attr>:$factor,
