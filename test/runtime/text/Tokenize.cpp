@@ -1,9 +1,11 @@
 // Tokenize.cpp - llmc-tokenize: a tokenizer.json behind a pipe, so that scripts can compare it with others.
 //
 // usage: llmc-tokenize tokenizer.json
-// Requests on stdin: one byte 'E' (encode), 'D' (decode) or 'S' (decode id by id); one byte of flags, 1 = the template's ids
-// when encoding, 2 = special tokens are parsed or printed; a 32-bit size; that many bytes of text or of 32-bit ids.
-// Answers on stdout: a 32-bit status (0: well), a 32-bit size, that many bytes of ids or text.
+// Requests on stdin: one byte 'E' (encode), 'D' (decode), 'S' (decode id by id) or 'P' (normalise and cut into pieces); one
+// byte of flags, 1 = the template's ids when encoding, 2 = special tokens are parsed or printed; a 32-bit size; that many
+// bytes of text or of 32-bit ids.
+// Answers on stdout: a 32-bit status (0: well), a 32-bit size, that many bytes of ids, of text, or of pieces, each after its
+// 32-bit size.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/Tokenizer.h"
 #include "runtime/src/text/Tokenizer.h"
@@ -23,6 +25,18 @@ static bool answer(TextStatus status, const void *bytes, size_t size) {
 static void appendText(void *text, const char *bytes, size_t size) {
   static_cast<std::string *>(text)->append(bytes, size);
 }
+
+namespace {
+struct PieceList : PieceSink {
+  std::string list;
+  TextStatus piece(Bytes piece) override {
+    uint32_t size = static_cast<uint32_t>(piece.size);
+    list.append(reinterpret_cast<const char *>(&size), sizeof(size));
+    list.append(reinterpret_cast<const char *>(piece.data), piece.size);
+    return TextStatus::Ok;
+  }
+};
+} // namespace
 
 int main(int count, char **arguments) {
   if (count != 2) {
@@ -55,6 +69,16 @@ int main(int count, char **arguments) {
       Array<int32_t> ids;
       TextStatus status = encoder.encode(payload.data(), size, {bool(head.flags & 1), special}, ids);
       well = answer(status, ids.data(), ids.size() * sizeof(int32_t));
+    } else if (head.operation == 'P') {
+      Normalizer normalizer(tokenizer.view());
+      PreTokenizer preTokenizer(tokenizer.view());
+      Bytes normalized;
+      PieceList pieces;
+      TextStatus status =
+          normalizer.run({reinterpret_cast<const uint8_t *>(payload.data()), payload.size()}, normalized);
+      if (status == TextStatus::Ok)
+        status = preTokenizer.run(normalized, true, pieces);
+      well = answer(status, pieces.list.data(), pieces.list.size());
     } else {
       const int32_t *ids = reinterpret_cast<const int32_t *>(payload.data());
       std::string text;

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# check_command_line.py - the command line of a produced executable, on the toy model: outputs, messages, exit codes.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import json
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+
+BUILD = pathlib.Path(os.environ["LLMC_BUILD"])
+FAILURES = []
+
+
+def run(*arguments, **options):
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([str(a) for a in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, **options)
+
+
+def check(what, got, wanted):
+    if got != wanted:
+        FAILURES.append(f"{what}: got {got!r}, expected {wanted!r}")
+
+
+def toy_logits(tokens):
+    """What the toy model computes (test/runtime/support/toy_code.c), in float32."""
+    f32 = lambda value: struct.unpack("f", struct.pack("f", value))[0]
+    row = []
+    for v in range(263):
+        weight = f32(f32((v * 7919 % 101) / 64) - 0.5)
+        total = 0.0
+        for q, token in enumerate(tokens):
+            total = f32(total + f32(f32(weight * f32(token + 1)) / f32(q + v + 1)))
+        row.append(total)
+    return row
+
+
+def greedy(tokens, count):
+    tokens = list(tokens)
+    new = []
+    for _ in range(count):
+        row = toy_logits(tokens)
+        new.append(max(range(263), key=lambda v: (row[v], -v)))
+        tokens.append(new[-1])
+    return new
+
+
+def read_npy(path):
+    data = path.read_bytes()
+    rows, columns = map(int, data[10:128].decode().split("(")[1].split(")")[0].split(","))
+    values = struct.unpack(f"<{rows * columns}f", data[128:])
+    return [list(values[r * columns : (r + 1) * columns]) for r in range(rows)]
+
+
+def results(toy, folder):
+    ids = [7, 250, 3, 99, 12]
+    text = ",".join(map(str, ids))
+    wanted = ",".join(map(str, greedy(ids, 9))) + "\n"
+    done = run(toy, "--ids", text, "-n", 9)
+    check("greedy ids", (done.stdout, done.stderr, done.returncode), (wanted, "", 0))
+    for more in (["-t", 1], ["-t", 2, "--max-step", 1], ["--max-step", 3, "--sequences-beside", 2], ["--ids-only"], ["-c", 14],
+                 ["--temp", 0, "--top-k", 3]):
+        check(f"the same with {more}", run(toy, "--ids", text, "-n", 9, *more).stdout, wanted)
+    sampled = run(toy, "--ids", text, "-n", 40, "--temp", 30, "-s", 5).stdout
+    check("a seed gives the same tokens", run(toy, "--ids", text, "-n", 40, "--temperature", 30, "--seed", 5).stdout, sampled)
+    check("another seed gives others", run(toy, "--ids", text, "-n", 40, "--temp", 30, "-s", 6).stdout != sampled, True)
+
+    logits = folder / "logits.npy"
+    for more in ([], ["--max-step", 7, "--sequences-beside", 3]):
+        check("logits run", run(toy, "--ids", text, "-n", 3, "--logits", logits, *more).returncode, 0)
+        rows = read_npy(logits)
+        tokens = ids + greedy(ids, 3)
+        check("logits: a row for each token", len(rows), 8)
+        check("logits: every row", [row == toy_logits(tokens[: i + 1]) for i, row in enumerate(rows)], [True] * 8)
+    check("no new tokens", run(toy, "--ids", text, "-n", 0, "--logits", logits).stdout, "")
+    check("logits of the prompt alone", len(read_npy(logits)), 5)
+
+    lines = [json.loads(line) for line in run(toy, "--ids", text, "-n", 3, "--json").stdout.splitlines()]
+    check("json types", [line["type"] for line in lines], ["token"] * 3 + ["end"])
+    check("json ids", [line["id"] for line in lines[:3]], greedy(ids, 3))
+    check("json end", (lines[3]["reason"], lines[3]["prompt_tokens"], lines[3]["new_tokens"]), ("length", 5, 3))
+    check("ends when the context is full", json.loads(run(toy, "--ids", text, "-c", 8, "--json").stdout.splitlines()[-1])["reason"],
+          "context full")
+    stats = run(toy, "--ids", text, "-n", 3, "--stats", "--temp", 1).stderr
+    check("stats", [word in stats for word in ("prompt", "decode", "first token", "memory", "variant   plain", "seed")], [True] * 6)
+
+
+def messages(toy, folder, runtime):
+    def fails(what, arguments, code, message, program=toy, **options):
+        done = run(program, *arguments, **options)
+        check(what, (done.returncode, done.stdout, done.stderr), (code, "", message))
+
+    note = f"note: all options: {toy} --help\n"
+    fails("unknown option", ["--frob"], 2, "error: unknown or ambiguous option '--frob'\n" + note)
+    fails("unknown letter", ["-z"], 2, "error: unknown option '-z'\n" + note)
+    fails("missing value", ["-n"], 2, "error: option '-n' needs a value\n" + note)
+    fails("not a number", ["-n", "5x"], 2, "error: --max-new-tokens: '5x' is not a number from 0 to 4294967294\n" + note)
+    fails("negative", ["--top-k", "-1"], 2, "error: --top-k: '-1' is not a number from 0 to 2147483647\n" + note)
+    fails("out of range", ["--top-p", "1.5"], 2, "error: --top-p: '1.5' is not a number from 0 to 1\n" + note)
+    fails("not a number at all", ["--temp", "nan"], 2, "error: --temperature: 'nan' is not a number from 0 to 1000\n" + note)
+    fails("bad ids", ["--ids", "1,,2"], 2, "error: --ids: '1,,2' is not a list of token ids such as 1,2,3\n" + note)
+    fails("two prompts", ["--ids", "1", "text"], 2,
+          "error: a second prompt 'text' (expected one of PROMPT, --prompt, --file and --ids)\n" + note)
+    fails("empty stop", ["--ids", "1", "--stop", ""], 2, "error: --stop: the text is empty\n" + note)
+    fails("json and ids", ["--ids", "1", "--json", "--ids-only"], 2, "error: --json and --ids-only exclude each other\n" + note)
+    fails("id past the vocabulary", ["--ids", "1,263"], 1, f"{toy}: error: token 1 of sequence 0 is 263, expected 0 to 262\n")
+    fails("prompt past the context", ["--ids", "1,2,3", "-c", "2"], 1,
+          f"{toy}: error: the prompt of 3 tokens does not fit: 0 of 2 positions are free\n".replace("0 of", "2 of")
+          + "note: shorten it, or ask for a larger context\n")
+    fails("context past the file's", ["--ids", "1", "-c", "2000"], 1,
+          f"{toy}: error: context = 2000, the model was compiled for 1 to 1009\n"
+          "note: compile it with larger bounds (--max-context, --max-step, --max-sequences)\n")
+    fails("text without a tokenizer", ["hello"], 1,
+          f"{toy}: error: has no tokenizer, so it cannot read a text\nnote: give token ids: --ids 1,2,3\n")
+    fails("no such prompt file", ["-f", "/does/not/exist"], 1, "/does/not/exist: error: cannot be opened: no such file or directory\n")
+    fails("logits into no folder", ["--ids", "1", "-n", "1", "--logits", "/does/not/exist.npy"], 1,
+          "/does/not/exist.npy: error: cannot be written: no such file or directory\n")
+    fails("a runtime alone", ["--ids", "1"], 1,
+          f"{runtime}: error: is not a compiled model (no llmc container at its start or end)\n"
+          "note: it is a program without a model; a model's executable is made by: llmc compile MODEL -o OUT\n", program=runtime)
+
+    cut = folder / "cut"
+    cut.write_bytes(toy.read_bytes()[:-1000])
+    cut.chmod(0o755)
+    fails("an executable cut short", ["--ids", "1"], 1,
+          f"{cut}: error: is not a compiled model (no llmc container at its start or end)\n"
+          "note: it is a program without a model; a model's executable is made by: llmc compile MODEL -o OUT\n", program=cut)
+    damaged = folder / "damaged"
+    data = bytearray(toy.read_bytes())
+    data[data.rindex(b"toy model")] ^= 1  # in the licences
+    damaged.write_bytes(data)
+    damaged.chmod(0o755)
+    fails("a damaged executable", ["--ids", "1"], 1,
+          f"{damaged}: error: section 3 (licences) is damaged (its SHA-256 does not match)\nnote: copy or compile it again\n",
+          program=damaged)
+
+
+def behaviour(toy, folder):
+    check("help shows examples first", run(toy, "--help").stdout.splitlines()[2], "Examples:")
+    check("version", run(toy, "--version").stdout.startswith("llmc runtime "), True)
+    check("about", "name        toy" in run(toy, "--about").stdout, True)
+    licences = run(toy, "--licenses").stdout
+    check("licences", [word in licences for word in ("no rights reserved", "Apache License", "GNU LESSER GENERAL PUBLIC LICENSE")],
+          [True] * 3)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([toy, "--ids", "1", "-n", "4"], stdout=full, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        check("a full disk", (done.returncode, done.stderr), (1, "standard output: error: cannot be written: no space left on device\n"))
+    # The reader takes one byte and goes: generation without an end stops, and nothing is said.
+    process = subprocess.Popen([toy, "--ids", "1", "-c", "1009"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL)
+    process.stdout.read(1)
+    process.stdout.close()
+    check("a closed pipe ends quietly", (process.wait(60), process.stderr.read()), (0, b""))
+    # An interrupt: a slow run is one of many steps.
+    unfinished = folder / "unfinished.npy"
+    process = subprocess.Popen([toy, "--ids", ",".join(["5"] * 1000), "-c", "1009", "--max-step", "1", "--logits", unfinished],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    while not unfinished.exists() or unfinished.stat().st_size < 4000:
+        if process.poll() is not None:
+            break
+    process.send_signal(signal.SIGINT)
+    code = process.wait(60)
+    if code != 0:  # 0: the machine was faster than we were
+        check("an interrupt", (code, process.stderr.read(), unfinished.exists()), (130, b"", False))
+    counted = run(toy, "--ids", "1,2,3", "-n", "50", "--count-allocations").stderr
+    if "does not count" not in counted:  # sanitizers bring their own allocator
+        check("no allocation after opening", counted, "allocations after opening: 0\n")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        toy, runtime = folder / "toy", BUILD / "bin" / "llmc-runtime"
+        subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", toy, runtime], check=True)
+        results(toy, folder)
+        messages(toy, folder, runtime)
+        behaviour(toy, folder)
+    for failure in FAILURES:
+        print(failure)
+    return 1 if FAILURES else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
