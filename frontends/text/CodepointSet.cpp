@@ -1,4 +1,5 @@
-// CodepointSet.cpp - set arithmetic over ranges; Unicode's facts come from utf8proc.
+// CodepointSet.cpp - set arithmetic over ranges; Unicode's facts come from utf8proc and, for characters newer than it, from
+// UnicodeAdditions.def.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/CodepointSet.h"
 
@@ -83,25 +84,6 @@ const std::map<uint32_t, std::vector<uint32_t>> &caseFamilies() {
   return *families;
 }
 
-/// The thirty categories of utf8proc as sets.
-const std::array<CodepointSet, 32> &categorySets() {
-  static const auto *sets = [] {
-    std::array<std::vector<CodepointSet::Range>, 32> lists;
-    for (uint32_t codepoint = 0; codepoint < codepointCount; ++codepoint) {
-      auto &list = lists[utf8proc_category(static_cast<utf8proc_int32_t>(codepoint)) & 31];
-      if (!list.empty() && list.back().last + 1 == codepoint)
-        list.back().last = codepoint;
-      else
-        list.push_back({codepoint, codepoint});
-    }
-    auto *result = new std::array<CodepointSet, 32>;
-    for (size_t i = 0; i < lists.size(); ++i)
-      (*result)[i] = CodepointSet::of(std::move(lists[i]));
-    return result;
-  }();
-  return *sets;
-}
-
 struct CategoryName {
   const char *name;
   utf8proc_category_t category;
@@ -118,6 +100,45 @@ constexpr CategoryName categoryNames[] = {
     {"Zp", UTF8PROC_CATEGORY_ZP}, {"Cc", UTF8PROC_CATEGORY_CC}, {"Cf", UTF8PROC_CATEGORY_CF},
     {"Cs", UTF8PROC_CATEGORY_CS}, {"Co", UTF8PROC_CATEGORY_CO}, {"Cn", UTF8PROC_CATEGORY_CN},
 };
+
+/// Characters newer than utf8proc.
+struct Addition {
+  uint32_t first, last;
+  const char *category;
+};
+constexpr Addition additions[] = {
+#define CATEGORY(first, last, category) {first, last, category},
+#include "frontends/text/UnicodeAdditions.def"
+#undef CATEGORY
+};
+
+/// The thirty general categories as sets.
+const std::array<CodepointSet, 32> &categorySets() {
+  static const auto *sets = [] {
+    std::vector<uint8_t> categories(codepointCount);
+    for (uint32_t codepoint = 0; codepoint < codepointCount; ++codepoint)
+      categories[codepoint] = utf8proc_category(static_cast<utf8proc_int32_t>(codepoint)) & 31;
+    for (const Addition &addition : additions)
+      for (uint32_t codepoint = addition.first; codepoint <= addition.last; ++codepoint)
+        if (categories[codepoint] == UTF8PROC_CATEGORY_CN)
+          for (const CategoryName &entry : categoryNames)
+            if (std::string_view(entry.name) == addition.category)
+              categories[codepoint] = entry.category;
+    std::array<std::vector<CodepointSet::Range>, 32> lists;
+    for (uint32_t codepoint = 0; codepoint < codepointCount; ++codepoint) {
+      auto &list = lists[categories[codepoint]];
+      if (!list.empty() && list.back().last + 1 == codepoint)
+        list.back().last = codepoint;
+      else
+        list.push_back({codepoint, codepoint});
+    }
+    auto *result = new std::array<CodepointSet, 32>;
+    for (size_t i = 0; i < lists.size(); ++i)
+      (*result)[i] = CodepointSet::of(std::move(lists[i]));
+    return result;
+  }();
+  return *sets;
+}
 
 struct LongName {
   const char *name, *shortName;
@@ -184,6 +205,17 @@ const CodepointSet &wordSet() {
           .united(*categorySet("Nl"))
           .united(*categorySet("Pc"))
           .united(CodepointSet::of({{0x24b6, 0x24e9}, {0x1f130, 0x1f149}, {0x1f150, 0x1f169}, {0x1f170, 0x1f189}})));
+  return *set;
+}
+
+const CodepointSet &lonelyWordSet() {
+  static const auto *set =
+      new CodepointSet(wordSet().united(CodepointSet::of({{0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}})));
+  return *set;
+}
+
+const CodepointSet &addedWordSet() {
+  static const auto *set = new CodepointSet(wordSet().united({0x200c, 0x200d})); // Join_Control
   return *set;
 }
 

@@ -48,8 +48,12 @@ private:
 std::optional<CodepointSet> categorySet(std::string_view name);
 /// White_Space: what \s matches.
 const CodepointSet &whiteSpaceSet();
-/// What \w matches: letters, marks, decimal numbers, connector punctuation, and other alphabetic characters.
+/// What \w matches in a class: letters, marks, decimal numbers, connector punctuation, other alphabetic characters.
 const CodepointSet &wordSet();
+/// What \w matches outside a class: in Oniguruma, Latin-1's superscripts and fractions besides.
+const CodepointSet &lonelyWordSet();
+/// The word characters that an added token with single_word must not touch, as Rust's regex has them.
+const CodepointSet &addedWordSet();
 
 /// One character of UTF-8 text that is known to be well formed (as JSON strings are); advances `at`.
 uint32_t nextCodepoint(std::string_view text, size_t &at);

@@ -17,6 +17,27 @@ constexpr auto decomposing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UT
 bool isScalar(uint32_t codepoint) { return codepoint < 0xd800 || (codepoint > 0xdfff && codepoint < codepointCount); }
 bool isSyllable(uint32_t codepoint) { return codepoint >= 0xac00 && codepoint <= 0xd7a3; }
 
+/// Combining marks and composites that came after Unicode 9.0. Hugging Face's tokenizers normalise by 9.0, where these are
+/// characters without properties, and models were trained on what came out of that.
+constexpr CodepointSet::Range afterUnicode9[] = {
+    {0x7fd, 0x7fd},     {0x897, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
+    {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},
+    {0xa82c, 0xa82c},   {0x10d24, 0x10d27}, {0x10d69, 0x10d6d}, {0x10eab, 0x10eac}, {0x10efd, 0x10eff},
+    {0x10f46, 0x10f50}, {0x10f82, 0x10f85}, {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x113ce, 0x113d0},
+    {0x1145e, 0x1145e}, {0x11839, 0x1183a}, {0x11938, 0x11938}, {0x1193d, 0x1193e}, {0x11943, 0x11943},
+    {0x119e0, 0x119e0}, {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42},
+    {0x11d44, 0x11d45}, {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x1612f, 0x1612f}, {0x16ff0, 0x16ff1},
+    {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef},
+    {0x1e5ee, 0x1e5ef},
+};
+
+bool isAfterUnicode9(uint32_t codepoint) {
+  for (CodepointSet::Range range : afterUnicode9)
+    if (codepoint >= range.first && codepoint <= range.last)
+      return true;
+  return false;
+}
+
 std::vector<int32_t> decompositionOf(uint32_t codepoint) {
   utf8proc_int32_t parts[32]; // canonical decompositions have at most four characters
   int boundary = 0;
@@ -36,9 +57,9 @@ NormalizationTables build() {
   NormalizationTables tables;
   std::vector<CodepointSet::Range> unstable = {{0x1161, 0x1175}, {0x11a8, 0x11c2}}; // Hangul vowels and tails
   for (uint32_t codepoint = 0; codepoint < codepointCount; ++codepoint) {
-    if (!isScalar(codepoint) || isSyllable(codepoint))
+    if (!isScalar(codepoint) || isSyllable(codepoint) || isAfterUnicode9(codepoint))
       continue;
-    auto combining = static_cast<uint16_t>(utf8proc_get_property(static_cast<utf8proc_int32_t>(codepoint))->combining_class);
+    uint32_t combining = utf8proc_get_property(static_cast<utf8proc_int32_t>(codepoint))->combining_class;
     if (combining) {
       unstable.push_back({codepoint, codepoint});
       auto &rows = tables.combining;

@@ -213,7 +213,7 @@ private:
       return {};
     }
     if (next == '\\')
-      return makeSet(escape(folded));
+      return makeSet(escape(folded, false));
     CodepointSet set(nextCodepoint(pattern, at));
     return makeSet(folded ? set.caseClosed() : set);
   }
@@ -322,10 +322,10 @@ private:
     if (peek() != '\\')
       return CodepointSet(nextCodepoint(pattern, at));
     single = at + 1 >= pattern.size() || std::string_view("sSdDwWpP").find(pattern[at + 1]) == std::string_view::npos;
-    return escape(false);
+    return escape(false, true);
   }
 
-  CodepointSet escape(bool folded) {
+  CodepointSet escape(bool folded, bool inClass) {
     ++at;
     if (!more()) {
       fail("'\\'", "nothing follows");
@@ -346,9 +346,9 @@ private:
     case 'D':
       return with(categorySet("Nd")->negated());
     case 'w':
-      return with(wordSet());
+      return with(inClass ? wordSet() : lonelyWordSet());
     case 'W':
-      return with(wordSet().negated());
+      return with((inClass ? wordSet() : lonelyWordSet()).negated());
     case 'p':
     case 'P':
       return property(folded);

@@ -340,7 +340,7 @@ private:
     if (needSpace)
       classes.add(whiteSpaceSet());
     if (needWord)
-      classes.add(wordSet());
+      classes.add(addedWordSet());
     if (composes)
       classes.add(normalizationTables().unstable);
     if (!classes.finish()) {
@@ -385,7 +385,7 @@ private:
     if (needSpace)
       mark(whiteSpaceSet(), LLMC_CLASS_SPACE);
     if (needWord)
-      mark(wordSet(), LLMC_CLASS_WORD);
+      mark(addedWordSet(), LLMC_CLASS_WORD);
     if (composes)
       mark(normalizationTables().unstable, LLMC_CLASS_NFC);
 
