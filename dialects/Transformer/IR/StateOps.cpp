@@ -25,6 +25,13 @@ LogicalResult CacheUpdateOp::verify() {
   return verifyLinear(getResult()); // (C5)
 }
 
+LogicalResult ConvolutionOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
+                                              SmallVectorImpl<Type> &types) {
+  types.push_back(adaptor.getInput().getType());
+  types.push_back(adaptor.getState().getType());
+  return success();
+}
+
 LogicalResult ConvolutionOp::verify() {
   StateType state = getState().getType();
   int64_t channels = tensorType(getInput()).getDimSize(1);

@@ -42,7 +42,7 @@ def Transformer_CacheUpdateOp : Transformer_Op<"cache_update", [Pure, AllTypesMa
 }
 
 def Transformer_ConvolutionOp : Transformer_Op<"convolution",
-    [Pure, AllTypesMatch<["state", "new_state"]>, AllTypesMatch<["input", "result"]>]> {
+    [Pure, InferTypeOpAdaptor]> {
   let summary = "causal depthwise convolution along a sequence";
   let description = [{
     With W = taps + 1 and x(p) the input of the token at position p of the same sequence (from this step, or rounded to
