@@ -100,7 +100,7 @@ def runtime_clean(tree):
 
 
 # What a produced executable is besides the library: it talks to its user.
-_PROGRAM = "runtime/src/runner/"
+_PROGRAM = ("runtime/src/runner/", "runtime/src/main.cpp", "runtime/src/NoExceptions.cpp")
 
 
 def library_silence(tree):

@@ -97,8 +97,8 @@ def pass_names(tree):
                 yield path, line, f"'{name}' = '{argument}' (expected def <Name>Pass and \"llmc-…\")"
             elif argument[5:].replace("-", "") != stem.lower():
                 yield path, line, f"'{name}' and '{argument}' are different names"
-            elif posixpath.join(posixpath.dirname(path), stem + ".cpp") not in tree.paths:
-                yield path, line, f"{stem}.cpp does not stand beside it"
+            elif not any(p.endswith("/" + stem + ".cpp") for p in tree.under(posixpath.dirname(path))):
+                yield path, line, f"{stem}.cpp does not stand beside it or in a folder of it"
 
 
 RULES = [
