@@ -1,0 +1,199 @@
+// ManifestBuilder.cpp - entries from programs, states from pages, generation from transformer.text.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Artifact/ManifestBuilder.h"
+
+#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Transformer/IR/Transformer.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace llmc::artifact {
+
+namespace {
+
+llmc_element_type elementTypeOf(Type type) {
+  if (type.isF16())
+    return LLMC_F16;
+  if (type.isBF16())
+    return LLMC_BF16;
+  if (type.isInteger(32))
+    return LLMC_I32;
+  return LLMC_F32;
+}
+
+llmc_role roleOf(transformer::Role role) {
+  switch (role) {
+  case transformer::Role::Tokens:
+    return LLMC_ROLE_TOKENS;
+  case transformer::Role::Positions:
+    return LLMC_ROLE_POSITIONS;
+  case transformer::Role::Sequences:
+    return LLMC_ROLE_SEQUENCES;
+  case transformer::Role::Rows:
+    return LLMC_ROLE_ROWS;
+  case transformer::Role::Logits:
+    return LLMC_ROLE_LOGITS;
+  default:
+    return LLMC_ROLE_NONE;
+  }
+}
+
+/// An input or output. Its dynamic dimension is the logit rows where the role says so, else the tokens of the step.
+FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const Manifest &manifest) {
+  auto type = dyn_cast<MemRefType>(program.getBody().getArgument(argument).getType());
+  auto role = dyn_cast<transformer::RoleAttr>(program.getRoles()[argument]);
+  if (!type || !role)
+    return program.emitOpError() << "argument " << argument << " is an input or output and needs a buffer type and a role";
+  Tensor tensor;
+  tensor.name = stringifyRole(role.getValue()).str();
+  tensor.elementType = elementTypeOf(type.getElementType());
+  tensor.role = roleOf(role.getValue());
+  bool rows = tensor.role == LLMC_ROLE_ROWS || tensor.role == LLMC_ROLE_LOGITS;
+  for (int64_t size : type.getShape()) {
+    bool isDim = ShapedType::isDynamic(size);
+    tensor.sizes.push_back({isDim ? (rows ? dimRows : dimTokens) : static_cast<uint64_t>(size), isDim});
+  }
+  if (type.getRank() >= 2)
+    tensor.rowStride = static_cast<uint64_t>(kernel::rowStride(type));
+  else if (type.getRank() == 1)
+    tensor.rowStride = tensor.sizes[0].isDim ? manifest.dims[tensor.sizes[0].value].maximum : tensor.sizes[0].value;
+  return tensor;
+}
+
+/// The page layout that the program's launches use for a state.
+FailureOr<State> stateOf(kernel::ProgramOp program, BlockArgument argument, size_t number) {
+  auto type = dyn_cast<transformer::StateType>(argument.getType());
+  if (!type || !type.isKVCache())
+    return program.emitOpError() << "argument " << argument.getArgNumber() << " is not a key-value cache: "
+                                 << argument.getType();
+  kernel::PageAttr page;
+  for (Operation *user : argument.getUsers()) {
+    auto found = user->getAttrOfType<kernel::PageAttr>("page");
+    if (!found)
+      continue;
+    if (page && page != found)
+      return user->emitOpError() << "uses pages " << found << ", but another op uses " << page << " for the same state";
+    page = found;
+  }
+  if (!page)
+    return program.emitOpError() << "no op says how the pages of argument " << argument.getArgNumber() << " are laid out";
+  State state;
+  state.name = stringifyStateKind(type.getKind()).str() + (number == 0 ? "" : std::to_string(number));
+  state.elementType = elementTypeOf(page.getElement());
+  state.slots = static_cast<uint32_t>(page.getSlots());
+  state.pageTokens = static_cast<uint32_t>(page.getTokens());
+  state.pageBytes = static_cast<uint64_t>(page.getPageBytes());
+  return state;
+}
+
+FailureOr<Entry> entryOf(kernel::ProgramOp program, const Manifest &manifest) {
+  Entry entry;
+  entry.name = program.getSymName().str();
+  unsigned inputs = program.getNumInputs(), outputs = program.getNumOutputs();
+  for (unsigned i = 0; i < inputs + outputs; ++i) {
+    FailureOr<Tensor> tensor = tensorOf(program, i, manifest);
+    if (failed(tensor))
+      return failure();
+    (i < inputs ? entry.inputs : entry.outputs).push_back(std::move(*tensor));
+  }
+  for (BlockArgument argument : program.getBody().getArguments().drop_front(inputs + outputs)) {
+    FailureOr<State> state = stateOf(program, argument, entry.states.size());
+    if (failed(state))
+      return failure();
+    entry.states.push_back(std::move(*state));
+  }
+  ArrayRef<int64_t> pairs = program.getSlots();
+  for (int64_t count : program.getSlotSizes()) {
+    Slot slot;
+    for (int64_t i = 0; i < count; ++i, pairs = pairs.drop_front(2)) {
+      SizeTerm term = {static_cast<uint64_t>(pairs[0]), {}};
+      auto kind = static_cast<kernel::DimKind>(pairs[1]);
+      if (kind != kernel::DimKind::one)
+        term.dims.push_back(kind == kernel::DimKind::tokens ? dimTokens : dimRows);
+      slot.push_back({term});
+    }
+    entry.slots.push_back(std::move(slot));
+  }
+  return entry;
+}
+
+/// What a packed weight is made of: the keys of its recipe for one copy.
+std::string nameOf(kernel::WeightOp weight, int64_t copy) {
+  std::string name;
+  for (auto source : weight.getRecipe().getOps<transformer::WeightOp>()) {
+    int64_t layer = source.getNumLayers() == 1 ? 0 : std::min<int64_t>(copy, source.getNumLayers() - 1);
+    name += (name.empty() ? "" : " + ") + source.getKey(layer).str();
+  }
+  return name.empty() ? weight.getSymName().str() : name;
+}
+
+std::string formatOf(kernel::PackedType type) {
+  std::string name = type.getElement().isF32() ? "f32" : type.getElement().isF16() ? "f16" : "bf16";
+  if (type.getLayout() == kernel::PackedLayout::table)
+    return name + " table";
+  name += type.getElement().isBF16() ? " panel16x2" : " panel16";
+  return type.getStreams() == 1 ? name : name + ", " + std::to_string(type.getStreams()) + " streams";
+}
+
+void addWeights(ModuleOp module, Manifest &manifest) {
+  for (auto weight : module.getOps<kernel::WeightOp>()) {
+    auto type = cast<kernel::PackedType>(weight.getType());
+    for (int64_t copy = 0; copy < static_cast<int64_t>(weight.getCopies()); ++copy)
+      manifest.weights.push_back({nameOf(weight, copy), formatOf(type),
+                                  static_cast<uint64_t>(weight.getOffset() + copy * weight.getStride()),
+                                  static_cast<uint64_t>(type.getSizeInBytes())});
+  }
+}
+
+void addGeneration(transformer::TextOp text, Generation &generation) {
+  auto real = [](std::optional<APFloat> value) { return value ? static_cast<float>(value->convertToDouble()) : NAN; };
+  generation.bosId = text.getBos() ? static_cast<int32_t>(*text.getBos()) : -1;
+  generation.padId = text.getPad() ? static_cast<int32_t>(*text.getPad()) : -1;
+  for (int64_t id : text.getEos())
+    generation.eosIds.push_back(static_cast<int32_t>(id));
+  generation.vocabSize = static_cast<uint32_t>(text.getVocabSize());
+  generation.doSample = text.getDoSample();
+  generation.temperature = real(text.getTemperature());
+  generation.topP = real(text.getTopP());
+  generation.minP = real(text.getMinP());
+  generation.repetitionPenalty = real(text.getRepetitionPenalty());
+  generation.topK = text.getTopK() ? static_cast<int32_t>(std::min<int64_t>(static_cast<int64_t>(*text.getTopK()), INT32_MAX)) : 0;
+  generation.maxPosition = static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(text.getContextLength()), UINT32_MAX));
+}
+
+} // namespace
+
+FailureOr<Manifest> buildManifest(ModuleOp module) {
+  auto programs = module.getOps<kernel::ProgramOp>();
+  if (programs.empty())
+    return module.emitError() << "the module has no kernel.program: it has not been scheduled";
+  auto bounds = (*programs.begin())->getAttrOfType<transformer::BoundsAttr>("bounds");
+  if (!bounds)
+    return (*programs.begin())->emitOpError() << "has no bounds (expected #transformer.bounds<...>)";
+
+  Manifest manifest;
+  auto tokens = static_cast<uint64_t>(bounds.getMaxTokens());
+  auto sequences = static_cast<uint64_t>(bounds.getMaxSequences()), context = static_cast<uint64_t>(bounds.getMaxContext());
+  manifest.dims = {{"tokens", LLMC_DIM_TOKENS, 1, tokens, tokens},
+                   {"rows", LLMC_DIM_ROWS, 1, tokens, 1}, // a caller that wants every position's logits asks for more
+                   {"sequences", LLMC_DIM_SEQUENCES, 1, sequences, 1},
+                   {"context", LLMC_DIM_CONTEXT, 1, context, context}};
+  for (kernel::ProgramOp program : programs) {
+    FailureOr<Entry> entry = entryOf(program, manifest);
+    if (failed(entry))
+      return failure();
+    manifest.entries.push_back(std::move(*entry));
+  }
+  addWeights(module, manifest);
+  if (auto text = transformer::lookupOnly<transformer::TextOp>(module))
+    addGeneration(text, manifest.generation);
+  else
+    for (const Tensor &output : manifest.entries.front().outputs)
+      if (output.role == LLMC_ROLE_LOGITS && output.sizes.size() == 2)
+        manifest.generation.vocabSize = static_cast<uint32_t>(output.sizes[1].value);
+  return manifest;
+}
+
+} // namespace llmc::artifact

@@ -1,0 +1,126 @@
+// OutputFile.cpp - temporary file, removal on every way out, rename.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Artifact/OutputFile.h"
+
+#include "compiler/Artifact/Sha256.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace llvm;
+
+namespace llmc::artifact {
+
+static Error systemError(int number) {
+  // The messages of this project are lower case: "no space left on device".
+  std::string reason = std::error_code(number, std::generic_category()).message();
+  if (!reason.empty())
+    reason[0] = toLower(reason[0]);
+  return createStringError(std::error_code(number, std::generic_category()), reason);
+}
+
+static Error refusal(std::errc code, const char *reason) { return createStringError(std::make_error_code(code), reason); }
+
+Expected<std::unique_ptr<OutputFile>> OutputFile::create(StringRef path, bool executable) {
+  std::unique_ptr<OutputFile> file(new OutputFile);
+  file->executable = executable;
+  file->path = path.str();
+  SmallString<256> resolved;
+  if (!sys::fs::real_path(path, resolved))
+    file->path = std::string(resolved);
+
+  struct stat status;
+  if (::stat(file->path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode))
+      return refusal(std::errc::is_a_directory, "is a directory");
+    if (!S_ISREG(status.st_mode))
+      return refusal(std::errc::invalid_argument, "is not a regular file");
+    if (::access(file->path.c_str(), W_OK) != 0)
+      return systemError(errno);
+  }
+
+  SmallString<256> pattern = sys::path::parent_path(file->path);
+  sys::path::append(pattern, "." + sys::path::filename(file->path) + ".XXXXXX");
+  file->temporary = std::string(pattern);
+  file->descriptor = ::mkostemp(file->temporary.data(), O_CLOEXEC);
+  if (file->descriptor < 0) {
+    int reason = errno;
+    file->temporary.clear();
+    return systemError(reason);
+  }
+  sys::RemoveFileOnSignal(file->temporary);
+  return std::move(file);
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor >= 0)
+    ::close(descriptor);
+  if (!temporary.empty()) {
+    ::unlink(temporary.c_str());
+    sys::DontRemoveFileOnSignal(temporary);
+  }
+}
+
+Error OutputFile::write(uint64_t offset, ArrayRef<uint8_t> bytes) {
+  while (!bytes.empty()) {
+    ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return systemError(errno);
+    if (written == 0)
+      return systemError(ENOSPC);
+    bytes = bytes.drop_front(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+  return Error::success();
+}
+
+Error OutputFile::resize(uint64_t size) {
+  if (::ftruncate(descriptor, static_cast<off_t>(size)) != 0)
+    return systemError(errno);
+  return Error::success();
+}
+
+Error OutputFile::hash(uint64_t offset, uint64_t size, uint8_t digest[32]) {
+  Sha256 hash;
+  if (size > 0) {
+    uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)), lead = offset % page;
+    void *mapped = ::mmap(nullptr, lead + size, PROT_READ, MAP_SHARED, descriptor, static_cast<off_t>(offset - lead));
+    if (mapped == MAP_FAILED)
+      return systemError(errno);
+    ::madvise(mapped, lead + size, MADV_SEQUENTIAL);
+    hash.update({static_cast<const uint8_t *>(mapped) + lead, static_cast<size_t>(size)});
+    ::munmap(mapped, lead + size);
+  }
+  hash.finish(digest);
+  return Error::success();
+}
+
+Error OutputFile::commit() {
+  mode_t mask = ::umask(0);
+  ::umask(mask);
+  if (::fchmod(descriptor, (executable ? 0777 : 0666) & ~mask) != 0)
+    return systemError(errno);
+  // A network file system may report a failed write only here.
+  int closed = ::close(descriptor);
+  descriptor = -1;
+  if (closed != 0)
+    return systemError(errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return systemError(errno);
+  sys::DontRemoveFileOnSignal(temporary);
+  temporary.clear();
+  return Error::success();
+}
+
+} // namespace llmc::artifact

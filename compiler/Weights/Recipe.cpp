@@ -1,0 +1,143 @@
+// Recipe.cpp - each operation on weight values, turned into a lazy array.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Weights/Recipe.h"
+
+#include "dialects/Transformer/Formats/RopeFrequencies.h"
+#include "dialects/Transformer/IR/Transformer.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace llmc::weights {
+
+namespace {
+
+std::optional<Element> elementOf(Type type) {
+  if (type.isF32())
+    return Element::F32;
+  if (type.isF16())
+    return Element::F16;
+  if (type.isBF16())
+    return Element::BF16;
+  return std::nullopt;
+}
+
+DType dtypeOf(Element element) {
+  return element == Element::F32 ? DType::F32 : element == Element::F16 ? DType::F16 : DType::BF16;
+}
+
+Sizes sizesOf(ArrayRef<int64_t> sizes) { return Sizes(sizes.begin(), sizes.end()); }
+Sizes shapeOf(Value value) { return sizesOf(cast<RankedTensorType>(value.getType()).getShape()); }
+
+/// Walks one recipe in order; every value of its block gets a lazy array.
+class RecipeReader {
+public:
+  RecipeReader(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint)
+      : weight(weight), copy(copy), checkpoint(checkpoint) {}
+
+  FailureOr<PackedWeight> run() {
+    Block &body = weight.getRecipe().front();
+    for (Operation &op : body.without_terminator()) {
+      if (auto pack = dyn_cast<kernel::PackOp>(op)) {
+        packs[pack.getResult()] = pack;
+        continue;
+      }
+      FailureOr<WeightRef> value =
+          llvm::TypeSwitch<Operation *, FailureOr<WeightRef>>(&op)
+              .Case<transformer::WeightOp, transformer::WeightSliceOp, transformer::WeightConcatOp,
+                    transformer::WeightPermuteOp, transformer::WeightConvertOp, transformer::WeightAffineOp,
+                    transformer::RopeFrequenciesOp>([&](auto known) { return visit(known); })
+              .Default([](Operation *other) -> FailureOr<WeightRef> {
+                return other->emitOpError("cannot be part of a weight recipe");
+              });
+      if (failed(value))
+        return failure();
+      values[op.getResult(0)] = *value;
+    }
+    auto yield = cast<kernel::YieldOp>(body.getTerminator());
+    auto pack = packs.find(yield.getValues()[0]);
+    if (pack == packs.end())
+      return weight.emitOpError("recipe does not end in kernel.pack");
+    return packed(pack->second);
+  }
+
+private:
+  kernel::WeightOp weight;
+  int64_t copy;
+  const TensorIndex &checkpoint;
+  llvm::DenseMap<Value, WeightRef> values;
+  llvm::DenseMap<Value, kernel::PackOp> packs;
+
+  FailureOr<PackedWeight> packed(kernel::PackOp pack) {
+    kernel::PackedType type = pack.getResult().getType();
+    PackedWeight result;
+    result.panels = type.getLayout() == kernel::PackedLayout::panels;
+    result.n = type.getN();
+    result.k = type.getK();
+    result.element = *elementOf(type.getElement());
+    for (Value stream : pack.getWeights())
+      result.streams.push_back(values.lookup(stream));
+    return result;
+  }
+
+  FailureOr<WeightRef> visit(transformer::WeightOp op) {
+    // Weights that all layers of a class share have one key.
+    if (op.getNumLayers() != 1 && copy >= op.getNumLayers())
+      return op.emitOpError() << "has " << op.getNumLayers() << " keys for " << weight.getCopies() << " copies";
+    StringRef key = op.getKey(op.getNumLayers() == 1 ? 0 : copy);
+    const TensorEntry *entry = checkpoint.find({key.data(), key.size()});
+    if (!entry)
+      return op.emitError() << "the checkpoint has no tensor '" << key << "'";
+    auto type = cast<RankedTensorType>(op.getType());
+    std::optional<Element> element = elementOf(type.getElementType());
+    if (!element)
+      return op.emitError() << "tensor '" << key << "': weights of type " << type.getElementType()
+                            << " cannot be packed (expected f32, f16 or bf16)";
+    TensorShape shape;
+    for (int64_t size : type.getShape())
+      shape.push_back(size);
+    if (entry->dtype != dtypeOf(*element) || entry->shape != shape)
+      return op.emitError() << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str() << " in "
+                            << checkpoint.fileName(*entry) << " (expected " << dtypeName(dtypeOf(*element)) << " "
+                            << shape.str() << ")";
+    return storedWeight(sizesOf(type.getShape()), *element, checkpoint.data(*entry));
+  }
+  FailureOr<WeightRef> visit(transformer::WeightSliceOp op) {
+    return sliceWeight(values.lookup(op.getSource()), sizesOf(op.getOffsets()), sizesOf(op.getSizes()));
+  }
+  FailureOr<WeightRef> visit(transformer::WeightConcatOp op) {
+    std::vector<WeightRef> sources;
+    for (Value source : op.getSources())
+      sources.push_back(values.lookup(source));
+    return concatWeights(std::move(sources), static_cast<int64_t>(op.getAxis()), shapeOf(op.getResult()));
+  }
+  FailureOr<WeightRef> visit(transformer::WeightPermuteOp op) {
+    return permuteWeight(values.lookup(op.getSource()), sizesOf(op.getView()), sizesOf(op.getOrder()),
+                         shapeOf(op.getResult()));
+  }
+  FailureOr<WeightRef> visit(transformer::WeightConvertOp op) {
+    Type type = cast<RankedTensorType>(op.getResult().getType()).getElementType();
+    std::optional<Element> element = elementOf(type);
+    if (!element)
+      return op.emitOpError() << "to " << type << " cannot be executed (expected f32, f16 or bf16)";
+    return convertWeight(values.lookup(op.getSource()), *element);
+  }
+  FailureOr<WeightRef> visit(transformer::WeightAffineOp op) {
+    return affineWeight(values.lookup(op.getSource()), static_cast<float>(op.getScale().convertToDouble()),
+                        static_cast<float>(op.getOffset().convertToDouble()));
+  }
+  FailureOr<WeightRef> visit(transformer::RopeFrequenciesOp op) {
+    return computedWeight(shapeOf(op.getResult()), [spec = op.getSpec()](int64_t row, float *out) {
+      computeRopeFrequencies(spec, row, out);
+    });
+  }
+};
+
+} // namespace
+
+FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint) {
+  return RecipeReader(weight, copy, checkpoint).run();
+}
+
+} // namespace llmc::weights

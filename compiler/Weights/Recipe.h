@@ -1,0 +1,18 @@
+// Recipe.h - a kernel.weight's body as a weight that can be packed.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_WEIGHTS_RECIPE_H
+#define LLMC_COMPILER_WEIGHTS_RECIPE_H
+
+#include "compiler/Weights/PackedLayout.h"
+#include "dialects/Kernel/IR/Kernel.h"
+#include "frontends/formats/TensorIndex.h"
+
+namespace llmc::weights {
+
+/// Reads the recipe of copy `copy`. Fails with a located error where an operation cannot be executed, or a key does not name a
+/// tensor of the type that the recipe says. The checkpoint must outlive the result.
+mlir::FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint);
+
+} // namespace llmc::weights
+
+#endif // LLMC_COMPILER_WEIGHTS_RECIPE_H

@@ -1,0 +1,101 @@
+// WeightPacker.cpp - cuts the packing of all weights into blocks and runs them on a few threads.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Weights/WeightPacker.h"
+
+#include "compiler/Weights/Recipe.h"
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+using namespace mlir;
+
+namespace llmc::weights {
+
+/// Bytes of one call of the sink, about: large enough that system calls do not count, small enough for a second-level cache.
+static constexpr int64_t blockBytes = 1 << 20;
+
+uint64_t weightsSectionSize(ModuleOp module) {
+  int64_t end = 0;
+  for (auto weight : module.getOps<kernel::WeightOp>()) {
+    auto type = cast<kernel::PackedType>(weight.getType());
+    int64_t copies = weight.getCopies(), offset = weight.getOffset(), stride = weight.getStride();
+    end = std::max(end, offset + (copies - 1) * stride + type.getSizeInBytes());
+  }
+  return static_cast<uint64_t>(end);
+}
+
+LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint) {
+  for (auto weight : module.getOps<kernel::WeightOp>()) {
+    if (static_cast<int64_t>(weight.getOffset()) < 0)
+      return weight.emitError() << "weight '" << weight.getSymName() << "' has no place in the weights section";
+    for (int64_t copy = 0, copies = weight.getCopies(); copy < copies; ++copy)
+      if (failed(readRecipe(weight, copy, checkpoint)))
+        return failure();
+  }
+  return success();
+}
+
+namespace {
+
+struct Placed {
+  PackedWeight weight;
+  uint64_t offset;
+};
+struct Block {
+  size_t weight; // index into the placed ones
+  int64_t begin, end;
+};
+
+} // namespace
+
+llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSink sink, unsigned numThreads) {
+  std::vector<Placed> placed;
+  std::vector<Block> blocks;
+  for (auto weight : module.getOps<kernel::WeightOp>())
+    for (int64_t copy = 0, copies = weight.getCopies(); copy < copies; ++copy) {
+      FailureOr<PackedWeight> recipe = readRecipe(weight, copy, checkpoint);
+      if (failed(recipe))
+        return llvm::createStringError("a weight recipe cannot run");
+      int64_t pieces = recipe->numPieces(), step = std::max<int64_t>(1, blockBytes / recipe->pieceBytes());
+      for (int64_t begin = 0; begin < pieces; begin += step)
+        blocks.push_back({placed.size(), begin, std::min(pieces, begin + step)});
+      placed.push_back({std::move(*recipe), static_cast<uint64_t>(weight.getOffset() + copy * weight.getStride())});
+    }
+
+  std::atomic<size_t> next{0};
+  std::atomic<bool> stopped{false};
+  std::mutex mutex; // of the error
+  llvm::Error error = llvm::Error::success();
+  auto run = [&] {
+    PackScratch scratch;
+    std::vector<uint8_t> bytes;
+    for (size_t i; !stopped && (i = next++) < blocks.size();) {
+      const Placed &from = placed[blocks[i].weight];
+      int64_t pieceBytes = from.weight.pieceBytes();
+      bytes.resize(static_cast<size_t>((blocks[i].end - blocks[i].begin) * pieceBytes));
+      packPieces(from.weight, blocks[i].begin, blocks[i].end, bytes.data(), scratch);
+      if (llvm::Error failed = sink(from.offset + static_cast<uint64_t>(blocks[i].begin * pieceBytes), bytes)) {
+        std::lock_guard<std::mutex> lock(mutex);
+        error = llvm::joinErrors(std::move(error), stopped ? (llvm::consumeError(std::move(failed)), llvm::Error::success())
+                                                           : std::move(failed));
+        stopped = true;
+      }
+    }
+  };
+
+  if (numThreads == 0)
+    numThreads = std::max(1u, std::thread::hardware_concurrency());
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < std::min<size_t>(numThreads, blocks.size()); ++i)
+    others.emplace_back(run);
+  run();
+  for (std::thread &thread : others)
+    thread.join();
+  return error;
+}
+
+} // namespace llmc::weights

@@ -1,0 +1,306 @@
+// WeightValue.cpp - the operations of weight recipes on ranges of elements.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Weights/WeightValue.h"
+
+#include "dialects/Transformer/Formats/HalfFloats.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+// Products and sums are rounded one by one: an artifact's bytes must not depend on whether the host has fused multiply-add.
+#pragma STDC FP_CONTRACT OFF
+
+namespace llmc::weights {
+
+static uint16_t load16(const uint8_t *from) {
+  uint16_t value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+void decode(Element element, const uint8_t *from, int64_t count, float *to) {
+  switch (element) {
+  case Element::F32:
+    std::memcpy(to, from, static_cast<size_t>(count) * 4);
+    return;
+  case Element::F16:
+    for (int64_t i = 0; i < count; ++i)
+      to[i] = halfToFloat(load16(from + 2 * i));
+    return;
+  case Element::BF16:
+    for (int64_t i = 0; i < count; ++i)
+      to[i] = bfloatToFloat(load16(from + 2 * i));
+    return;
+  }
+}
+
+template <typename Convert> static void store16(const float *from, int64_t count, uint8_t *to, Convert convert) {
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t value = convert(from[i]);
+    std::memcpy(to + 2 * i, &value, sizeof value);
+  }
+}
+
+void encode(Element element, const float *from, int64_t count, uint8_t *to) {
+  switch (element) {
+  case Element::F32:
+    std::memcpy(to, from, static_cast<size_t>(count) * 4);
+    return;
+  case Element::F16:
+    store16(from, count, to, floatToHalf);
+    return;
+  case Element::BF16:
+    store16(from, count, to, floatToBfloat);
+    return;
+  }
+}
+
+static void roundTo(Element element, float *values, int64_t count) {
+  if (element == Element::F16)
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = halfToFloat(floatToHalf(values[i]));
+  else if (element == Element::BF16)
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = bfloatToFloat(floatToBfloat(values[i]));
+}
+
+static int64_t product(llvm::ArrayRef<int64_t> sizes) {
+  int64_t result = 1;
+  for (int64_t size : sizes)
+    result *= size;
+  return result;
+}
+
+int64_t WeightValue::numElements() const { return product(shape); }
+
+void WeightValue::readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const {
+  if (stride == 1)
+    return read(begin, count, out);
+  for (int64_t i = 0; i < count; ++i)
+    read(begin + i * stride, 1, out + i);
+}
+
+namespace {
+
+class Stored final : public WeightValue {
+public:
+  Stored(Sizes shape, Element element, const uint8_t *data) : WeightValue(std::move(shape), element), data(data) {}
+  void read(int64_t begin, int64_t count, float *out) const override {
+    decode(element, data + begin * bytesOf(element), count, out);
+  }
+  void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const override {
+    int64_t bytes = bytesOf(element);
+    for (int64_t i = 0; i < count; ++i)
+      decode(element, data + (begin + i * stride) * bytes, 1, out + i);
+  }
+  const uint8_t *stored(int64_t begin, int64_t) const override { return data + begin * bytesOf(element); }
+
+private:
+  const uint8_t *data;
+};
+
+class Computed final : public WeightValue {
+public:
+  Computed(Sizes shape, std::function<void(int64_t, float *)> row)
+      : WeightValue(std::move(shape), Element::F32), row(std::move(row)) {}
+  void read(int64_t begin, int64_t count, float *out) const override {
+    int64_t width = shape.back();
+    std::vector<float> values(static_cast<size_t>(width));
+    while (count > 0) {
+      int64_t first = begin % width, taken = std::min(width - first, count);
+      row(begin / width, values.data());
+      std::copy_n(values.begin() + first, taken, out);
+      begin += taken, count -= taken, out += taken;
+    }
+  }
+
+private:
+  std::function<void(int64_t, float *)> row;
+};
+
+/// An operation that only moves elements: a range of its result is a sequence of runs of its sources, evenly strided.
+class Moved : public WeightValue {
+public:
+  using WeightValue::WeightValue;
+
+  void read(int64_t begin, int64_t count, float *out) const override {
+    while (count > 0) {
+      Run run = runAt(begin);
+      int64_t taken = std::min(run.count, count);
+      run.source->readStrided(run.begin, run.stride, taken, out);
+      begin += taken, count -= taken, out += taken;
+    }
+  }
+  const uint8_t *stored(int64_t begin, int64_t count) const override {
+    Run run = runAt(begin);
+    return run.stride == 1 && run.count >= count ? run.source->stored(run.begin, count) : nullptr;
+  }
+
+protected:
+  struct Run {
+    const WeightValue *source;
+    int64_t begin, stride, count; // in elements of the source
+  };
+  /// The run that begins at an element of the result.
+  virtual Run runAt(int64_t begin) const = 0;
+};
+
+class Slice final : public Moved {
+public:
+  Slice(WeightRef from, Sizes offsets, Sizes sizes)
+      : Moved(std::move(sizes), from->element), source(std::move(from)), offsets(std::move(offsets)) {
+    // Trailing dimensions taken whole make one run with the dimension before them.
+    whole = shape.size();
+    while (whole > 0 && shape[whole - 1] == source->shape[whole - 1])
+      --whole;
+  }
+
+private:
+  Run runAt(int64_t begin) const override {
+    int64_t rest = begin, place = 0, stride = 1, inner = 1;
+    Sizes strides(shape.size());
+    for (size_t d = shape.size(); d-- > 0;) {
+      strides[d] = stride;
+      stride *= source->shape[d];
+    }
+    for (size_t d = shape.size(); d-- > 0;) {
+      place += (rest % shape[d] + offsets[d]) * strides[d];
+      rest /= shape[d];
+    }
+    // Elements up to the end of the innermost dimension that is not taken whole.
+    for (size_t d = whole > 0 ? whole - 1 : 0; d < shape.size(); ++d)
+      inner *= shape[d];
+    return {source.get(), place, 1, inner - begin % inner};
+  }
+  WeightRef source;
+  Sizes offsets;
+  size_t whole;
+};
+
+class Concat final : public Moved {
+public:
+  Concat(std::vector<WeightRef> from, int64_t axis, Sizes shape)
+      : Moved(std::move(shape), from.front()->element), sources(std::move(from)) {
+    for (const WeightRef &source : sources)
+      widths.push_back(product(llvm::ArrayRef<int64_t>(source->shape).drop_front(axis)));
+    width = product(llvm::ArrayRef<int64_t>(this->shape).drop_front(axis));
+  }
+
+private:
+  Run runAt(int64_t begin) const override {
+    int64_t outer = begin / width, within = begin % width;
+    for (size_t i = 0;; ++i) {
+      if (within < widths[i])
+        return {sources[i].get(), outer * widths[i] + within, 1, widths[i] - within};
+      within -= widths[i];
+    }
+  }
+  std::vector<WeightRef> sources;
+  Sizes widths; // elements of each source in one step of the dimensions before the axis
+  int64_t width;
+};
+
+class Permute final : public Moved {
+public:
+  Permute(WeightRef from, Sizes view, Sizes order, Sizes shape) : Moved(std::move(shape), from->element), source(std::move(from)) {
+    Sizes viewStrides(view.size());
+    int64_t stride = 1;
+    for (size_t d = view.size(); d-- > 0;) {
+      viewStrides[d] = stride;
+      stride *= view[d];
+    }
+    for (int64_t d : order) {
+      // Neighbours that stay neighbours are one dimension.
+      if (!sizes.empty() && strides.back() == viewStrides[d] * view[d]) {
+        sizes.back() *= view[d];
+        strides.back() = viewStrides[d];
+      } else {
+        sizes.push_back(view[d]);
+        strides.push_back(viewStrides[d]);
+      }
+    }
+  }
+
+private:
+  Run runAt(int64_t begin) const override {
+    int64_t rest = begin, place = 0;
+    for (size_t d = sizes.size(); d-- > 0;) {
+      place += rest % sizes[d] * strides[d];
+      rest /= sizes[d];
+    }
+    return {source.get(), place, strides.back(), sizes.back() - begin % sizes.back()};
+  }
+  WeightRef source;
+  Sizes sizes, strides; // of the permuted view, strides in elements of the source
+};
+
+class Convert final : public WeightValue {
+public:
+  Convert(WeightRef from, Element element) : WeightValue(from->shape, element), source(std::move(from)) {}
+  void read(int64_t begin, int64_t count, float *out) const override {
+    source->read(begin, count, out);
+    roundTo(element, out, count);
+  }
+  void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const override {
+    source->readStrided(begin, stride, count, out);
+    roundTo(element, out, count);
+  }
+  const uint8_t *stored(int64_t begin, int64_t count) const override {
+    return source->element == element ? source->stored(begin, count) : nullptr;
+  }
+
+private:
+  WeightRef source;
+};
+
+class Affine final : public WeightValue {
+public:
+  Affine(WeightRef from, float scale, float offset)
+      : WeightValue(from->shape, from->element), source(std::move(from)), scale(scale), offset(offset) {}
+  void read(int64_t begin, int64_t count, float *out) const override {
+    source->read(begin, count, out);
+    apply(count, out);
+  }
+  void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const override {
+    source->readStrided(begin, stride, count, out);
+    apply(count, out);
+  }
+
+private:
+  void apply(int64_t count, float *out) const {
+    for (int64_t i = 0; i < count; ++i) {
+      float product = out[i] * scale;
+      out[i] = product + offset;
+    }
+    roundTo(element, out, count);
+  }
+  WeightRef source;
+  float scale, offset;
+};
+
+} // namespace
+
+WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data) {
+  return std::make_shared<Stored>(std::move(shape), element, data);
+}
+WeightRef computedWeight(Sizes shape, std::function<void(int64_t row, float *out)> row) {
+  return std::make_shared<Computed>(std::move(shape), std::move(row));
+}
+WeightRef sliceWeight(WeightRef source, Sizes offsets, Sizes sizes) {
+  return std::make_shared<Slice>(std::move(source), std::move(offsets), std::move(sizes));
+}
+WeightRef concatWeights(std::vector<WeightRef> sources, int64_t axis, Sizes shape) {
+  return std::make_shared<Concat>(std::move(sources), axis, std::move(shape));
+}
+WeightRef permuteWeight(WeightRef source, Sizes view, Sizes order, Sizes shape) {
+  return std::make_shared<Permute>(std::move(source), std::move(view), std::move(order), std::move(shape));
+}
+WeightRef convertWeight(WeightRef source, Element element) {
+  return std::make_shared<Convert>(std::move(source), element);
+}
+WeightRef affineWeight(WeightRef source, float scale, float offset) {
+  return std::make_shared<Affine>(std::move(source), scale, offset);
+}
+
+} // namespace llmc::weights

@@ -1,0 +1,65 @@
+// WeightValue.h - a weight expression as a lazy array, read a range at a time.
+//
+// Not here: MLIR; the recipes that make these trees are read in Recipe.cpp.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H
+#define LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace llmc::weights {
+
+/// Element types that weights are computed in. Each value of each is an f32.
+enum class Element : uint8_t { F32, F16, BF16 };
+
+inline int64_t bytesOf(Element element) { return element == Element::F32 ? 4 : 2; }
+
+/// Reads `count` elements of type `element` at `from` (of any alignment) into f32; exact.
+void decode(Element element, const uint8_t *from, int64_t count, float *to);
+/// Rounds `count` f32 to `element` (nearest even, NaN kept) and writes them at `to`.
+void encode(Element element, const float *from, int64_t count, uint8_t *to);
+
+using Sizes = llvm::SmallVector<int64_t, 4>;
+
+/// A node of a weight expression: an array of static shape whose elements are computed when they are read, so that no tensor
+/// is ever held whole. Immutable and thread-safe.
+class WeightValue {
+public:
+  WeightValue(Sizes shape, Element element) : shape(std::move(shape)), element(element) {}
+  virtual ~WeightValue() = default;
+
+  const Sizes shape;
+  const Element element;
+  int64_t numElements() const;
+
+  /// Elements [begin, begin + count) in row-major order, as f32.
+  virtual void read(int64_t begin, int64_t count, float *out) const = 0;
+  /// Elements begin, begin + stride, …; `count` of them.
+  virtual void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const;
+  /// Where elements [begin, begin + count) lie beside each other in memory in this value's element type; null when they
+  /// have to be computed. Any alignment.
+  virtual const uint8_t *stored(int64_t begin, int64_t count) const { return nullptr; }
+};
+
+using WeightRef = std::shared_ptr<const WeightValue>;
+
+/// Bytes of the mapped checkpoint, which must outlive the value.
+WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data);
+/// A table made while compiling, row by row: `row` fills the last dimension and may be called from any thread.
+WeightRef computedWeight(Sizes shape, std::function<void(int64_t row, float *out)> row);
+WeightRef sliceWeight(WeightRef source, Sizes offsets, Sizes sizes);
+WeightRef concatWeights(std::vector<WeightRef> sources, int64_t axis, Sizes shape);
+/// As transformer.weight.permute: the source seen as `view`, its dimensions in `order`, read as `shape`.
+WeightRef permuteWeight(WeightRef source, Sizes view, Sizes order, Sizes shape);
+WeightRef convertWeight(WeightRef source, Element element);
+WeightRef affineWeight(WeightRef source, float scale, float offset);
+
+} // namespace llmc::weights
+
+#endif // LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H

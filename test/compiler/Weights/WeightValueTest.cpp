@@ -1,0 +1,182 @@
+// WeightValueTest.cpp - lazy weight expressions against the definition of each operation, element by element.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Weights/WeightValue.h"
+#include "dialects/Transformer/Formats/HalfFloats.h"
+
+#include <cmath>
+#include <functional>
+#include <gtest/gtest.h>
+#include <limits>
+
+using namespace llmc;
+using namespace llmc::weights;
+
+namespace {
+
+/// A stored weight whose element i is i, at an odd address, since checkpoints promise no alignment.
+struct Counting {
+  explicit Counting(Sizes shape) : shape(shape) {
+    int64_t count = 1;
+    for (int64_t size : shape)
+      count *= size;
+    bytes.resize(1 + 4 * count);
+    for (int64_t i = 0; i < count; ++i) {
+      float value = static_cast<float>(i);
+      std::memcpy(bytes.data() + 1 + 4 * i, &value, 4);
+    }
+  }
+  WeightRef weight() const { return storedWeight(shape, Element::F32, bytes.data() + 1); }
+  Sizes shape;
+  std::vector<uint8_t> bytes;
+};
+
+std::vector<float> readAll(const WeightRef &weight) {
+  std::vector<float> values(weight->numElements());
+  weight->read(0, weight->numElements(), values.data());
+  return values;
+}
+
+/// Reading whole, in pieces of any length, and one by one gives the same; what says it is stored is.
+void expectValues(const WeightRef &weight, const std::vector<float> &expected) {
+  ASSERT_EQ(weight->numElements(), static_cast<int64_t>(expected.size()));
+  EXPECT_EQ(readAll(weight), expected);
+  int64_t count = weight->numElements();
+  for (int64_t length : {1, 2, 3, 7})
+    for (int64_t begin = 0; begin + length <= count; ++begin) {
+      std::vector<float> piece(length), want(expected.begin() + begin, expected.begin() + begin + length);
+      weight->read(begin, length, piece.data());
+      ASSERT_EQ(piece, want) << "elements " << begin << " to " << begin + length;
+      if (const uint8_t *stored = weight->stored(begin, length)) {
+        decode(weight->element, stored, length, piece.data());
+        ASSERT_EQ(piece, want) << "stored elements " << begin << " to " << begin + length;
+      }
+    }
+  for (int64_t stride : {2, 5})
+    for (int64_t begin = 0; begin + 2 * stride < count; ++begin) {
+      std::vector<float> piece(3);
+      weight->readStrided(begin, stride, 3, piece.data());
+      for (int64_t i = 0; i < 3; ++i)
+        ASSERT_EQ(piece[i], expected[begin + i * stride]);
+    }
+}
+
+TEST(WeightValue, SliceTakesABox) {
+  Counting source({5, 7, 3});
+  std::vector<float> expected;
+  for (int64_t i = 0; i < 2; ++i)
+    for (int64_t j = 0; j < 4; ++j)
+      for (int64_t k = 0; k < 3; ++k)
+        expected.push_back(static_cast<float>(((1 + i) * 7 + 2 + j) * 3 + k));
+  expectValues(sliceWeight(source.weight(), {1, 2, 0}, {2, 4, 3}), expected);
+}
+
+TEST(WeightValue, SliceOfColumnsIsNotOneRun) {
+  Counting source({5, 7});
+  std::vector<float> expected;
+  for (int64_t i = 0; i < 5; ++i)
+    for (int64_t j = 0; j < 3; ++j)
+      expected.push_back(static_cast<float>(i * 7 + 4 + j));
+  expectValues(sliceWeight(source.weight(), {0, 4}, {5, 3}), expected);
+}
+
+TEST(WeightValue, SliceOfEverythingIsStored) {
+  Counting source({5, 7});
+  WeightRef whole = sliceWeight(source.weight(), {0, 0}, {5, 7});
+  EXPECT_EQ(whole->stored(0, 35), source.bytes.data() + 1);
+}
+
+TEST(WeightValue, ConcatJoinsRows) {
+  Counting a({2, 5}), b({3, 5});
+  std::vector<float> expected = readAll(a.weight()), second = readAll(b.weight());
+  expected.insert(expected.end(), second.begin(), second.end());
+  expectValues(concatWeights({a.weight(), b.weight()}, 0, {5, 5}), expected);
+}
+
+TEST(WeightValue, ConcatJoinsColumns) {
+  Counting a({3, 2}), b({3, 5}), c({3, 1});
+  std::vector<float> expected;
+  for (int64_t i = 0; i < 3; ++i) {
+    for (const Counting *part : {&a, &b, &c})
+      for (int64_t j = 0; j < part->shape[1]; ++j)
+        expected.push_back(static_cast<float>(i * part->shape[1] + j));
+  }
+  expectValues(concatWeights({a.weight(), b.weight(), c.weight()}, 1, {3, 8}), expected);
+}
+
+TEST(WeightValue, PermuteTransposes) {
+  Counting source({5, 7});
+  std::vector<float> expected;
+  for (int64_t j = 0; j < 7; ++j)
+    for (int64_t i = 0; i < 5; ++i)
+      expected.push_back(static_cast<float>(i * 7 + j));
+  expectValues(permuteWeight(source.weight(), {5, 7}, {1, 0}, {7, 5}), expected);
+}
+
+TEST(WeightValue, PermuteOfRopePairsMovesWholeRows) {
+  // Rows 2i, 2i + 1 of each of 3 heads of 4 become i, i + 2: [3, 2, 2, 7] in order 0, 2, 1, 3.
+  Counting source({12, 7});
+  std::vector<float> expected;
+  for (int64_t head = 0; head < 3; ++head)
+    for (int64_t half = 0; half < 2; ++half)
+      for (int64_t i = 0; i < 2; ++i)
+        for (int64_t k = 0; k < 7; ++k)
+          expected.push_back(static_cast<float>((head * 4 + 2 * i + half) * 7 + k));
+  WeightRef permuted = permuteWeight(source.weight(), {3, 2, 2, 7}, {0, 2, 1, 3}, {12, 7});
+  expectValues(permuted, expected);
+  EXPECT_NE(permuted->stored(7, 7), nullptr) << "a row is still stored, and need not be copied";
+}
+
+TEST(WeightValue, OperationsCompose) {
+  Counting a({4, 6});
+  // Columns 1..3 of the transpose, twice below each other.
+  WeightRef columns = sliceWeight(permuteWeight(a.weight(), {4, 6}, {1, 0}, {6, 4}), {0, 1}, {6, 3});
+  std::vector<float> once;
+  for (int64_t j = 0; j < 6; ++j)
+    for (int64_t i = 1; i < 4; ++i)
+      once.push_back(static_cast<float>(i * 6 + j));
+  std::vector<float> expected = once;
+  expected.insert(expected.end(), once.begin(), once.end());
+  expectValues(concatWeights({columns, columns}, 0, {12, 3}), expected);
+}
+
+TEST(WeightValue, ConvertRoundsToNearestEven) {
+  // In bf16 an ulp at 1 is 2^-7: the half way points go to the even neighbour.
+  std::vector<float> values = {1.0f, 1.0f + 0x1p-8f, 1.0f + 3 * 0x1p-8f, -1.0f - 0x1p-8f, 3.4e38f};
+  WeightRef source = storedWeight({5}, Element::F32, reinterpret_cast<const uint8_t *>(values.data()));
+  std::vector<float> rounded = readAll(convertWeight(source, Element::BF16));
+  EXPECT_EQ(rounded, (std::vector<float>{1.0f, 1.0f, 1.0f + 0x1p-6f, -1.0f, std::numeric_limits<float>::infinity()}));
+}
+
+TEST(WeightValue, ConvertKeepsNaN) {
+  // All payload bits in the half that is cut off: a plain shift would make it an infinity.
+  uint32_t bits = 0x7f800001;
+  WeightRef source = storedWeight({1}, Element::F32, reinterpret_cast<const uint8_t *>(&bits));
+  EXPECT_TRUE(std::isnan(readAll(convertWeight(source, Element::BF16))[0]));
+  EXPECT_TRUE(std::isnan(readAll(convertWeight(source, Element::F16))[0]));
+}
+
+TEST(WeightValue, AffineRoundsProductAndSum) {
+  // 1 + 2^-12 squared is 1 + 2^-11 + 2^-24: the product is rounded before -1 is added, which fused arithmetic would not do.
+  float value = 1.0f + 0x1p-12f;
+  WeightRef source = storedWeight({1}, Element::F32, reinterpret_cast<const uint8_t *>(&value));
+  EXPECT_EQ(readAll(affineWeight(source, value, -1.0f))[0], 0x1p-11f);
+}
+
+TEST(WeightValue, AffineRoundsToItsElementType) {
+  uint16_t bits = floatToBfloat(0x1p-9f);
+  WeightRef source = storedWeight({1}, Element::BF16, reinterpret_cast<const uint8_t *>(&bits));
+  EXPECT_EQ(readAll(affineWeight(source, 1.0f, 1.0f))[0], 1.0f);
+}
+
+TEST(WeightValue, ComputedRowsAreReadInPieces) {
+  auto row = [](int64_t number, float *out) {
+    for (int64_t i = 0; i < 5; ++i)
+      out[i] = static_cast<float>(5 * number + i);
+  };
+  std::vector<float> expected(15);
+  for (int64_t i = 0; i < 15; ++i)
+    expected[i] = static_cast<float>(i);
+  expectValues(computedWeight({3, 5}, row), expected);
+}
+
+} // namespace
