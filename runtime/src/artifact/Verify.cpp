@@ -11,10 +11,16 @@ Status verifyArtifact(const Artifact &artifact, Error &error) {
   for (uint32_t i = 0; i <= artifact.sectionCount; ++i) {
     // The padding belongs to no section's hash; it must hold nothing.
     uint64_t next = i < artifact.sectionCount ? artifact.sections[i].offset : artifact.size;
-    for (uint64_t at = end; at < next; ++at)
-      if (artifact.container[at])
-        return fail(error, LLMC_INVALID_FILE, "byte %llu, between sections, is %u, expected 0", (unsigned long long)at,
-                    artifact.container[at]);
+    const uint8_t *padding = artifact.container + end;
+    uint64_t size = next - end;
+    // All zero: the first is, and each equals the one before it.
+    if (size && (padding[0] || memcmp(padding, padding + 1, size - 1))) {
+      uint64_t at = 0;
+      while (!padding[at])
+        ++at;
+      return fail(error, LLMC_INVALID_FILE, "byte %llu, between sections, is %u, expected 0",
+                  (unsigned long long)(end + at), padding[at]);
+    }
     if (i == artifact.sectionCount)
       break;
     const llmc_section &section = artifact.sections[i];

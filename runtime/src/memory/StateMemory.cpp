@@ -7,12 +7,15 @@
 
 namespace llmc::runtime {
 
+/// The page table is written when a session opens; a file that asks for more pages than this is refused.
+static constexpr uint64_t maxPages = 1 << 26;
+
 Status openState(StateMemory &memory, const llmc_state &state, uint64_t sequences, uint64_t context, Error &error) {
   memory = StateMemory();
   memory.state = state;
   uint64_t perSequence = memory.pagesUsed(context);
   uint64_t pages, size;
-  if (!multiply(sequences, perSequence, pages) || pages > INT32_MAX || !multiply(pages, state.page_bytes, size)) {
+  if (!multiply(sequences, perSequence, pages) || pages > maxPages || !multiply(pages, state.page_bytes, size)) {
     fail(error, LLMC_OUT_OF_MEMORY,
          "%llu sequences of %llu positions need more pages of %llu bytes than can be addressed",
          (unsigned long long)sequences, (unsigned long long)context, (unsigned long long)state.page_bytes);
