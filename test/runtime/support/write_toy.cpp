@@ -1,16 +1,21 @@
-// write_toy.cpp - writes the toy model to a file, for tests of the command line: write_toy OUT [RUNTIME].
+// write_toy.cpp - writes the toy model to a file, for tests of the command line: write_toy [--tokenizer] OUT [RUNTIME].
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "test/runtime/support/ContainerWriter.h"
+#include "test/runtime/support/ToyTokenizer.h"
 
 #include <cstdio>
+#include <cstring>
 #include <sys/stat.h>
 
 int main(int argc, char **argv) {
-  if (argc < 2 || argc > 3)
-    return std::fprintf(stderr, "usage: %s OUT [RUNTIME]\n", argv[0]), 2;
-  llmc::test::Bytes container = llmc::test::toyContainer();
-  if (argc == 3)
-    container = llmc::test::appendToProgram(llmc::test::readFile(argv[2]), container);
-  llmc::test::writeFile(argv[1], container);
-  return chmod(argv[1], 0755) ? 1 : 0;
+  using namespace llmc::test;
+  bool tokenizer = argc > 1 && !std::strcmp(argv[1], "--tokenizer");
+  char **arguments = argv + 1 + tokenizer;
+  int count = argc - 1 - tokenizer;
+  if (count < 1 || count > 2)
+    return std::fprintf(stderr, "usage: %s [--tokenizer] OUT [RUNTIME]\n", argv[0]), 2;
+  Bytes container = writeContainer(toySections(tokenizer ? toyPartsWithTokenizer() : toyParts()));
+  if (count == 2)
+    container = appendToProgram(readFile(arguments[1]), container);
+  writeFile(arguments[0], container);
+  return chmod(arguments[0], 0755) ? 1 : 0;
 }

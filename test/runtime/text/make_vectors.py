@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# make_vectors.py - trains the tiny tokenizers of these tests and writes what Hugging Face tokenizers makes of texts.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes into vectors/ beside this file:
+
+    byte_level.json      a tokenizer.json: Digits and ByteLevel, as SmolLM2's
+    llama3_like.json     a tokenizer.json: Split by a pattern, NFC, ignore_merges, a template, added tokens of all kinds
+    sentencepiece.json   a tokenizer.json: Prepend, Replace, byte fallback, as LLaMA-2's
+    metaspace.json       a tokenizer.json: Metaspace before and after the model, unknown characters fused
+    expected.json        for each of them: texts, ids with and without special tokens parsed, decoded texts
+    splits.json          published patterns, texts, and the pieces they are cut into
+
+Run by hand: python3 make_vectors.py. Needs the PyPI package tokenizers (0.23.3 wrote the files). The same files every time.
+"""
+import json
+import pathlib
+import random
+
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+FOLDER = pathlib.Path(__file__).resolve().parent / "vectors"
+
+SAMPLE = """The cat sat on the mat and looked at the moon. It was a warm night; the stars were out, and nobody wanted to sleep.
+"Shall we go down to the river?" asked the boy. "We shall," said his sister, "but we mustn't be late: it's nine o'clock."
+They walked through the long grass, past the old mill, over the bridge with its 3 arches, built in 1847 for 12,500 pounds.
+for (int i = 0; i < 10; ++i) { total += values[i] * weights[i]; }
+    return total / count;
+def walk(tree):
+    for node in tree.children:
+        yield from walk(node)
+달이 밝은 밤에 아이들이 강으로 내려갔다. 고양이는 풀밭에 앉아 달을 보았다. 밤은 따뜻했고 아무도 자고 싶어하지 않았다.
+月亮很亮，孩子们走到河边去。猫坐在草地上看月亮。
+Le garçon déçu s'était assis près de la forêt. Über den Fluß führte eine Brücke.
+القمر ساطع والأطفال ذهبوا إلى النهر
+Луна светила ярко, и дети пошли к реке. 😀 🌙 ✨
+"""
+
+
+def added(identifier, content, **flags):
+    token = {"id": identifier, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+             "normalized": False, "special": True}
+    token.update(flags)
+    return token
+
+
+def byte_level_model(size, pre_tokenizer):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizer
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(SAMPLE.split("\n"), trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    model["ignore_merges"] = False
+    return model
+
+
+def byte_level():
+    split = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                     pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    model = byte_level_model(420, split)
+    end = len(model["vocab"])
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(end, "<|end|>"), added(end + 1, "<|user|>"),
+                         added(end + 2, "    ", special=False, normalized=True)],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Digits", "individual_digits": True},
+            {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]},
+        "post_processor": None,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": model}
+
+
+LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
+          r"\s+(?!\S)|\s+")
+
+
+def llama3_like():
+    split = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
+                                     pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    model = byte_level_model(400, split)
+    model["ignore_merges"] = True
+    model["vocab"]["Ġriver?"] = len(model["vocab"])  # a token that no merges make
+    model["merges"] = [f"{a} {b}" for a, b in model["merges"]]  # the older spelling
+    begin = len(model["vocab"])
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(begin, "<|begin|>"), added(begin + 1, "<|end|>"),
+                         added(begin + 2, "<|strip|>", lstrip=True, rstrip=True),
+                         added(begin + 3, "moon", special=False, single_word=True),
+                         added(begin + 4, "café", special=False, normalized=True),
+                         added(begin + 5, "<|end|><|end|>", special=False)],
+        "normalizer": {"type": "NFC"},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": LLAMA3}, "behavior": "Isolated", "invert": False},
+            {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]},
+        "post_processor": {"type": "Sequence", "processors": [
+            {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True},
+            {"type": "TemplateProcessing",
+             "single": [{"SpecialToken": {"id": "<|begin|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                        {"SpecialToken": {"id": "<|end|>", "type_id": 0}}],
+             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+             "special_tokens": {"<|begin|>": {"id": "<|begin|>", "ids": [begin], "tokens": ["<|begin|>"]},
+                                "<|end|>": {"id": "<|end|>", "ids": [begin + 1], "tokens": ["<|end|>"]}}}]},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": model}
+
+
+def sentencepiece_model(size, byte_fallback):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False)
+    # Without the lines in other scripts: their characters stay unknown.
+    tokenizer.train_from_iterator([line for line in SAMPLE.split("\n") if line.isascii() or "ç" in line], trainer)
+    trained = json.loads(tokenizer.to_str())["model"]
+    names = ["<unk>", "<s>", "</s>"] + ([f"<0x{byte:02X}>" for byte in range(256)] if byte_fallback else [])
+    order = sorted(trained["vocab"], key=trained["vocab"].get)
+    model = dict(trained, unk_token="<unk>", fuse_unk=True, byte_fallback=byte_fallback, ignore_merges=False)
+    model["vocab"] = {text: number for number, text in enumerate(names + order)}
+    return model
+
+
+def sentencepiece():
+    begin = {"SpecialToken": {"id": "<s>", "type_id": 0}}
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")],
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+        "pre_tokenizer": None,
+        "post_processor": {"type": "TemplateProcessing", "single": [begin, text], "pair": [begin, text, begin, text],
+                           "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}},
+        "decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+        "model": sentencepiece_model(480, True)}
+
+
+def metaspace():
+    space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True}
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")],
+        "normalizer": None, "pre_tokenizer": space, "post_processor": None, "decoder": dict(space),
+        "model": sentencepiece_model(200, False)}
+
+
+TEXTS = [
+    "", " ", "  ", "a", " a", "a ", "   a   b  ", "\n", "\n\n \n", "\t\tx", "The cat sat on the mat.",
+    "We shall, we mustn't; IT'S 12,500 o'clock!", "    return total / count;\n        yield", "12345678901234567890 3.14 ²½Ⅷ",
+    "달이 밝은 밤에", "고양이 뷁 한", "月亮很亮，孩子们", "القمر ساطع كِتَابٌ", "Луна светила", "garçon déçu garc\u0327on de\u0301c\u0327u",
+    "😀 👍🏽 👨‍👩‍👧‍👦 🇰🇷", "a\u00a0b\u3000c\u2028d", "<|end|>", "x <|end|> y", "<|end|><|end|> z", "a  <|strip|>  b<|strip|>", "<|user|>hi    there<|end|>",
+    "moon moonlight moon-lit the moon.", "café cafe\u0301 cafés", " river? river?s", "<s>", "a</s>b", "<s> x <unk> y", "▁▁a▁", "Ġa Ċ", "<0x41>",
+    "\u0000\u0001\u007f", "x" * 50 + " " * 40 + "y" + "가" * 30, "é" * 20 + "e\u0301" * 20 + "\u0301\u0323" * 5, "'s 'S 'ſ 'LL don'T",
+]
+
+
+def expectations():
+    generator = random.Random(7)
+    alphabet = "aAbcdE'  \n\t1٣,.<>|é\u0301▁달月😀ق\u00a0"
+    texts = TEXTS + ["".join(generator.choice(alphabet) for _ in range(generator.randrange(1, 30))) for _ in range(40)]
+    result = {}
+    for name in ("byte_level", "llama3_like", "sentencepiece", "metaspace"):
+        tokenizer = Tokenizer.from_file(str(FOLDER / f"{name}.json"))
+        rows = []
+        for text in texts:
+            tokenizer.encode_special_tokens = True
+            plain = tokenizer.encode(text, add_special_tokens=False).ids
+            tokenizer.encode_special_tokens = False
+            full = tokenizer.encode(text, add_special_tokens=True).ids
+            rows.append({"text": text, "plain": plain, "full": full,
+                         "decoded": tokenizer.decode(full, skip_special_tokens=True),
+                         "decoded_full": tokenizer.decode(full, skip_special_tokens=False)})
+        result[name] = rows
+    return result
+
+
+# Patterns of published tokenizers, and some that try the corners of the pattern compiler.
+PATTERNS = {
+    "gpt2": (r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", "isolated", False),
+    "llama3": (LLAMA3, "isolated", False),
+    "qwen2": (LLAMA3.replace("{1,3}", ""), "isolated", False),
+    "cl100k": (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|"
+               r"\s+(?!\S)|\s", "isolated", False),
+    "o200k": (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+              r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+              r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+", "isolated", False),
+    "deepseek": (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"
+                 r"\s*[\r\n]+|\s+(?!\S)|\s+", "isolated", False),
+    "deepseek_cjk": ("[一-龥ࠀ-一가-퟿]+", "isolated", False),
+    "deepseek_end": (r"\s+$", "isolated", False),
+    "bloom": (r" ?[^(\s|[.,!?…。，、।۔،])]+", "isolated", False),
+    "falcon": ("[0-9][0-9][0-9]", "isolated", False),
+    "clip": (r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", "removed", True),
+    "words_merged_next": (r"\s", "merged_with_next", False),
+    "words_merged_previous": (r"[aeiou\s]", "merged_with_previous", False),
+    "words_contiguous": (r"\s", "contiguous", False),
+    "alternatives_in_order": (r"(?:a|ab)(?:c|bcd)d*|[a-d]+?(?=\s)|(?i)x|\w+\d|\W", "isolated", False),
+    "lazy": (r"a+?b|[^a]{2,4}?|a", "isolated", False),
+    "line_ends": (r"\s+$|\S+$", "isolated", False),
+    "possessive": (r"\p{L}?+\p{N}|\p{L}*+[ab']|.", "isolated", False),
+    "folded_case": (r"(?i:straße|k|[a-f]+)|\p{Lu}\p{^Ll}|\P{L}", "isolated", False),
+    "intersection": (r"[\p{L}&&[^a-z]]+|[a-f&&[^c]]+", "isolated", False),
+    "word_classes": (r"\w+|[^\w\s]+", "isolated", False),
+}
+BEHAVIORS = {"isolated": "Isolated", "removed": "Removed", "merged_with_next": "MergedWithNext",
+             "merged_with_previous": "MergedWithPrevious", "contiguous": "Contiguous"}
+
+
+def splits():
+    generator = random.Random(11)
+    alphabet = "aabbcdexXkK'’.-+[]sS 12٣\n\r\t é가\u0301²\u212a"
+    texts = [line for line in SAMPLE.split("\n")[:4]] + [text for text in TEXTS if text] + [
+        "HelloWorld's XMLHttp'RE ABC'll", "  \n  x", "end  ", "end \n", "abcbcd x", "1 22 333 4444"]
+    texts += ["".join(generator.choice(alphabet) for _ in range(generator.randrange(1, 14))) for _ in range(30)]
+    rows = []
+    for name, (pattern, behavior, invert) in PATTERNS.items():
+        split = pre_tokenizers.Split(Regex(pattern), behavior, invert)
+        pieces = [[piece for piece, _ in split.pre_tokenize_str(text)] for text in texts]
+        rows.append({"name": name, "pattern": pattern, "behavior": BEHAVIORS[behavior], "invert": invert,
+                     "pieces": pieces})
+    return {"texts": texts, "patterns": rows}
+
+
+def write(name, value):
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    # A line per entry of the outer lists keeps differences readable.
+    text = text.replace('},{"text"', '},\n{"text"').replace('},{"name"', '},\n{"name"').replace("],[", "],\n[")
+    (FOLDER / name).write_text(text + "\n")
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    for make in (byte_level, llama3_like, sentencepiece, metaspace):
+        write(f"{make.__name__}.json", make())
+    write("expected.json", expectations())
+    write("splits.json", splits())
+
+
+if __name__ == "__main__":
+    main()
