@@ -8,6 +8,7 @@ import os
 import platform
 
 import lit.formats
+import lit.util
 
 # Name of a lit feature -> flags of /proc/cpuinfo that all must be there.
 CPU_FEATURES = {
@@ -61,5 +62,6 @@ for feature, needed in CPU_FEATURES.items():
     if flags.issuperset(needed):
         config.available_features.add(feature)
 
-# A test that hangs is a failure of that test alone.
-lit_config.maxIndividualTestTime = 120
+# A test that hangs is a failure of that test alone; without psutil, of the whole run (CTest's own limit).
+if lit.util.killProcessAndChildrenIsSupported()[0]:
+    lit_config.maxIndividualTestTime = 120
