@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import pty
 import signal
 import struct
 import subprocess
@@ -169,6 +170,52 @@ def behaviour(toy, folder):
         check("no allocation after opening", counted, "allocations after opening: 0\n")
 
 
+def on_terminal(program, *arguments, say=b""):
+    """What a terminal shows of the program, and its exit code; `say` is typed."""
+    process_id, terminal = pty.fork()
+    if process_id == 0:
+        os.environ["NO_COLOR"] = "1"
+        os.execv(program, [str(program), *map(str, arguments)])
+    os.write(terminal, say)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    except OSError:  # Linux says so when the other side has closed
+        pass
+    return shown.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+
+
+def text(toy, folder):
+    prompt = folder / "prompt.txt"
+    prompt.write_bytes("the théâtre\n".encode())
+    mixed = ["-n", 20, "--temp", 100, "-s", 4]  # greedily the toy model says little
+    wanted = run(toy, "the théâtre", *mixed).stdout
+    check("some text", len(set(wanted)) > 5, True)
+    check("--prompt", run(toy, "-p", "the théâtre", *mixed).stdout, wanted)
+    check("--file", run(toy, "-f", prompt, *mixed).stdout, wanted)
+    with open(prompt) as piped:
+        check("- reads standard input", run(toy, "-", *mixed, stdin=piped).stdout, wanted)
+        piped.seek(0)
+        check("standard input without a prompt", run(toy, *mixed, stdin=piped).stdout, wanted)
+    lines = [json.loads(line) for line in run(toy, "the théâtre", "--json", *mixed).stdout.splitlines()]
+    check("json text", "".join(line["text"] for line in lines[:-1]), wanted)
+    check("json prompt tokens", lines[-1]["prompt_tokens"], 10)  # <bos> the " " th é, two bytes of â, t r e
+    ids = [line["id"] for line in lines if line["type"] == "token" and line["id"] is not None]
+    check("--ids-only", run(toy, "the théâtre", "--ids-only", *mixed).stdout, ",".join(map(str, ids)) + "\n")
+    check("an empty prompt begins with the first token", run(toy, "", "-n", 5, "--ids-only").stdout,
+          run(toy, "--ids", "256", "-n", 5, "--ids-only").stdout)
+    stop = wanted[7:9]
+    check("--stop", run(toy, "the théâtre", "--stop", stop, "--stop", "unseen", *mixed).stdout, wanted[: wanted.index(stop)])
+    wanted = run(toy, "the théâtre", "-n", 20).stdout
+    check("a terminal gets a line end", on_terminal(toy, "the théâtre", "-n", 20), (wanted + "\n", 0))
+    shown, code = on_terminal(toy, "-n", 5, say=b"the sea\n/stats\n/reset\n/exit\n")
+    check("a conversation", (code, "A line continues the text" in shown, "variant   plain" in shown, shown.count("> ")), (0, True, True, 4))
+    check("Ctrl-D ends a conversation", on_terminal(toy, say=b"\x04")[1], 0)
+    shown, _ = on_terminal(toy, "--frob", say=b"")
+    check("messages on a terminal", shown.startswith("error: unknown or ambiguous option '--frob'"), True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
@@ -177,6 +224,9 @@ def main():
         results(toy, folder)
         messages(toy, folder, runtime)
         behaviour(toy, folder)
+        speaking = folder / "speaking"
+        subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", "--tokenizer", speaking, runtime], check=True)
+        text(speaking, folder)
     for failure in FAILURES:
         print(failure)
     return 1 if FAILURES else 0

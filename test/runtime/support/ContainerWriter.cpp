@@ -78,20 +78,24 @@ Bytes writeContainer(const std::vector<SectionBytes> &sections) {
   return container;
 }
 
-void rehash(Bytes &container) {
+void rehash(uint8_t *container, size_t size) {
   llmc_artifact_header header;
-  std::memcpy(&header, container.data(), sizeof header);
+  std::memcpy(&header, container, sizeof header);
+  if (header.section_count > LLMC_MAX_SECTIONS || sizeof header + header.section_count * sizeof(llmc_section) > size)
+    return;
   for (uint32_t i = 0; i < header.section_count; ++i) {
-    size_t at = sizeof header + i * sizeof(llmc_section);
+    uint8_t *at = container + sizeof header + i * sizeof(llmc_section);
     llmc_section row;
-    std::memcpy(&row, container.data() + at, sizeof row);
-    if (row.offset <= container.size() && row.size <= container.size() - row.offset)
-      digest(container.data() + row.offset, row.size, row.sha256);
-    put(container, at, row);
+    std::memcpy(&row, at, sizeof row);
+    if (row.offset <= size && row.size <= size - row.offset)
+      digest(container + row.offset, row.size, row.sha256);
+    std::memcpy(at, &row, sizeof row);
   }
-  digest(container.data() + sizeof header, header.section_count * sizeof(llmc_section), header.section_table_sha256);
-  put(container, 0, header);
+  digest(container + sizeof header, header.section_count * sizeof(llmc_section), header.section_table_sha256);
+  std::memcpy(container, &header, sizeof header);
 }
+
+void rehash(Bytes &container) { rehash(container.data(), container.size()); }
 
 Bytes appendToProgram(const Bytes &program, const Bytes &container) {
   Bytes file = program;

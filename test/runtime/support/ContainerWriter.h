@@ -41,7 +41,9 @@ struct SectionBytes {
 /// Lays sections out, hashes them and puts header and table in front.
 Bytes writeContainer(const std::vector<SectionBytes> &sections);
 /// Writes table hash and sections' hashes again after bytes were changed, so that a test meets the check behind them.
+/// Does nothing where the header does not say where the table ends.
 void rehash(Bytes &container);
+void rehash(uint8_t *container, size_t size);
 /// A program's bytes, a container and its trailer.
 Bytes appendToProgram(const Bytes &program, const Bytes &container);
 
