@@ -1,5 +1,5 @@
-// CodepointSet.cpp - set arithmetic over ranges; Unicode's facts come from utf8proc and, for characters newer than it, from
-// UnicodeAdditions.def.
+// CodepointSet.cpp - set arithmetic over ranges; Unicode's facts come from utf8proc and, for characters newer than it,
+// from UnicodeAdditions.def.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/CodepointSet.h"
 
@@ -143,7 +143,7 @@ const std::array<CodepointSet, 32> &categorySets() {
 struct LongName {
   const char *name, *shortName;
 };
-constexpr LongName longNames[] = {{"Letter", "L"}, {"Mark", "M"}, {"Number", "N"},
+constexpr LongName longNames[] = {{"Letter", "L"},      {"Mark", "M"},   {"Number", "N"},
                                   {"Punctuation", "P"}, {"Symbol", "S"}, {"Separator", "Z"}};
 
 } // namespace

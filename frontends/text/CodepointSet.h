@@ -36,7 +36,8 @@ public:
   CodepointSet united(const CodepointSet &other) const;
   CodepointSet intersected(const CodepointSet &other) const;
   CodepointSet negated() const;
-  /// With every code point that has the same simple case folding as one of the set ("k" brings "K" and the Kelvin sign).
+  /// With every code point that has the same simple case folding as one of the set ("k" brings "K" and the Kelvin
+  /// sign).
   CodepointSet caseClosed() const;
 
 private:

@@ -17,8 +17,8 @@ constexpr auto decomposing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UT
 bool isScalar(uint32_t codepoint) { return codepoint < 0xd800 || (codepoint > 0xdfff && codepoint < codepointCount); }
 bool isSyllable(uint32_t codepoint) { return codepoint >= 0xac00 && codepoint <= 0xd7a3; }
 
-/// Combining marks and composites that came after Unicode 9.0. Hugging Face's tokenizers normalise by 9.0, where these are
-/// characters without properties, and models were trained on what came out of that.
+/// Combining marks and composites that came after Unicode 9.0. Hugging Face's tokenizers normalise by 9.0, where these
+/// are characters without properties, and models were trained on what came out of that.
 constexpr CodepointSet::Range afterUnicode9[] = {
     {0x7fd, 0x7fd},     {0x897, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
     {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},
@@ -47,8 +47,8 @@ std::vector<int32_t> decompositionOf(uint32_t codepoint) {
 }
 
 std::vector<int32_t> composed(std::vector<int32_t> characters) {
-  utf8proc_ssize_t count = utf8proc_normalize_utf32(
-      characters.data(), static_cast<utf8proc_ssize_t>(characters.size()), composing);
+  utf8proc_ssize_t count =
+      utf8proc_normalize_utf32(characters.data(), static_cast<utf8proc_ssize_t>(characters.size()), composing);
   characters.resize(static_cast<size_t>(count > 0 ? count : 0));
   return characters;
 }

@@ -1,7 +1,7 @@
 // Pattern.h - the regular expressions of pre-tokenizers, parsed into a tree and compiled to a DFA.
 //
-// Oniguruma's Ruby syntax, as far as an automaton that sees one character ahead can follow it: no back references, no look
-// behind, no look ahead of more than one character. What is left out is a mistake that names itself.
+// Oniguruma's Ruby syntax, as far as an automaton that sees one character ahead can follow it: no back references, no
+// look behind, no look ahead of more than one character. What is left out is a mistake that names itself.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_TEXT_PATTERN_H
 #define LLMC_FRONTENDS_TEXT_PATTERN_H

@@ -1,8 +1,9 @@
 // PatternDfa.cpp - classes of code points, and the automaton that finds what a backtracking engine would find.
 //
-// A state of the DFA is the list of places in the pattern where a backtracking engine might stand, in the order in which it
-// would try them. When a place is the end of the pattern, the places behind it in the list are dropped: the engine would
-// never try them. Look-ahead is settled when the next character is known, so a match is noted one character late.
+// A state of the DFA is the list of places in the pattern where a backtracking engine might stand, in the order in
+// which it would try them. When a place is the end of the pattern, the places behind it in the list are dropped: the
+// engine would never try them. Look-ahead is settled when the next character is known, so a match is noted one
+// character late.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/Pattern.h"
 
@@ -192,8 +193,8 @@ private:
       choose(split, body, here());
   }
 
-  /// The list after reading a character of class `column` (the last column: after finding the end). `matched` tells that
-  /// the pattern ended before that character.
+  /// The list after reading a character of class `column` (the last column: after finding the end). `matched` tells
+  /// that the pattern ended before that character.
   std::vector<uint32_t> step(const std::vector<uint32_t> &list, uint32_t column, bool &matched) {
     bool end = column == classes.count();
     std::vector<uint32_t> next;

@@ -208,8 +208,8 @@ private:
     if (take("\\z"))
       return makeAhead({}, true);
     if (next == '^' || next == '*' || next == '+' || next == '?') {
-      fail(std::string("'") + next + "'", next == '^' ? "an anchor at a line's start is not supported"
-                                                      : "there is nothing to repeat");
+      fail(std::string("'") + next + "'",
+           next == '^' ? "an anchor at a line's start is not supported" : "there is nothing to repeat");
       return {};
     }
     if (next == '\\')
@@ -265,9 +265,7 @@ private:
     bool negated = take("^");
     CodepointSet result = CodepointSet::all();
     std::vector<CodepointSet::Range> ranges;
-    auto add = [&](const CodepointSet &set) {
-      ranges.insert(ranges.end(), set.list().begin(), set.list().end());
-    };
+    auto add = [&](const CodepointSet &set) { ranges.insert(ranges.end(), set.list().begin(), set.list().end()); };
     bool isFirst = true;
     while (true) {
       if (!more()) {
@@ -368,8 +366,8 @@ private:
     default:
       break;
     }
-    bool alphanumeric = (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
-                        (letter >= 'A' && letter <= 'Z');
+    bool alphanumeric =
+        (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
     if (alphanumeric) {
       fail(std::string("'\\") + letter + "'", "this escape is not supported");
       return {};
@@ -398,7 +396,8 @@ private:
     }
     std::optional<CodepointSet> set = categorySet(name);
     if (!set) {
-      bool plain = name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < 127; });
+      bool plain =
+          name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < 127; });
       fail("'\\p{" + (plain ? std::string(name) : "...") + "}'", "this property is not supported");
       return {};
     }

@@ -1,7 +1,7 @@
 // Tokenizer.h - compiles the tokenizer files that models come with to a section of llmc/tokenizer_format.h.
 //
-// Read today: tokenizer.json with a BPE model, byte-level or of SentencePiece's kind. Whatever else is found is a located
-// mistake that names the key and what stands there.
+// Read today: tokenizer.json with a BPE model, byte-level or of SentencePiece's kind. Whatever else is found is a
+// located mistake that names the key and what stands there.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_TEXT_TOKENIZER_H
 #define LLMC_FRONTENDS_TEXT_TOKENIZER_H

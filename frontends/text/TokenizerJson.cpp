@@ -121,9 +121,8 @@ public:
                                   "post_processor", "decoder", "model"});
         !keys)
       return keys.takeError();
-    for (Checked (Reader::*stage)() :
-         {&Reader::modelOptions, &Reader::pipeline, &Reader::vocabulary, &Reader::merges, &Reader::addedTokens,
-          &Reader::unknownToken, &Reader::finish})
+    for (Checked (Reader::*stage)() : {&Reader::modelOptions, &Reader::pipeline, &Reader::vocabulary, &Reader::merges,
+                                       &Reader::addedTokens, &Reader::unknownToken, &Reader::finish})
       if (Checked done = (this->*stage)(); !done)
         return done.takeError();
     return std::move(spec);
@@ -171,8 +170,9 @@ private:
       const char *key;
       uint32_t flag;
     };
-    for (Option option : {Option{"fuse_unk", LLMC_TOKENIZER_FUSE_UNK}, Option{"byte_fallback", LLMC_TOKENIZER_BYTE_FALLBACK},
-                          Option{"ignore_merges", LLMC_TOKENIZER_IGNORE_MERGES}}) {
+    for (Option option :
+         {Option{"fuse_unk", LLMC_TOKENIZER_FUSE_UNK}, Option{"byte_fallback", LLMC_TOKENIZER_BYTE_FALLBACK},
+          Option{"ignore_merges", LLMC_TOKENIZER_IGNORE_MERGES}}) {
       Result<bool> set = model->flag(option.key, false);
       if (!set)
         return set.takeError();
@@ -234,7 +234,8 @@ private:
   /// Puts a token that is not there yet into the table.
   Checked addToken(Value where, uint32_t id, std::string_view text, bool ofModel) {
     if (text.size() > maxTokenBytes)
-      return where.error("a token of " + std::to_string(text.size()) + " bytes is not supported (expected at most 65535)");
+      return where.error("a token of " + std::to_string(text.size()) +
+                         " bytes is not supported (expected at most 65535)");
     if (id >= spec.tokens.size())
       spec.tokens.resize(id + 1);
     TokenSpec &token = spec.tokens[id];
@@ -329,21 +330,32 @@ private:
     return Success{};
   }
 
-  static bool mergePair(Value entry, std::string_view &left, std::string_view &right) {
-    if (entry.isString()) {
-      std::string_view text = entry.asString();
-      size_t space = text.find(' ');
-      if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos)
-        return false;
-      left = text.substr(0, space);
-      right = text.substr(space + 1);
-    } else {
+  /// The two tokens of a merge. In "a b" of tokens that hold blanks themselves, the cut at which everything is in the
+  /// vocabulary, if there is one such.
+  bool mergePair(Value entry, std::string_view &left, std::string_view &right) const {
+    if (!entry.isString()) {
       if (!entry.isArray() || entry.size() != 2 || !entry.at(0).isString() || !entry.at(1).isString())
         return false;
       left = entry.at(0).asString();
       right = entry.at(1).asString();
+      return !left.empty() && !right.empty();
     }
-    return !left.empty() && !right.empty();
+    std::string_view text = entry.asString();
+    size_t blanks = static_cast<size_t>(std::count(text.begin(), text.end(), ' ')), fitting = 0;
+    if (blanks > 16)
+      return false;
+    for (size_t space = text.find(' '); space != std::string_view::npos; space = text.find(' ', space + 1)) {
+      std::string_view before = text.substr(0, space), after = text.substr(space + 1);
+      if (before.empty() || after.empty())
+        continue;
+      if (blanks > 1 && (find(before) == LLMC_NO_TOKEN || find(after) == LLMC_NO_TOKEN ||
+                         find(std::string(before).append(after)) == LLMC_NO_TOKEN))
+        continue;
+      left = before;
+      right = after;
+      ++fitting;
+    }
+    return fitting == 1;
   }
 
   Checked addedTokens() {
@@ -404,7 +416,8 @@ private:
     if (known == LLMC_NO_TOKEN) {
       for (const AddedSpec &other : spec.added)
         if (other.token == *id)
-          return number->error("'" + entry.name("id") + "' = " + std::to_string(*id) + " is the id of another added token");
+          return number->error("'" + entry.name("id") + "' = " + std::to_string(*id) +
+                               " is the id of another added token");
       if (Checked done = addToken(*number, *id, *content, false); !done)
         return done;
     }

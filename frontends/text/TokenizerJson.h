@@ -17,7 +17,9 @@ struct Component {
   json::Value value;
   std::string path;
 
-  std::string name(std::string_view key) const { return path.empty() ? std::string(key) : path + "." + std::string(key); }
+  std::string name(std::string_view key) const {
+    return path.empty() ? std::string(key) : path + "." + std::string(key);
+  }
   /// The member, when it is there and not null.
   std::optional<json::Value> get(std::string_view key) const;
   /// An error when a key is not in the list.
@@ -45,8 +47,8 @@ struct DecoderSpec {
   std::vector<Action> actions; ///< On each token, in order.
 };
 
-/// Reads normalizer, pre_tokenizer, post_processor and decoder. Fills the spec's normalizer, steps, prefix, suffix, decoder
-/// and LLMC_TOKENIZER_BYTE_LEVEL. Template ids are checked against `spec.tokens`, which must be there.
+/// Reads normalizer, pre_tokenizer, post_processor and decoder. Fills the spec's normalizer, steps, prefix, suffix,
+/// decoder and LLMC_TOKENIZER_BYTE_LEVEL. Template ids are checked against `spec.tokens`, which must be there.
 Checked readNormalizer(const Component &root, TokenizerSpec &spec);
 Checked readPreTokenizer(const Component &root, TokenizerSpec &spec);
 Checked readPostProcessor(const Component &root, TokenizerSpec &spec);

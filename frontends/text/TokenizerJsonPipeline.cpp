@@ -25,8 +25,8 @@ Diagnostic tooDeep(const Component &at) {
 Result<std::string> affix(const Component &at, std::string_view key) {
   Result<std::string> text = at.string(key);
   if (text && text->size() > maxAffixBytes)
-    return at.get(key)->error("'" + at.name(key) + "' has " + std::to_string(text->size()) + " bytes (expected at most " +
-                              std::to_string(maxAffixBytes) + ")");
+    return at.get(key)->error("'" + at.name(key) + "' has " + std::to_string(text->size()) +
+                              " bytes (expected at most " + std::to_string(maxAffixBytes) + ")");
   return text;
 }
 
@@ -197,9 +197,9 @@ private:
       if (*behavior == names[i])
         step.behavior = i + 1; // the order of enum llmc_tokenizer_behavior
     if (!step.behavior)
-      return at.get("behavior")->error(
-          "'" + at.name("behavior") + "' = \"" + printable(*behavior) +
-          "\" is not supported (expected Removed, Isolated, Contiguous, MergedWithPrevious or MergedWithNext)");
+      return at.get("behavior")
+          ->error("'" + at.name("behavior") + "' = \"" + printable(*behavior) +
+                  "\" is not supported (expected Removed, Isolated, Contiguous, MergedWithPrevious or MergedWithNext)");
     if (source->text.size() > 65536)
       return source->where.error("'" + source->name + "' is longer than 65536 bytes");
     if (source->isRegex) {
@@ -232,7 +232,8 @@ private:
   }
 
   Checked metaspace(const Component &at) {
-    if (Checked keys = at.only({"type", "replacement", "prepend_scheme", "add_prefix_space", "str_rep", "split"}); !keys)
+    if (Checked keys = at.only({"type", "replacement", "prepend_scheme", "add_prefix_space", "str_rep", "split"});
+        !keys)
       return keys;
     Result<std::string> symbol = affix(at, "replacement");
     if (!symbol)
@@ -459,7 +460,8 @@ private:
   }
 
   Checked metaspace(const Component &at) {
-    if (Checked keys = at.only({"type", "replacement", "prepend_scheme", "add_prefix_space", "str_rep", "split"}); !keys)
+    if (Checked keys = at.only({"type", "replacement", "prepend_scheme", "add_prefix_space", "str_rep", "split"});
+        !keys)
       return keys;
     Result<std::string> symbol = affix(at, "replacement");
     if (!symbol)

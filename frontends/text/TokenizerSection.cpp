@@ -31,8 +31,9 @@ public:
     header.strip = static_cast<uint8_t>(spec.strip);
 
     if (spec.normalizer.size() > LLMC_TOKENIZER_MAX_STEPS || spec.steps.size() > LLMC_TOKENIZER_MAX_STEPS)
-      return {{}, "more than " + std::to_string(LLMC_TOKENIZER_MAX_STEPS) +
-                      " normalizers or pre-tokenizers are not supported"};
+      return {{},
+              "more than " + std::to_string(LLMC_TOKENIZER_MAX_STEPS) +
+                  " normalizers or pre-tokenizers are not supported"};
     if (!vocabularyTable() || !mergeTable())
       return {{}, mistake};
     byteTables();
@@ -332,7 +333,8 @@ private:
     uint16_t addedFlags = 0;
     for (const AddedSpec &added : spec.added)
       addedFlags |= spec.tokens[added.token].flags;
-    bool needSpace = addedFlags & (LLMC_TOKEN_LSTRIP | LLMC_TOKEN_RSTRIP), needWord = addedFlags & LLMC_TOKEN_SINGLE_WORD;
+    bool needSpace = addedFlags & (LLMC_TOKEN_LSTRIP | LLMC_TOKEN_RSTRIP),
+         needWord = addedFlags & LLMC_TOKEN_SINGLE_WORD;
 
     CodepointClasses classes;
     for (const StepSpec &step : spec.steps)

@@ -47,10 +47,10 @@ struct StepSpec {
 
 /// A whole tokenizer. Ids in it are below tokens.size().
 struct TokenizerSpec {
-  uint32_t flags = 0;              ///< LLMC_TOKENIZER_*
+  uint32_t flags = 0; ///< LLMC_TOKENIZER_*
   uint32_t unk = LLMC_NO_TOKEN;
-  std::vector<TokenSpec> tokens;   ///< By id; gaps have no flags.
-  std::vector<MergeSpec> merges;   ///< By rank.
+  std::vector<TokenSpec> tokens; ///< By id; gaps have no flags.
+  std::vector<MergeSpec> merges; ///< By rank.
   std::vector<AddedSpec> added;
   std::vector<OperationSpec> normalizer;
   std::vector<StepSpec> steps;

@@ -1,4 +1,5 @@
-/* tokenizer_format.h - the bytes of a compiled tokenizer, shared by the frontend that writes and the runtime that reads.
+/* tokenizer_format.h - the bytes of a compiled tokenizer, shared by the frontend that writes and the runtime that
+ * reads.
  *
  * A section is a header, tables, and bytes. All numbers are little-endian; every offset counts from the header's first
  * byte; every table starts at a multiple of 8. Nothing here is a pointer. A reader checks all offsets, counts, ids,
@@ -25,11 +26,11 @@
 extern "C" {
 #endif
 
-#define LLMC_TOKENIZER_MAGIC "LLMCTOK\x1a" /* 8 bytes */
-#define LLMC_TOKENIZER_VERSION 1u          /* readers refuse any other */
-#define LLMC_NO_TOKEN 0xffffffffu          /* in place of an id: none */
-#define LLMC_TOKENIZER_MAX_PROBES 64u      /* bound of the two probe counts below */
-#define LLMC_TOKENIZER_MAX_STEPS 32u       /* bound of pre-tokenizer steps, and of normaliser operations */
+#define LLMC_TOKENIZER_MAGIC "LLMCTOK\x1a"   /* 8 bytes */
+#define LLMC_TOKENIZER_VERSION 1u            /* readers refuse any other */
+#define LLMC_NO_TOKEN 0xffffffffu            /* in place of an id: none */
+#define LLMC_TOKENIZER_MAX_PROBES 64u        /* bound of the two probe counts below */
+#define LLMC_TOKENIZER_MAX_STEPS 32u         /* bound of pre-tokenizer steps, and of normaliser operations */
 #define LLMC_TOKENIZER_MAX_ADDED_BYTES 1024u /* longest content of an added token */
 
 /** A table: byte offset and number of rows. Offset 0 when there are none. 8 bytes. */
@@ -83,10 +84,10 @@ typedef struct llmc_tokenizer_header {
   uint32_t strip;             /* code point; ASCII */
   uint32_t reserved;          /* zero */
 
-  llmc_tokenizer_range tokens;     /* llmc_tokenizer_token, by id */
-  llmc_tokenizer_range vocabulary; /* llmc_tokenizer_slot, a power of two of them */
-  llmc_tokenizer_range merges;     /* llmc_tokenizer_merge, a power of two of them */
-  llmc_tokenizer_range byte_ids;   /* uint32_t[256]: id of the token that is this one byte; with BYTE_LEVEL */
+  llmc_tokenizer_range tokens;       /* llmc_tokenizer_token, by id */
+  llmc_tokenizer_range vocabulary;   /* llmc_tokenizer_slot, a power of two of them */
+  llmc_tokenizer_range merges;       /* llmc_tokenizer_merge, a power of two of them */
+  llmc_tokenizer_range byte_ids;     /* uint32_t[256]: id of the token that is this one byte; with BYTE_LEVEL */
   llmc_tokenizer_range fallback_ids; /* uint32_t[256]: id of the token that stands for a byte; with BYTE_FALLBACK */
 
   llmc_tokenizer_range raw_trie;        /* llmc_tokenizer_node; node 0 is the root */
@@ -105,23 +106,23 @@ typedef struct llmc_tokenizer_header {
   llmc_tokenizer_range compositions;   /* llmc_tokenizer_composition, ascending (first, second) */
   llmc_tokenizer_range combining;      /* llmc_tokenizer_combining, ascending */
 
-  llmc_tokenizer_range prefix;   /* uint32_t: ids before the text (bos) */
-  llmc_tokenizer_range suffix;   /* uint32_t: ids after it (eos) */
-  llmc_tokenizer_text metaspace; /* what stands for a space in token texts; with LLMC_DECODER_METASPACE */
+  llmc_tokenizer_range prefix;       /* uint32_t: ids before the text (bos) */
+  llmc_tokenizer_range suffix;       /* uint32_t: ids after it (eos) */
+  llmc_tokenizer_text metaspace;     /* what stands for a space in token texts; with LLMC_DECODER_METASPACE */
   llmc_tokenizer_text reserved_text; /* zero */
 } llmc_tokenizer_header;
 
 /* ------------------------------------------------------------------ tokens */
 
 enum llmc_token_flag {
-  LLMC_TOKEN_PRESENT = 1 << 0, /* the id is used; ids without it decode to nothing */
-  LLMC_TOKEN_MODEL = 1 << 1,   /* the model can produce it; it stands in `vocabulary` */
-  LLMC_TOKEN_ADDED = 1 << 2,   /* cut out of text by a trie */
-  LLMC_TOKEN_SPECIAL = 1 << 3, /* control token: parsed and printed only when asked for */
-  LLMC_TOKEN_BYTE = 1 << 4,    /* its piece is one byte of a character (byte fallback) */
-  LLMC_TOKEN_WHOLE = 1 << 5,   /* the merges turn a piece with this text into exactly this token */
-  LLMC_TOKEN_LSTRIP = 1 << 6,  /* added: takes the white space before it */
-  LLMC_TOKEN_RSTRIP = 1 << 7,  /* added: takes the white space after it */
+  LLMC_TOKEN_PRESENT = 1 << 0,     /* the id is used; ids without it decode to nothing */
+  LLMC_TOKEN_MODEL = 1 << 1,       /* the model can produce it; it stands in `vocabulary` */
+  LLMC_TOKEN_ADDED = 1 << 2,       /* cut out of text by a trie */
+  LLMC_TOKEN_SPECIAL = 1 << 3,     /* control token: parsed and printed only when asked for */
+  LLMC_TOKEN_BYTE = 1 << 4,        /* its piece is one byte of a character (byte fallback) */
+  LLMC_TOKEN_WHOLE = 1 << 5,       /* the merges turn a piece with this text into exactly this token */
+  LLMC_TOKEN_LSTRIP = 1 << 6,      /* added: takes the white space before it */
+  LLMC_TOKEN_RSTRIP = 1 << 7,      /* added: takes the white space after it */
   LLMC_TOKEN_SINGLE_WORD = 1 << 8, /* added: only where no word character stands beside it */
 };
 
@@ -154,7 +155,8 @@ static inline uint64_t llmc_tokenizer_hash(const uint8_t *bytes, uint64_t size) 
 }
 
 /** A merge and its place in the open-addressing table. 16 bytes. The pair (left, right) is looked for in slots
- *  llmc_tokenizer_pair_hash(left, right) & (count - 1) and following, wrapping around; an empty slot ends the search. */
+ *  llmc_tokenizer_pair_hash(left, right) & (count - 1) and following, wrapping around; an empty slot ends the search.
+ */
 typedef struct llmc_tokenizer_merge {
   uint32_t left; /* id, or LLMC_NO_TOKEN: empty */
   uint32_t right;
@@ -202,8 +204,8 @@ enum llmc_tokenizer_step_kind {
 };
 
 enum llmc_tokenizer_behavior {
-  LLMC_SPLIT_REMOVED = 1,  /* matches vanish */
-  LLMC_SPLIT_ISOLATED = 2, /* matches and gaps are pieces */
+  LLMC_SPLIT_REMOVED = 1,              /* matches vanish */
+  LLMC_SPLIT_ISOLATED = 2,             /* matches and gaps are pieces */
   LLMC_SPLIT_CONTIGUOUS = 3,           /* neighbouring matches are one piece */
   LLMC_SPLIT_MERGED_WITH_PREVIOUS = 4, /* a match joins the gap before it */
   LLMC_SPLIT_MERGED_WITH_NEXT = 5,     /* a match joins the gap after it */

@@ -7,8 +7,8 @@
 
 namespace llmc::runtime {
 
-/// xoshiro256** 1.0 (D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", 2018), its 256 bits of state
-/// filled by four steps of splitmix64 from the seed. Every seed is good, 0 included.
+/// xoshiro256** 1.0 (D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", 2018), its 256 bits of
+/// state filled by four steps of splitmix64 from the seed. Every seed is good, 0 included.
 class Random {
 public:
   explicit Random(uint64_t seed = 0) { this->seed(seed); }

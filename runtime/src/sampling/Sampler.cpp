@@ -1,5 +1,5 @@
-// Sampler.cpp - filters and one draw, in the order of Hugging Face's generate. Compiled without contraction of a * b + c, so
-// that every machine rounds alike.
+// Sampler.cpp - filters and one draw, in the order of Hugging Face's generate. Compiled without contraction of a * b +
+// c, so that every machine rounds alike.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/sampling/Sampler.h"
 
@@ -65,9 +65,9 @@ double exponential(double x) {
   double r = (x - count * high) - count * low;
   // Taylor's series to r^13 / 13!: the next term is below 2^-55 of the sum.
   double sum = 1.0 / 6227020800.0;
-  constexpr double inverseFactorials[] = {1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
-                                          1.0 / 5040,      1.0 / 720,      1.0 / 120,     1.0 / 24,     1.0 / 6,
-                                          0.5,             1.0,            1.0};
+  constexpr double inverseFactorials[] = {
+      1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
+      1.0 / 120,       1.0 / 24,       1.0 / 6,       0.5,          1.0,         1.0};
   for (double coefficient : inverseFactorials)
     sum = sum * r + coefficient;
   uint64_t power = static_cast<uint64_t>(n + 1023) << 52; // 2^n; n >= -1010 here

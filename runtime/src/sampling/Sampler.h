@@ -26,9 +26,10 @@ struct Candidate {
   float logit; ///< After penalty and temperature.
 };
 
-/// Chooses tokens as Hugging Face transformers' generate does, in its order: repetition penalty, temperature, top-k, top-p,
-/// min-p, then one draw. Works on memory of the caller and never allocates. The same logits, options and history give the
-/// same token on every machine: sums are taken in a fixed order in double, and the exponential is this library's own.
+/// Chooses tokens as Hugging Face transformers' generate does, in its order: repetition penalty, temperature, top-k,
+/// top-p, min-p, then one draw. Works on memory of the caller and never allocates. The same logits, options and history
+/// give the same token on every machine: sums are taken in a fixed order in double, and the exponential is this
+/// library's own.
 class Sampler {
 public:
   /// Bytes of working memory for logit rows of `vocabSize`.
@@ -46,8 +47,9 @@ public:
   /// number above minus infinity. Does not accept the token.
   int32_t sample(const float *logits);
 
-  /// The tokens that may be chosen, likeliest first (lower ids among equals), after all filters: what `sample` draws from.
-  /// They stand in the workspace until the next call. `count` is 0 as `sample` returns -1. In greedy mode: the one.
+  /// The tokens that may be chosen, likeliest first (lower ids among equals), after all filters: what `sample` draws
+  /// from. They stand in the workspace until the next call. `count` is 0 as `sample` returns -1. In greedy mode: the
+  /// one.
   const Candidate *filter(const float *logits, uint32_t &count);
 
 private:
@@ -58,8 +60,8 @@ private:
   SamplerOptions options;
   uint32_t vocabSize = 0;
   Random random;
-  uint64_t *seen = nullptr;         // [ceil(vocabSize / 64)] a bit a token
-  Candidate *candidates = nullptr;  // [vocabSize]
+  uint64_t *seen = nullptr;        // [ceil(vocabSize / 64)] a bit a token
+  Candidate *candidates = nullptr; // [vocabSize]
 };
 
 /// The chosen token of a row, greedily: the highest logit, lowest id among equals, NaN last; -1 for an empty row.

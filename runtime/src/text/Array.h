@@ -11,8 +11,8 @@
 
 namespace llmc::runtime {
 
-/// Values of a trivially copyable type, in one block of malloc. Growing returns false when memory is out and then leaves
-/// what was there. `clear` keeps the block, so that a reused array stops allocating.
+/// Values of a trivially copyable type, in one block of malloc. Growing returns false when memory is out and then
+/// leaves what was there. `clear` keeps the block, so that a reused array stops allocating.
 template <typename T> class Array {
   static_assert(std::is_trivially_copyable_v<T>, "values are moved by memcpy");
 

@@ -12,8 +12,8 @@ namespace llmc::runtime {
 /// answered with TooLong instead of all memory.
 inline size_t growthLimit(size_t size) { return 16 * size + 65536; }
 
-/// Appends `in` to `out`, with each `from` (not empty), found from the left, replaced by `to`. O(in) for the short `from`
-/// that tokenizers have.
+/// Appends `in` to `out`, with each `from` (not empty), found from the left, replaced by `to`. O(in) for the short
+/// `from` that tokenizers have.
 TextStatus replaceAll(Bytes in, Bytes from, Bytes to, Array<uint8_t> &out);
 
 /// Runs normaliser operations. Keeps its buffers between calls.
@@ -39,7 +39,7 @@ private:
     uint32_t codepoint;
     uint32_t combiningClass;
   };
-  Array<Mark> run_;  // one stretch of decomposed characters
+  Array<Mark> run_;   // one stretch of decomposed characters
   Array<Mark> sorted; // room for ordering marks
 };
 

@@ -8,8 +8,8 @@
 
 namespace llmc::runtime {
 
-// Bytes a run may read past its match before that is remembered: no published pattern reads further in ordinary text, so
-// that the table stays empty there.
+// Bytes a run may read past its match before that is remembered: no published pattern reads further in ordinary text,
+// so that the table stays empty there.
 constexpr size_t tolerated = 48;
 
 void Matcher::reset() {

@@ -12,9 +12,9 @@ namespace llmc::runtime {
 
 /// Runs the DFAs of a section over one stretch at a time, in time linear in the stretch whatever it holds.
 ///
-/// A run of a DFA may read far past the match it ends with ("\s+$" reads a line of blanks to its end, in vain, from each
-/// blank). What was read in vain is remembered as pairs of state and place, and no later run reads on from such a pair
-/// (T. Reps, "Maximal-munch" tokenization in linear time, 1998).
+/// A run of a DFA may read far past the match it ends with ("\s+$" reads a line of blanks to its end, in vain, from
+/// each blank). What was read in vain is remembered as pairs of state and place, and no later run reads on from such a
+/// pair (T. Reps, "Maximal-munch" tokenization in linear time, 1998).
 class Matcher {
 public:
   /// Forgets what was remembered, for another stretch or DFA.

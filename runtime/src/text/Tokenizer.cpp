@@ -91,8 +91,8 @@ TextStatus Encoder::cutNormalized(Bytes text, bool atStart, bool parseSpecial) {
 
 /// The next added token at or after `from`: leftmost, then longest. `taken` is where the previous one's bytes end.
 /// A match that does not count (a special token not asked for, a part of a word) is stepped over whole.
-bool Encoder::findNext(const Table<llmc_tokenizer_node> &trie, Bytes text, size_t from, bool parseSpecial,
-                       size_t taken, Cut &cut) const {
+bool Encoder::findNext(const Table<llmc_tokenizer_node> &trie, Bytes text, size_t from, bool parseSpecial, size_t taken,
+                       Cut &cut) const {
   if (trie.count == 0)
     return false;
   for (size_t start = from; start < text.size;) {

@@ -41,7 +41,7 @@ struct EncodeOptions {
 };
 
 /// Encodes texts, one at a time, with memory that it keeps: reused, it stops allocating. One thread at a time.
-class Encoder : private PieceSink {
+class Encoder final : private PieceSink {
 public:
   explicit Encoder(const Tokenizer &tokenizer);
 
@@ -102,10 +102,10 @@ private:
   TextSink sink;
   void *user;
   bool printSpecial;
-  bool first;              ///< No token was decoded yet.
-  bool atStart;            ///< No text was handed out or stripped beyond the leading ones yet.
-  uint32_t stripped;       ///< Characters dropped from the start.
-  uint8_t held[4];         ///< The start of a character whose end has not come.
+  bool first;        ///< No token was decoded yet.
+  bool atStart;      ///< No text was handed out or stripped beyond the leading ones yet.
+  uint32_t stripped; ///< Characters dropped from the start.
+  uint8_t held[4];   ///< The start of a character whose end has not come.
   uint32_t heldSize;
 };
 

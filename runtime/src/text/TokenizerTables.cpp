@@ -128,9 +128,9 @@ private:
       const llmc_tokenizer_node &node = nodes[i];
       require(isTokenOrNone(node.token), "an added token's id does not exist");
       // Children after their parent: every walk ends.
-      require(node.child_count == 0 || (node.child_count <= 256 && node.first_child > i &&
-                                        node.first_child <= nodes.count &&
-                                        node.child_count <= nodes.count - node.first_child),
+      require(node.child_count == 0 ||
+                  (node.child_count <= 256 && node.first_child > i && node.first_child <= nodes.count &&
+                   node.child_count <= nodes.count - node.first_child),
               "the trie of added tokens is damaged");
     }
   }
@@ -189,7 +189,8 @@ private:
 
   void normalization() {
     for (const llmc_tokenizer_decomposition &row : tables.decompositions)
-      require(row.count >= 1 && row.first <= tables.decomposed.count && row.count <= tables.decomposed.count - row.first,
+      require(row.count >= 1 && row.first <= tables.decomposed.count &&
+                  row.count <= tables.decomposed.count - row.first,
               "the normalisation tables are damaged");
     auto isScalar = [](uint32_t codepoint) {
       return codepoint < 0x110000 && (codepoint < 0xd800 || codepoint > 0xdfff);
@@ -217,8 +218,8 @@ TextStatus TokenizerTables::open(const void *section, size_t size, const char **
   } else {
     std::memcpy(&header, section, sizeof(header));
     base = static_cast<const uint8_t *>(section);
-    constexpr uint32_t knownFlags = LLMC_TOKENIZER_BYTE_LEVEL | LLMC_TOKENIZER_BYTE_FALLBACK |
-                                    LLMC_TOKENIZER_FUSE_UNK | LLMC_TOKENIZER_IGNORE_MERGES;
+    constexpr uint32_t knownFlags = LLMC_TOKENIZER_BYTE_LEVEL | LLMC_TOKENIZER_BYTE_FALLBACK | LLMC_TOKENIZER_FUSE_UNK |
+                                    LLMC_TOKENIZER_IGNORE_MERGES;
     if (std::memcmp(header.magic, LLMC_TOKENIZER_MAGIC, sizeof(header.magic)) != 0)
       found = "the tokenizer section does not start with its magic bytes";
     else if (header.version != LLMC_TOKENIZER_VERSION)

@@ -28,11 +28,12 @@ struct Bytes {
   size_t size = 0;
 };
 
-/// Typed views of a section whose every offset, id, state and class was checked by `open`: no lookup below can leave the
-/// section, whatever it holds. Owns nothing; the section must outlive it. Immutable, so any number of threads may read.
+/// Typed views of a section whose every offset, id, state and class was checked by `open`: no lookup below can leave
+/// the section, whatever it holds. Owns nothing; the section must outlive it. Immutable, so any number of threads may
+/// read.
 struct TokenizerTables {
-  /// Checks `size` bytes at `section` (8-aligned) and fills the views. O(section). On BadSection `*reason` is a constant
-  /// sentence, lower case, that says what is wrong.
+  /// Checks `size` bytes at `section` (8-aligned) and fills the views. O(section). On BadSection `*reason` is a
+  /// constant sentence, lower case, that says what is wrong.
   TextStatus open(const void *section, size_t size, const char **reason);
 
   const uint8_t *base = nullptr;

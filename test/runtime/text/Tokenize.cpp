@@ -1,11 +1,10 @@
 // Tokenize.cpp - llmc-tokenize: a tokenizer.json behind a pipe, so that scripts can compare it with others.
 //
 // usage: llmc-tokenize tokenizer.json
-// Requests on stdin: one byte 'E' (encode), 'D' (decode), 'S' (decode id by id) or 'P' (normalise and cut into pieces); one
-// byte of flags, 1 = the template's ids when encoding, 2 = special tokens are parsed or printed; a 32-bit size; that many
-// bytes of text or of 32-bit ids.
-// Answers on stdout: a 32-bit status (0: well), a 32-bit size, that many bytes of ids, of text, or of pieces, each after its
-// 32-bit size.
+// Requests on stdin: one byte 'E' (encode), 'D' (decode), 'S' (decode id by id) or 'P' (normalise and cut into pieces);
+// one byte of flags, 1 = the template's ids when encoding, 2 = special tokens are parsed or printed; a 32-bit size;
+// that many bytes of text or of 32-bit ids. Answers on stdout: a 32-bit status (0: well), a 32-bit size, that many
+// bytes of ids, of text, or of pieces, each after its 32-bit size.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/Tokenizer.h"
 #include "runtime/src/text/Tokenizer.h"

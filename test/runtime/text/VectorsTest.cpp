@@ -1,0 +1,103 @@
+// VectorsTest.cpp - ids, texts and pieces against what Hugging Face tokenizers made (vectors/, by make_vectors.py).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "test/runtime/text/TextTest.h"
+
+using namespace llmc;
+using namespace llmc::test;
+
+namespace {
+
+class Vectors : public testing::TestWithParam<const char *> {};
+
+TEST_P(Vectors, IdsAndTextsAreHuggingFaces) {
+  auto tokenizer = TestTokenizer::load(vectorPath(std::string(GetParam()) + ".json"));
+  ASSERT_TRUE(tokenizer);
+  Result<json::Document> expected = json::Document::read(vectorPath("expected.json"), "");
+  ASSERT_TRUE(bool(expected));
+  json::Value rows = *expected->root().find(GetParam());
+  ASSERT_GT(rows.size(), 50u);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    json::Value row = rows.at(i);
+    std::string text = member(row, "text");
+    SCOPED_TRACE(json::printable(text, 200));
+    std::vector<int32_t> full = idList(*row.find("full"));
+    EXPECT_EQ(tokenizer->ids(text), idList(*row.find("plain")));
+    EXPECT_EQ(tokenizer->ids(text, true, true), full);
+    EXPECT_EQ(tokenizer->text(full), member(row, "decoded"));
+    EXPECT_EQ(tokenizer->text(full, true), member(row, "decoded_full"));
+  }
+}
+
+TEST_P(Vectors, StreamsWholeCharactersThatJoinToTheText) {
+  auto tokenizer = TestTokenizer::load(vectorPath(std::string(GetParam()) + ".json"));
+  ASSERT_TRUE(tokenizer);
+  Result<json::Document> expected = json::Document::read(vectorPath("expected.json"), "");
+  ASSERT_TRUE(bool(expected));
+  json::Value rows = *expected->root().find(GetParam());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::vector<int32_t> ids = idList(*rows.at(i).find("full"));
+    // Cut short as well, so that lists end inside characters.
+    for (size_t length = ids.size(); length + 4 > ids.size() && length > 0; --length) {
+      ids.resize(length);
+      std::string joined;
+      for (const std::string &part : tokenizer->streamed(ids)) {
+        EXPECT_TRUE(isUtf8(part)) << json::printable(part);
+        joined += part;
+      }
+      EXPECT_EQ(joined, tokenizer->text(ids));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, Vectors, testing::Values("byte_level", "llama3_like", "sentencepiece", "metaspace"),
+                         [](const auto &info) { return std::string(info.param); });
+
+struct PieceList : runtime::PieceSink {
+  std::vector<std::string> list;
+  runtime::TextStatus piece(runtime::Bytes piece) override {
+    list.emplace_back(reinterpret_cast<const char *>(piece.data), piece.size);
+    return runtime::TextStatus::Ok;
+  }
+};
+
+TEST(Splits, PiecesOfPublishedPatternsAreHuggingFaces) {
+  Result<json::Document> document = json::Document::read(vectorPath("splits.json"), "");
+  ASSERT_TRUE(bool(document));
+  json::Value texts = *document->root().find("texts"), patterns = *document->root().find("patterns");
+  ASSERT_GT(patterns.size(), 15u);
+  for (size_t i = 0; i < patterns.size(); ++i) {
+    json::Value row = patterns.at(i);
+    SCOPED_TRACE(member(row, "name"));
+    text::TokenizerSpec spec;
+    spec.tokens.resize(1);
+    text::StepSpec step;
+    text::PatternResult<text::PatternNode> pattern = text::parsePattern(row.find("pattern")->asString());
+    ASSERT_TRUE(bool(pattern)) << pattern.mistake;
+    step.pattern = pattern.value;
+    const char *behaviors[] = {"Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext"};
+    for (uint32_t number = 0; number < 5; ++number)
+      if (member(row, "behavior") == behaviors[number])
+        step.behavior = number + 1;
+    step.invert = row.find("invert")->asBool();
+    spec.steps.push_back(step);
+    text::SectionResult section = text::writeTokenizerSection(spec);
+    ASSERT_EQ(section.mistake, "");
+    runtime::TokenizerTables tables;
+    const char *reason = "";
+    ASSERT_EQ(tables.open(section.bytes.data(), section.bytes.size(), &reason), runtime::TextStatus::Ok) << reason;
+    runtime::PreTokenizer preTokenizer(tables);
+    for (size_t k = 0; k < texts.size(); ++k) {
+      std::string_view text = texts.at(k).asString();
+      PieceList pieces;
+      ASSERT_EQ(preTokenizer.run({reinterpret_cast<const uint8_t *>(text.data()), text.size()}, true, pieces),
+                runtime::TextStatus::Ok);
+      std::vector<std::string> expected;
+      json::Value list = row.find("pieces")->at(k);
+      for (size_t n = 0; n < list.size(); ++n)
+        expected.emplace_back(list.at(n).asString());
+      EXPECT_EQ(pieces.list, expected) << json::printable(text, 200);
+    }
+  }
+}
+
+} // namespace
