@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
   if (llmc_generate(generator, ids, (uint32_t)num_ids, &choice, &result, &error))
     return failed(file, &error);
   printf("\n");
-  fprintf(stderr, "%u tokens read, %u written in %zu pieces\n", result.num_prompt_tokens, result.num_new_tokens, pieces);
+  fprintf(stderr, "%u tokens read, %u written in %zu pieces\n", result.num_prompt_tokens, result.num_new_tokens,
+          pieces);
 
   llmc_generator_close(generator);
   llmc_session_close(session);

@@ -1,8 +1,8 @@
 // ArtifactFuzzer.cpp - artifacts from random bytes: no crash, no hang, and what is accepted holds what it promises.
 //
-// The first byte chooses: 0 a file as it is; 1 a manifest, put into a container whose hashes are right, so that mutations
-// reach its rules; 2 edits (two bytes of place, one of value) of a sound executable's header, section table, manifest and
-// trailer, with hashes made right again. Nothing of the code is run.
+// The first byte chooses: 0 a file as it is; 1 a manifest, put into a container whose hashes are right, so that
+// mutations reach its rules; 2 edits (two bytes of place, one of value) of a sound executable's header, section table,
+// manifest and trailer, with hashes made right again. Nothing of the code is run.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/artifact/Variant.h"
 #include "runtime/src/artifact/Verify.h"

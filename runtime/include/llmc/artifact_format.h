@@ -189,11 +189,11 @@ enum llmc_architecture { LLMC_ARCH_X86_64 = 1, LLMC_ARCH_AARCH64 = 2 };
 
 /** Code for one kind of processor. Variants stand best first; the first whose features are all present is used. */
 typedef struct llmc_variant {
-  llmc_text name;              /* "x86-64-v4", for messages and --stats */
-  uint32_t architecture;       /* enum llmc_architecture */
+  llmc_text name;        /* "x86-64-v4", for messages and --stats */
+  uint32_t architecture; /* enum llmc_architecture */
   uint32_t reserved;
-  uint64_t features;           /* LLMC_X86_* bits, all needed */
-  llmc_range entry_offsets;    /* uint64_t per entry: offset of its function in the variant's code section */
+  uint64_t features;        /* LLMC_X86_* bits, all needed */
+  llmc_range entry_offsets; /* uint64_t per entry: offset of its function in the variant's code section */
 } llmc_variant;
 
 /** A named fact for people and tools (`inspect`, `--about`): model name, options of the compile, versions. */
@@ -206,15 +206,15 @@ typedef struct llmc_fact {
 typedef struct llmc_generation {
   int32_t bos_id;
   int32_t pad_id;
-  llmc_range eos_ids;     /* int32_t */
+  llmc_range eos_ids; /* int32_t */
   uint32_t vocab_size;
-  uint32_t do_sample;     /* 0 greedy, 1 sample by default */
+  uint32_t do_sample; /* 0 greedy, 1 sample by default */
   float temperature;
   float top_p;
   float min_p;
   float repetition_penalty;
-  int32_t top_k;          /* 0 or -1: not given */
-  uint32_t max_position;  /* positions the model was made for (informative) */
+  int32_t top_k;         /* 0 or -1: not given */
+  uint32_t max_position; /* positions the model was made for (informative) */
 } llmc_generation;
 
 /** First bytes of the manifest section. */

@@ -48,11 +48,12 @@ typedef struct llmc_generate_options {
   float temperature;       /* 0: the likeliest token, always */
   float top_p;             /* keep the fewest tokens whose probabilities sum to this; 1: all */
   float min_p;             /* drop tokens below this fraction of the likeliest one's probability; 0: none */
-  float repeat_penalty;    /* divides (multiplies) positive (negative) logits of tokens already in the sequence; 1: none */
-  uint32_t top_k;          /* keep this many; 0: all */
-  uint32_t ignore_eos;     /* 1: do not end at the model's end tokens */
-  uint64_t seed;           /* the same seed and text give the same tokens */
-  const char *const *stop_texts; /* [num_stop_texts] zero-terminated; ends before the first that appears; read during the call */
+  float repeat_penalty; /* divides (multiplies) positive (negative) logits of tokens already in the sequence; 1: none */
+  uint32_t top_k;       /* keep this many; 0: all */
+  uint32_t ignore_eos;  /* 1: do not end at the model's end tokens */
+  uint64_t seed;        /* the same seed and text give the same tokens */
+  const char *const
+      *stop_texts; /* [num_stop_texts] zero-terminated; ends before the first that appears; read during the call */
   size_t num_stop_texts;
   llmc_piece_function on_piece; /* may be null */
   void *user;                   /* its first argument */

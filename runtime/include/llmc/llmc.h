@@ -103,18 +103,18 @@ typedef struct llmc_model_info {
   uint32_t num_variants;
   uint32_t num_facts;
   uint32_t num_weights;
-  uint32_t variant;    /* the one chosen for this processor */
-  uint32_t vocab_size; /* tokens; 0 when the model has no logits */
+  uint32_t variant;      /* the one chosen for this processor */
+  uint32_t vocab_size;   /* tokens; 0 when the model has no logits */
   uint32_t max_position; /* positions the model was made for; informative */
-  int32_t bos_id;      /* -1: none */
-  int32_t pad_id;      /* -1: none */
+  int32_t bos_id;        /* -1: none */
+  int32_t pad_id;        /* -1: none */
   uint32_t num_eos_ids;
-  uint32_t do_sample;  /* the file's own default: 0 greedy, 1 sample */
-  float temperature;   /* NaN: not given; the same for the three below */
+  uint32_t do_sample; /* the file's own default: 0 greedy, 1 sample */
+  float temperature;  /* NaN: not given; the same for the three below */
   float top_p;
   float min_p;
   float repetition_penalty;
-  int32_t top_k;       /* 0 or -1: not given */
+  int32_t top_k; /* 0 or -1: not given */
   uint32_t has_tokenizer;
   uint64_t file_size;      /* bytes of the container */
   uint64_t weights_size;   /* bytes of the packed weights */
@@ -201,9 +201,9 @@ typedef struct llmc_session_info {
   uint32_t max_tokens_per_step;
   uint32_t max_rows_per_step;
   uint32_t vocab_size;
-  uint64_t arena_size;     /* bytes for activations */
-  uint64_t states_size;    /* bytes reserved for states, all sequences full */
-  uint64_t logits_size;    /* bytes */
+  uint64_t arena_size;  /* bytes for activations */
+  uint64_t states_size; /* bytes reserved for states, all sequences full */
+  uint64_t logits_size; /* bytes */
 } llmc_session_info;
 llmc_status llmc_session_get_info(const llmc_session *session, llmc_session_info *info);
 
@@ -242,7 +242,8 @@ uint32_t llmc_sequence_length(const llmc_session *session, uint32_t sequence);
 
 /** Shortens a sequence to `length` tokens; 0 empties it. Pages no longer used are zeroed, so that nothing of what was
  * read stays in memory beyond a page's rest.
- * @retval LLMC_INVALID_ARGUMENT  no such sequence, or it is shorter; or a recurrent state cannot go back (length > 0) */
+ * @retval LLMC_INVALID_ARGUMENT  no such sequence, or it is shorter; or a recurrent state cannot go back (length > 0)
+ */
 llmc_status llmc_sequence_truncate(llmc_session *session, uint32_t sequence, uint32_t length, llmc_error *error);
 
 /* --------------------------------------------------------------- tokenizer */

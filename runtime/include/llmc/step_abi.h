@@ -46,7 +46,7 @@ typedef struct llmc_step_context {
   void *const *outputs;          /* [outputs of the entry] row-major, rows padded to the manifest's row_stride */
   const llmc_state_view *states; /* [states of the entry] */
   void (*barrier)(void *team, uint32_t thread); /* returns once all threads of the team have arrived */
-  void *team;                    /* first argument of barrier */
+  void *team;                                   /* first argument of barrier */
 } llmc_step_context;
 
 /** An entry of the code image. `thread` < `num_threads`; `num_threads` >= 1.

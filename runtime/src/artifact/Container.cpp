@@ -24,8 +24,11 @@ static Status foreign(const uint8_t *data, uint64_t size, Error &error) {
     return addNote(error, "it seems to be a safetensors file; compile its directory first: llmc compile DIRECTORY");
   if (begins("PK\x03\x04", 4))
     return addNote(error, "it seems to be a PyTorch checkpoint; convert it to safetensors, then compile it");
-  if (begins("\x7f" "ELF", 4))
-    return addNote(error, "it is a program without a model; a model's executable is made by: llmc compile MODEL -o OUT");
+  if (begins("\x7f"
+             "ELF",
+             4))
+    return addNote(error,
+                   "it is a program without a model; a model's executable is made by: llmc compile MODEL -o OUT");
   return addNote(error, "a model is compiled by: llmc compile MODEL -o OUT");
 }
 

@@ -129,8 +129,8 @@ private:
                       manifest.dims.count);
         largest = artifact.dim(uint32_t(size)).maximum;
       } else if (size > maxDimValue) {
-        return fail(error, LLMC_INVALID_FILE, "manifest: %ssize %u is %llu, expected at most %llu", where, i,
-                    ull(size), ull(maxDimValue));
+        return fail(error, LLMC_INVALID_FILE, "manifest: %ssize %u is %llu, expected at most %llu", where, i, ull(size),
+                    ull(maxDimValue));
       }
       if (i + 1 == tensor.rank && (tensor.row_stride < largest || tensor.row_stride > maxDimValue))
         return fail(error, LLMC_INVALID_FILE, "manifest: %srow stride %llu, expected %llu to %llu", where,

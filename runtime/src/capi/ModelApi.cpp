@@ -152,8 +152,12 @@ llmc_status llmc_model_state(const llmc_model *model, uint32_t entry, uint32_t i
   if (entry >= model->artifact.manifest.entries.count || index >= model->artifact.entry(entry).states.count)
     return LLMC_INVALID_ARGUMENT;
   llmc_state state = model->artifact.row<llmc_state>(model->artifact.entry(entry).states, index);
-  *info = {model->artifact.text(state.name), state.kind,        state.element_type,
-           state.slots,                      state.page_tokens, state.page_bytes};
+  *info = {model->artifact.text(state.name),
+           state.kind,
+           state.element_type,
+           state.slots,
+           state.page_tokens,
+           state.page_bytes};
   return LLMC_OK;
 }
 

@@ -177,8 +177,7 @@ Status Generation::decodeTokens() {
   while (result.num_new_tokens < options.max_new_tokens) {
     int32_t token = choose();
     if (token < 0) {
-      fail(error, LLMC_INVALID_FILE, "the logits after %u tokens are not numbers",
-           session.lengths[options.sequence]);
+      fail(error, LLMC_INVALID_FILE, "the logits after %u tokens are not numbers", session.lengths[options.sequence]);
       return addNote(error, "the weights may hold NaN or infinity");
     }
     uint64_t now = platform::nanoseconds();
@@ -262,8 +261,8 @@ Status checkOptions(const llmc_session &session, const llmc_generate_options &op
     if (!(setting.value >= setting.least && setting.value <= setting.most))
       return fail(error, LLMC_INVALID_ARGUMENT, "%s = %g, expected %g to %g", setting.name, double(setting.value),
                   double(setting.least), double(setting.most));
-  if (hooks.beside && (hooks.beside >= session.maxSequences || hooks.beside >= session.maxTokens ||
-                       hooks.beside >= session.maxRows))
+  if (hooks.beside &&
+      (hooks.beside >= session.maxSequences || hooks.beside >= session.maxTokens || hooks.beside >= session.maxRows))
     return fail(error, LLMC_INVALID_ARGUMENT, "%u sequences beside need %u sequences, tokens and rows in a step",
                 hooks.beside, hooks.beside + 1);
   return LLMC_OK;
@@ -275,8 +274,7 @@ Status openGenerator(llmc_session &session, llmc_generator *&generator, Error &e
   void *memory = platform::allocate(sizeof(llmc_generator));
   if (!memory)
     return fail(error, LLMC_OUT_OF_MEMORY, "no memory for a generator");
-  llmc_generator *opened =
-      new (memory) llmc_generator(session, static_cast<const Tokenizer *>(session.model->text));
+  llmc_generator *opened = new (memory) llmc_generator(session, static_cast<const Tokenizer *>(session.model->text));
   if (!opened->stops.reserve(usualHeldText) || !opened->history.reserve(size_t(session.contextLength) + 1) ||
       !opened->samplerMemory.resize((Sampler::workspaceBytes(session.vocabSize) + 7) / 8) ||
       !opened->inputs.reserve(session.maxSequences) ||

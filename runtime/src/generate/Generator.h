@@ -31,16 +31,16 @@ struct llmc_generator {
   llmc_generator(llmc_session &session, const llmc::runtime::Tokenizer *tokenizer);
 
   llmc_session &session;
-  const llmc::runtime::Tokenizer *tokenizer; ///< Null when the model has none.
+  const llmc::runtime::Tokenizer *tokenizer;  ///< Null when the model has none.
   const llmc::runtime::Tokenizer noTokenizer; ///< Knows no token: decodes everything to nothing.
   llmc::runtime::Sampler sampler;
   llmc::runtime::Array<uint64_t> samplerMemory;
   llmc::runtime::StopTexts stops;
-  llmc::runtime::Array<int32_t> history; ///< The sequence's tokens, for the repetition penalty.
-  uint32_t historySequence = 0;          ///< The sequence they belong to.
+  llmc::runtime::Array<int32_t> history;        ///< The sequence's tokens, for the repetition penalty.
+  uint32_t historySequence = 0;                 ///< The sequence they belong to.
   llmc::runtime::Array<llmc_step_input> inputs; ///< Of one step, the sequences beside included.
-  llmc::runtime::Array<int32_t> besideTokens;  ///< [max_sequences][besideMost]
-  uint32_t besideSeed = 1; ///< Of their tokens, which mean nothing.
+  llmc::runtime::Array<int32_t> besideTokens;   ///< [max_sequences][besideMost]
+  uint32_t besideSeed = 1;                      ///< Of their tokens, which mean nothing.
 };
 
 namespace llmc::runtime {

@@ -37,8 +37,7 @@ const FeatureRow featureRows[] = {
 };
 /// Everything that uses the 512-bit state; the rest but bmi2 uses the 256-bit state.
 constexpr uint64_t avx512Features = LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL |
-                                    LLMC_X86_AVX512CD | LLMC_X86_AVX512VNNI | LLMC_X86_AVX512BF16 |
-                                    LLMC_X86_AVX512FP16;
+                                    LLMC_X86_AVX512CD | LLMC_X86_AVX512VNNI | LLMC_X86_AVX512BF16 | LLMC_X86_AVX512FP16;
 constexpr uint64_t avxFeatures = LLMC_X86_AVX2 | LLMC_X86_FMA | LLMC_X86_F16C;
 } // namespace
 

@@ -1,7 +1,7 @@
 // Error.h - fills the public error struct; the one place where the core formats text.
 //
-// Every fallible function of the core takes an `Error &` and returns its status; a sentence is written where the mistake
-// is found.
+// Every fallible function of the core takes an `Error &` and returns its status; a sentence is written where the
+// mistake is found.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_RUNTIME_PLATFORM_ERROR_H
 #define LLMC_RUNTIME_PLATFORM_ERROR_H

@@ -41,7 +41,8 @@ Status mapFile(const char *path, MappedFile &file, Error &error) {
   }
   if (!S_ISREG(status.st_mode)) {
     close(descriptor);
-    fail(error, LLMC_IO_ERROR, "is %s, expected a file", S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+    fail(error, LLMC_IO_ERROR, "is %s, expected a file",
+         S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
     if (S_ISDIR(status.st_mode))
       addNote(error, "a model directory is compiled first: llmc compile DIRECTORY -o FILE");
     return LLMC_IO_ERROR;

@@ -26,8 +26,8 @@ class Measurement {
 public:
   Measurement(llmc_session &session, llmc_error &error) : session(session), error(error) {}
 
-  /// `count` ids spread over the vocabulary (Numerical Recipes' generator): the values do not matter, the rows of tables
-  /// that they read do.
+  /// `count` ids spread over the vocabulary (Numerical Recipes' generator): the values do not matter, the rows of
+  /// tables that they read do.
   std::vector<int32_t> tokens(uint32_t count) {
     std::vector<int32_t> ids;
     for (uint32_t i = 0; i < count; ++i) {

@@ -27,13 +27,13 @@ struct BenchResult {
   double decodeRate = 0;  ///< Tokens a second, one sequence, behind the prompt; choosing tokens is not in it.
   double batchRate = 0;   ///< Tokens a second of all sequences together.
   double openSeconds = 0, sessionSeconds = 0;
-  double firstTokenSeconds = 0;     ///< Opening, session and a step of one token.
-  uint64_t weightsBytes = 0;        ///< Of the weights section.
-  uint64_t bytesPerToken = 0;       ///< Packed matrices that a token of decode reads; tables are looked up.
-  double operationsPerToken = 0;    ///< Of a prompt: multiply-adds with the matrices but for the output one, times 2.
-  double readBandwidth = 0;         ///< Measured, bytes a second, for a working set of bytesPerToken.
-  double multiplyAddRate = 0;       ///< Measured, f32 operations a second; 0: unknown.
-  uint64_t peakMemory = 0;          ///< Bytes, after the measurements, the probe's memory not counted.
+  double firstTokenSeconds = 0;  ///< Opening, session and a step of one token.
+  uint64_t weightsBytes = 0;     ///< Of the weights section.
+  uint64_t bytesPerToken = 0;    ///< Packed matrices that a token of decode reads; tables are looked up.
+  double operationsPerToken = 0; ///< Of a prompt: multiply-adds with the matrices but for the output one, times 2.
+  double readBandwidth = 0;      ///< Measured, bytes a second, for a working set of bytesPerToken.
+  double multiplyAddRate = 0;    ///< Measured, f32 operations a second; 0: unknown.
+  uint64_t peakMemory = 0;       ///< Bytes, after the measurements, the probe's memory not counted.
 };
 
 /// Opens the file and measures it. @retval as llmc_model_open, llmc_session_open and llmc_step

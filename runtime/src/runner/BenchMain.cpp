@@ -36,10 +36,14 @@ packed matrices over the read bandwidth, and their multiply-adds over the f32 pe
 
 enum LongOption { OptPrompt = 256, OptNew, OptRepetitions, OptBatch, OptJson };
 const option longOptions[] = {
-    {"threads", required_argument, nullptr, 't'},          {"prompt-tokens", required_argument, nullptr, OptPrompt},
-    {"new-tokens", required_argument, nullptr, OptNew},    {"repetitions", required_argument, nullptr, OptRepetitions},
-    {"batch", required_argument, nullptr, OptBatch},       {"json", no_argument, nullptr, OptJson},
-    {"help", no_argument, nullptr, 'h'},                   {nullptr, 0, nullptr, 0},
+    {"threads", required_argument, nullptr, 't'},
+    {"prompt-tokens", required_argument, nullptr, OptPrompt},
+    {"new-tokens", required_argument, nullptr, OptNew},
+    {"repetitions", required_argument, nullptr, OptRepetitions},
+    {"batch", required_argument, nullptr, OptBatch},
+    {"json", no_argument, nullptr, OptJson},
+    {"help", no_argument, nullptr, 'h'},
+    {nullptr, 0, nullptr, 0},
 };
 
 int usage(const std::string &message) {

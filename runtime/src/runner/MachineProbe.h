@@ -9,8 +9,8 @@
 
 namespace llmc::runtime {
 
-/// Bytes a second that the team's threads read from memory of `size` bytes, each its share, over and over. The best of a
-/// few passes; 0 when memory is refused.
+/// Bytes a second that the team's threads read from memory of `size` bytes, each its share, over and over. The best of
+/// a few passes; 0 when memory is refused.
 double measureReadBandwidth(Team &team, uint64_t size);
 
 /// f32 operations a second of the team's threads in multiply-adds of the widest vectors (a multiply-add is 2); 0 where

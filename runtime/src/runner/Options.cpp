@@ -177,8 +177,7 @@ bool Reader::promptFrom(RunOptions::PromptSource source, const char *text) {
   return true;
 }
 
-template <typename T>
-bool Reader::number(const char *name, const char *text, uint64_t least, uint64_t most, T &value) {
+template <typename T> bool Reader::number(const char *name, const char *text, uint64_t least, uint64_t most, T &value) {
   char *end;
   errno = 0;
   unsigned long long parsed = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : (end = nullptr, 0);

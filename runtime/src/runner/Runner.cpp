@@ -106,8 +106,7 @@ bool Run::openSession() {
     for (uint32_t i = 0; i < model->artifact.manifest.dims.count; ++i)
       if (model->artifact.dim(i).kind == LLMC_DIM_ROWS)
         wanted.max_rows_per_step = uint32_t(model->artifact.dim(i).maximum);
-  if (llmc_session_open(model, &wanted, &session, &error) ||
-      llmc_generator_open(session, &generator, &error)) {
+  if (llmc_session_open(model, &wanted, &session, &error) || llmc_generator_open(session, &generator, &error)) {
     printError(file, error);
     return false;
   }
@@ -218,8 +217,8 @@ int Run::answer() {
   llmc_error error;
   anyText = false;
   lastByte = '\n';
-  Status status = generate(*generator, prompt.data(), uint32_t(prompt.size()), generateOptions, hooks,
-                           statistics.result, error);
+  Status status =
+      generate(*generator, prompt.data(), uint32_t(prompt.size()), generateOptions, hooks, statistics.result, error);
   if (status) {
     printError(error.status == LLMC_IO_ERROR ? "" : file, error);
     return exitFailed;

@@ -9,8 +9,8 @@ namespace llmc::runtime {
 
 /// How the runner was started.
 struct RunnerProgram {
-  const char *name;       ///< For help and usage: "./smol" or "llmc run".
-  const char *ownModel;   ///< Path of the model when it is the program itself; null: the first argument names it.
+  const char *name;          ///< For help and usage: "./smol" or "llmc run".
+  const char *ownModel;      ///< Path of the model when it is the program itself; null: the first argument names it.
   uint64_t (*allocations)(); ///< Counts allocations since the start; null where the program does not count.
 };
 

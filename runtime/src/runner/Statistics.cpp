@@ -58,15 +58,15 @@ std::string statisticsJson(const RunStatistics &statistics) {
   std::string name = endName(result.end);
   appendJsonString(line, name.data(), name.size());
   char text[512];
-  snprintf(text, sizeof text,
-           ",\"prompt_tokens\":%u,\"new_tokens\":%u,\"prompt_seconds\":%.6f,\"decode_seconds\":%.6f,"
-           "\"prompt_tokens_per_second\":%.3f,\"decode_tokens_per_second\":%.3f,\"open_seconds\":%.6f,"
-           "\"session_seconds\":%.6f,\"first_token_seconds\":%.6f,\"peak_memory_bytes\":%llu,\"threads\":%u,\"variant\":",
-           result.num_prompt_tokens, result.num_new_tokens, double(result.prompt_time) * 1e-9,
-           double(result.decode_time) * 1e-9, rate(result.num_prompt_tokens, result.prompt_time),
-           rate(decoded, result.decode_time), double(statistics.openTime) * 1e-9,
-           double(statistics.sessionTime) * 1e-9, double(statistics.firstToken) * 1e-9,
-           (unsigned long long)peakMemory(), statistics.threads);
+  snprintf(
+      text, sizeof text,
+      ",\"prompt_tokens\":%u,\"new_tokens\":%u,\"prompt_seconds\":%.6f,\"decode_seconds\":%.6f,"
+      "\"prompt_tokens_per_second\":%.3f,\"decode_tokens_per_second\":%.3f,\"open_seconds\":%.6f,"
+      "\"session_seconds\":%.6f,\"first_token_seconds\":%.6f,\"peak_memory_bytes\":%llu,\"threads\":%u,\"variant\":",
+      result.num_prompt_tokens, result.num_new_tokens, double(result.prompt_time) * 1e-9,
+      double(result.decode_time) * 1e-9, rate(result.num_prompt_tokens, result.prompt_time),
+      rate(decoded, result.decode_time), double(statistics.openTime) * 1e-9, double(statistics.sessionTime) * 1e-9,
+      double(statistics.firstToken) * 1e-9, (unsigned long long)peakMemory(), statistics.threads);
   line += text;
   appendJsonString(line, statistics.variant.data(), statistics.variant.size());
   if (statistics.sampled)

@@ -16,8 +16,8 @@ alignas(LLMC_STEP_ALIGNMENT) static const uint8_t noWeights[LLMC_STEP_ALIGNMENT]
 static Status openContainer(llmc_model &model, const uint8_t *container, uint64_t size, uint64_t offset, Error &error) {
   if (Status status = openArtifact(container, size, model.artifact, error))
     return status;
-  if (Status status = chooseVariant(model.artifact, platform::hostArchitecture(), platform::hostFeatures(),
-                                    model.variant, error))
+  if (Status status =
+          chooseVariant(model.artifact, platform::hostArchitecture(), platform::hostFeatures(), model.variant, error))
     return status;
   const llmc_section *code = model.artifact.section(LLMC_SECTION_CODE, model.variant);
   const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);

@@ -45,7 +45,7 @@ struct Bound {
   const char *name;
   uint32_t kind;
   uint64_t asked;
-  uint64_t least; ///< A default below this is raised to it.
+  uint64_t least;    ///< A default below this is raised to it.
   uint64_t fallback; ///< Default and maximum where the file has no such dim.
   uint64_t value;
 };
@@ -213,8 +213,7 @@ void fillContext(llmc_session &session) {
 
 } // namespace
 
-Status openSession(const llmc_model &model, const llmc_session_options &options, llmc_session *&session,
-                   Error &error) {
+Status openSession(const llmc_model &model, const llmc_session_options &options, llmc_session *&session, Error &error) {
   const Artifact &artifact = model.artifact;
   uint32_t entryIndex;
   if (Status status = findStepEntry(model, entryIndex, error))
@@ -231,8 +230,8 @@ Status openSession(const llmc_model &model, const llmc_session_options &options,
     if (Status status = chooseBound(artifact, *bound, error))
       return status;
   if (threads.value > maxThreads)
-    return fail(error, LLMC_INVALID_ARGUMENT, "threads = %llu, expected at most %u",
-                (unsigned long long)threads.value, maxThreads);
+    return fail(error, LLMC_INVALID_ARGUMENT, "threads = %llu, expected at most %u", (unsigned long long)threads.value,
+                maxThreads);
   // A step has no more rows than tokens, and a decoding step has one for each sequence.
   Bound rows = {"max_rows_per_step", LLMC_DIM_ROWS, options.max_rows_per_step, sequences.value, tokens.value, 0};
   if (Status status = chooseBound(artifact, rows, error))

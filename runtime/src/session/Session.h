@@ -18,8 +18,8 @@ struct llmc_session {
   uint32_t vocabSize = 0;
   uint32_t maxSequences = 0;
   uint32_t contextLength = 0;
-  uint32_t maxTokens = 0; ///< Of a step.
-  uint32_t maxRows = 0;   ///< Of a step.
+  uint32_t maxTokens = 0;   ///< Of a step.
+  uint32_t maxRows = 0;     ///< Of a step.
   uint32_t minimumRows = 0; ///< What the code wants at least; rows nobody asked for are not shown.
   uint32_t stepNumber = 0;  ///< Counts steps; marks the sequences of the current one.
   uint64_t arenaSize = 0;
@@ -28,19 +28,19 @@ struct llmc_session {
 
   uint8_t *block = nullptr; ///< All arrays below.
   uint64_t blockSize = 0;
-  uint64_t *dims = nullptr;        ///< [dims of the manifest] of the current step.
-  uint64_t *slotOffsets = nullptr; ///< [slots]
-  const void **inputs = nullptr;   ///< [inputs]
-  void **outputs = nullptr;        ///< [outputs]
-  llmc_state_view *views = nullptr;               ///< [states]
-  llmc::runtime::StateMemory *states = nullptr;   ///< [states]
-  uint32_t *lengths = nullptr;     ///< [maxSequences] tokens in each sequence.
-  uint32_t *usedInStep = nullptr;  ///< [maxSequences] the last step that used it.
-  int32_t *tokens = nullptr;       ///< [maxTokens]
-  int32_t *positions = nullptr;    ///< [maxTokens]
-  int32_t *sequences = nullptr;    ///< [maxTokens]
-  int32_t *rows = nullptr;         ///< [maxRows]
-  float *logits = nullptr;         ///< [maxRows][rowStride]
+  uint64_t *dims = nullptr;                     ///< [dims of the manifest] of the current step.
+  uint64_t *slotOffsets = nullptr;              ///< [slots]
+  const void **inputs = nullptr;                ///< [inputs]
+  void **outputs = nullptr;                     ///< [outputs]
+  llmc_state_view *views = nullptr;             ///< [states]
+  llmc::runtime::StateMemory *states = nullptr; ///< [states]
+  uint32_t *lengths = nullptr;                  ///< [maxSequences] tokens in each sequence.
+  uint32_t *usedInStep = nullptr;               ///< [maxSequences] the last step that used it.
+  int32_t *tokens = nullptr;                    ///< [maxTokens]
+  int32_t *positions = nullptr;                 ///< [maxTokens]
+  int32_t *sequences = nullptr;                 ///< [maxTokens]
+  int32_t *rows = nullptr;                      ///< [maxRows]
+  float *logits = nullptr;                      ///< [maxRows][rowStride]
   uint8_t *arena = nullptr;
 
   llmc_step_context context{};

@@ -29,8 +29,8 @@ struct Team {
   Job job = nullptr;
   void *argument = nullptr;
   bool stopping = false;
-  WaitWord jobs;                 ///< Counts jobs handed out.
-  WaitWord phase;                ///< Counts barriers passed.
+  WaitWord jobs;                    ///< Counts jobs handed out.
+  WaitWord phase;                   ///< Counts barriers passed.
   alignas(64) uint32_t arrived = 0; ///< Threads at the current barrier.
   struct Worker {
     Team *team;

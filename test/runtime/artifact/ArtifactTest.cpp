@@ -68,7 +68,8 @@ TEST(ArtifactTest, ForeignFilesAreNamed) {
   EXPECT_EQ(note(std::string("\x40\0\0\0\0\0\0\0{\"a\"", 13)),
             "it seems to be a safetensors file; compile its directory first: llmc compile DIRECTORY");
   EXPECT_EQ(note("PK\x03\x04"), "it seems to be a PyTorch checkpoint; convert it to safetensors, then compile it");
-  EXPECT_EQ(note("\x7f" "ELF"),
+  EXPECT_EQ(note("\x7f"
+                 "ELF"),
             "it is a program without a model; a model's executable is made by: llmc compile MODEL -o OUT");
   EXPECT_EQ(note("hello"), "a model is compiled by: llmc compile MODEL -o OUT");
   EXPECT_EQ(openBytes({}), "is empty, expected a compiled model");

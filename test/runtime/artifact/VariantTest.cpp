@@ -12,8 +12,8 @@ using namespace llmc::test;
 namespace {
 
 constexpr uint64_t v3 = LLMC_X86_AVX2 | LLMC_X86_FMA | LLMC_X86_F16C | LLMC_X86_BMI2;
-constexpr uint64_t v4 = v3 | LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL |
-                        LLMC_X86_AVX512CD;
+constexpr uint64_t v4 =
+    v3 | LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL | LLMC_X86_AVX512CD;
 
 /// A container with a v4 and a v3 variant.
 class VariantTest : public testing::Test {
@@ -40,8 +40,7 @@ TEST_F(VariantTest, TheFirstThatFitsIsChosen) {
 }
 
 TEST_F(VariantTest, AnOldProcessorGetsASentence) {
-  EXPECT_EQ(chooseVariant(artifact, LLMC_ARCH_X86_64, LLMC_X86_F16C | LLMC_X86_AVX2, variant, error),
-            LLMC_UNSUPPORTED);
+  EXPECT_EQ(chooseVariant(artifact, LLMC_ARCH_X86_64, LLMC_X86_F16C | LLMC_X86_AVX2, variant, error), LLMC_UNSUPPORTED);
   std::string message = error.message;
   EXPECT_EQ(message.rfind("needs at least variant 'x86-64-v3' (avx2, fma, f16c, bmi2), this processor", 0), 0u)
       << message;

@@ -139,10 +139,11 @@ TEST_F(FileTest, InspectPrintsEveryPart) {
   testing::internal::CaptureStdout();
   EXPECT_EQ(inspectArtifact(path.c_str()), exitDone);
   std::string text = testing::internal::GetCapturedStdout();
-  for (const char *part : {"name        toy", "vocabulary 263 tokens", "eos 257", "variant     plain", "input     tokens [tokens] i32",
-                           "output    logits [rows, 263] f32", "kv_cache of f32, 1 slots, pages of 16 positions and 64 bytes",
-                           "dim         context: 1 to 1009, default 509", "arena     2 slots, 448 bytes",
-                           "f32 row: 1 tensors, 1052 bytes", "section     licences"})
+  for (const char *part :
+       {"name        toy", "vocabulary 263 tokens", "eos 257", "variant     plain", "input     tokens [tokens] i32",
+        "output    logits [rows, 263] f32", "kv_cache of f32, 1 slots, pages of 16 positions and 64 bytes",
+        "dim         context: 1 to 1009, default 509", "arena     2 slots, 448 bytes", "f32 row: 1 tensors, 1052 bytes",
+        "section     licences"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
 

@@ -144,8 +144,8 @@ TEST_F(SessionTest, TruncatedSequencesContinueAndForget) {
   ASSERT_EQ(runPrefill(*session, 0, tokens.data(), 50, logits, error), LLMC_OK);
   ASSERT_EQ(truncateSequence(*session, 0, 17, error), LLMC_OK);
   const float *pages = reinterpret_cast<const float *>(session->states[0].view.base);
-  EXPECT_NE(pages[16], 0);              // position 16 is kept
-  for (int i = 32; i < 64; ++i)         // pages 2 and 3 are free again
+  EXPECT_NE(pages[16], 0);      // position 16 is kept
+  for (int i = 32; i < 64; ++i) // pages 2 and 3 are free again
     EXPECT_EQ(pages[i], 0) << i;
   std::vector<int32_t> rest = {1, 2, 3}, expected(tokens.begin(), tokens.begin() + 17);
   expected.insert(expected.end(), rest.begin(), rest.end());
@@ -193,8 +193,7 @@ TEST_F(SessionTest, RefusesBrokenInputsAndChangesNothing) {
   refused({{1, 2, tokens.data(), 3}}, LLMC_INVALID_ARGUMENT, "input 0: logits of the last 3 of 2 tokens");
   refused({{1, 39, tokens.data(), 0}, {0, 23, tokens.data(), 0}}, LLMC_INVALID_ARGUMENT,
           "62 tokens or more in a step, the session takes 61");
-  refused({{1, 9, tokens.data(), 9}}, LLMC_INVALID_ARGUMENT,
-          "9 rows of logits or more in a step, the session takes 2");
+  refused({{1, 9, tokens.data(), 9}}, LLMC_INVALID_ARGUMENT, "9 rows of logits or more in a step, the session takes 2");
   refused({{0, 11, tokens.data(), 0}}, LLMC_CONTEXT_FULL,
           "sequence 0 of 30 tokens cannot take 11 more: the context has 40 positions");
   int32_t bad[] = {3, -1}, large[] = {TOY_VOCAB};

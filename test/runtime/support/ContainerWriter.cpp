@@ -147,8 +147,7 @@ ToyParts toyParts() {
   logits.sizes[0] = LLMC_SIZE_IS_DIM | TOY_DIM_ROWS;
   logits.sizes[1] = TOY_VOCAB;
   parts.outputs.push_back(logits);
-  parts.states.push_back(
-      {manifest.text("cache"), LLMC_STATE_KV_CACHE, LLMC_F32, 1, TOY_PAGE_TOKENS, TOY_PAGE_BYTES});
+  parts.states.push_back({manifest.text("cache"), LLMC_STATE_KV_CACHE, LLMC_F32, 1, TOY_PAGE_TOKENS, TOY_PAGE_BYTES});
   parts.terms.push_back({4, {TOY_DIM_TOKENS, LLMC_NO_DIM, LLMC_NO_DIM, LLMC_NO_DIM}});
   llmc_variant variant = {};
   variant.name = manifest.text("plain");

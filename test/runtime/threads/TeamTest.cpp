@@ -12,9 +12,7 @@ using namespace llmc::runtime;
 namespace {
 
 struct StartedTeam {
-  explicit StartedTeam(uint32_t threads) {
-    EXPECT_EQ(startTeam(*team, threads, error), LLMC_OK) << error.message;
-  }
+  explicit StartedTeam(uint32_t threads) { EXPECT_EQ(startTeam(*team, threads, error), LLMC_OK) << error.message; }
   ~StartedTeam() { stopTeam(*team); }
   std::unique_ptr<Team> team = std::make_unique<Team>();
   Error error{};
@@ -30,9 +28,12 @@ TEST(TeamTest, EveryThreadRunsTheJobOnce) {
     StartedTeam started(threads);
     std::vector<uint32_t> counts(threads);
     for (int round = 0; round < 100; ++round)
-      runOnTeam(*started.team,
-                [](void *argument, uint32_t thread, uint32_t) { ++(*static_cast<std::vector<uint32_t> *>(argument))[thread]; },
-                &counts);
+      runOnTeam(
+          *started.team,
+          [](void *argument, uint32_t thread, uint32_t) {
+            ++(*static_cast<std::vector<uint32_t> *>(argument))[thread];
+          },
+          &counts);
     EXPECT_EQ(counts, std::vector<uint32_t>(threads, 100));
   }
 }
@@ -75,16 +76,17 @@ TEST(TeamTest, SleepersAreWoken) {
   } slow = {started.team.get()};
   for (int round = 0; round < 20; ++round) {
     pause(1000 * 1000); // far past the spin: the worker sleeps until the job comes
-    runOnTeam(*started.team,
-              [](void *argument, uint32_t thread, uint32_t) {
-                Slow &slow = *static_cast<Slow *>(argument);
-                if (thread == uint32_t(slow.rounds % 2))
-                  pause(1000 * 1000); // the other one sleeps at the barrier
-                teamBarrier(slow.team, thread);
-                if (!thread)
-                  ++slow.rounds;
-              },
-              &slow);
+    runOnTeam(
+        *started.team,
+        [](void *argument, uint32_t thread, uint32_t) {
+          Slow &slow = *static_cast<Slow *>(argument);
+          if (thread == uint32_t(slow.rounds % 2))
+            pause(1000 * 1000); // the other one sleeps at the barrier
+          teamBarrier(slow.team, thread);
+          if (!thread)
+            ++slow.rounds;
+        },
+        &slow);
   }
   EXPECT_EQ(slow.rounds, 20);
 }
