@@ -28,7 +28,7 @@ def Transformer_AttentionOp : Transformer_Op<"attention",
       window);
     - `position(j) - p < window_after` with that;
     - `position(j) < lengths[s]` with lengths;
-    - `mask[t, c(j)]` is true with a mask.
+    - `mask[t, c(j)]` is true with a mask, which hides keys beyond its columns (a bias adds nothing to them).
 
     **Where keys come from.** From a cache: `state[slot]` holds position j of sequence s; `c(j)` is the position; K and
     Val have been rounded to the cache's element type, also those of this step, which `transformer.cache_update` must

@@ -1,0 +1,184 @@
+// WeightSemantics.cpp - the ops on weight values, unit by unit.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Transformer/Reference/WeightSemantics.h"
+#include "dialects/Transformer/Formats/HalfFloats.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace llmc;
+using namespace llmc::reference;
+
+namespace {
+/// Counts through the indices of a shape in row-major order.
+class IndexCounter {
+public:
+  explicit IndexCounter(const std::vector<int64_t> &shape) : index(shape.size()), shape(shape) {}
+  const std::vector<int64_t> &operator*() const { return index; }
+  void next() {
+    for (size_t dim = shape.size(); dim-- > 0;) {
+      if (++index[dim] < shape[dim])
+        return;
+      index[dim] = 0;
+    }
+  }
+
+private:
+  std::vector<int64_t> index;
+  const std::vector<int64_t> &shape;
+};
+} // namespace
+
+/// The row-major number of an index.
+static int64_t linearIndex(const std::vector<int64_t> &index, const std::vector<int64_t> &shape) {
+  int64_t number = 0;
+  for (size_t dim = 0; dim < shape.size(); ++dim)
+    number = number * shape[dim] + index[dim];
+  return number;
+}
+
+/// A weight of the same element type and another shape.
+static Stored like(const Stored &source, std::vector<int64_t> shape) {
+  Stored result = source;
+  result.shape = std::move(shape);
+  result.bytes.assign(result.numUnits() * result.unitBytes, 0);
+  return result;
+}
+
+static void copyUnit(const Stored &source, int64_t from, Stored &result, int64_t to) {
+  std::memcpy(result.bytes.data() + to * result.unitBytes, source.bytes.data() + from * source.unitBytes,
+              source.unitBytes);
+}
+
+/// A shape or an index in values, in units.
+static std::vector<int64_t> inUnits(std::vector<int64_t> numbers, int64_t group) {
+  if (!numbers.empty())
+    numbers.back() /= group;
+  return numbers;
+}
+
+Stored reference::slice(const Stored &source, const std::vector<int64_t> &offsets, const std::vector<int64_t> &sizes) {
+  Stored result = like(source, sizes);
+  std::vector<int64_t> resultUnits = result.unitShape(), sourceUnits = source.unitShape();
+  std::vector<int64_t> unitOffsets = inUnits(offsets, source.group);
+  IndexCounter counter(resultUnits);
+  for (int64_t unit = 0, count = result.numUnits(); unit < count; ++unit, counter.next()) {
+    std::vector<int64_t> from = *counter;
+    for (size_t dim = 0; dim < from.size(); ++dim)
+      from[dim] += unitOffsets[dim];
+    copyUnit(source, linearIndex(from, sourceUnits), result, unit);
+  }
+  return result;
+}
+
+Stored reference::concat(const std::vector<const Stored *> &sources, int64_t axis) {
+  std::vector<int64_t> shape = sources.front()->shape;
+  for (size_t i = 1; i < sources.size(); ++i)
+    shape[axis] += sources[i]->shape[axis];
+  Stored result = like(*sources.front(), shape);
+  std::vector<int64_t> resultUnits = result.unitShape();
+  int64_t start = 0;
+  for (const Stored *source : sources) {
+    std::vector<int64_t> sourceUnits = source->unitShape();
+    IndexCounter counter(sourceUnits);
+    for (int64_t unit = 0, count = source->numUnits(); unit < count; ++unit, counter.next()) {
+      std::vector<int64_t> to = *counter;
+      to[axis] += start;
+      copyUnit(*source, unit, result, linearIndex(to, resultUnits));
+    }
+    start += sourceUnits[axis];
+  }
+  return result;
+}
+
+Stored reference::permute(const Stored &source, const std::vector<int64_t> &view, const std::vector<int64_t> &order,
+                          const std::vector<int64_t> &resultShape) {
+  Stored result = like(source, resultShape);
+  std::vector<int64_t> viewUnits = inUnits(view, source.group), permuted(order.size());
+  for (size_t dim = 0; dim < order.size(); ++dim)
+    permuted[dim] = viewUnits[order[dim]];
+  IndexCounter counter(permuted);
+  for (int64_t unit = 0, count = result.numUnits(); unit < count; ++unit, counter.next()) {
+    std::vector<int64_t> from(order.size());
+    for (size_t dim = 0; dim < order.size(); ++dim)
+      from[order[dim]] = (*counter)[dim];
+    copyUnit(source, linearIndex(from, viewUnits), result, unit);
+  }
+  return result;
+}
+
+/// Rounds a double to the bits of an f16 or bf16: once, so not by way of f32 to nearest. The f32 in between is rounded
+/// to odd, which keeps what the second rounding must know (Boldo and Melquiond).
+static float roundToOdd(double value) {
+  float rounded = static_cast<float>(value);
+  if (static_cast<double>(rounded) == value || value != value)
+    return rounded;
+  uint32_t bits = floatBits(rounded);
+  bool above = (static_cast<double>(rounded) > value) == (value > 0); // further from zero than the value
+  if (above)
+    --bits;
+  return floatFromBits(bits | 1);
+}
+
+Stored reference::convert(const Stored &source, Stored::Element element) {
+  if (element == source.element)
+    return source;
+  Stored result = makeStored(element, source.shape);
+  Floats values = source.element == Stored::Element::F64 ? Floats() : toFloats(source);
+  for (int64_t i = 0, count = result.numUnits(); i < count; ++i) {
+    double value;
+    if (source.element == Stored::Element::F64)
+      std::memcpy(&value, source.bytes.data() + i * 8, sizeof value);
+    else
+      value = values.values[i];
+    uint8_t *bytes = result.bytes.data() + i * result.unitBytes;
+    if (element == Stored::Element::F64) {
+      std::memcpy(bytes, &value, sizeof value);
+      continue;
+    }
+    uint32_t bits = floatBits(static_cast<float>(value));
+    if (element == Stored::Element::F16)
+      bits = floatToHalf(roundToOdd(value));
+    else if (element == Stored::Element::BF16)
+      bits = floatToBfloat(roundToOdd(value));
+    for (int64_t byte = 0; byte < result.unitBytes; ++byte)
+      bytes[byte] = static_cast<uint8_t>(bits >> (8 * byte));
+  }
+  return result;
+}
+
+Stored reference::affine(const Stored &source, double scale, double offset) {
+  Floats values = toFloats(source);
+  for (float &value : values.values) {
+    float scaled = value * static_cast<float>(scale);
+    value = roundTo(values.precision, scaled + static_cast<float>(offset));
+  }
+  return toStored(values);
+}
+
+Stored reference::decode(const Stored &source, Stored::Element element) { return convert(source, element); }
+
+Stored reference::quantize(const Stored &source, BlockFormatId format, int64_t group) {
+  Floats values = toFloats(source);
+  Stored result = makeBlocks(format, group, source.shape);
+  for (int64_t block = 0, count = result.numUnits(); block < count; ++block)
+    encodeBlock(format, group, values.values.data() + block * group, result.bytes.data() + block * result.unitBytes);
+  return result;
+}
+
+Stored reference::pack(const Stored &source, int64_t rows, int64_t group) {
+  int64_t n = source.shape[0], k = source.shape[1];
+  Stored result = like(source, {(n + rows - 1) / rows, (k + group - 1) / group, rows, group});
+  for (int64_t row = 0; row < n; ++row)
+    for (int64_t column = 0; column < k; ++column)
+      copyUnit(source, row * k + column, result,
+               linearIndex({row / rows, column / group, row % rows, column % group}, result.shape));
+  return result;
+}
+
+Floats reference::ropeFrequencies(const RopeFrequencySpec &spec) {
+  Floats table({ropeFrequencyRows(spec), spec.dim / 2});
+  for (int64_t row = 0; row < table.rows(); ++row)
+    computeRopeFrequencies(spec, row, table.values.data() + row * table.columns());
+  return table;
+}

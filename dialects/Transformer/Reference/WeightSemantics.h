@@ -1,0 +1,29 @@
+// WeightSemantics.h - what the ops on weight values mean. The formulas stand in IR/WeightOps.td.
+//
+// Arguments satisfy the ops' rules.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_DIALECTS_TRANSFORMER_REFERENCE_WEIGHTSEMANTICS_H
+#define LLMC_DIALECTS_TRANSFORMER_REFERENCE_WEIGHTSEMANTICS_H
+
+#include "dialects/Transformer/Formats/RopeFrequencies.h"
+#include "dialects/Transformer/Reference/Values.h"
+
+namespace llmc::reference {
+
+Stored slice(const Stored &source, const std::vector<int64_t> &offsets, const std::vector<int64_t> &sizes);
+Stored concat(const std::vector<const Stored *> &sources, int64_t axis);
+Stored permute(const Stored &source, const std::vector<int64_t> &view, const std::vector<int64_t> &order,
+               const std::vector<int64_t> &resultShape);
+/// To F64, F32, F16 or BF16.
+Stored convert(const Stored &source, Stored::Element element);
+Stored affine(const Stored &source, double scale, double offset);
+/// To F32, F16 or BF16.
+Stored decode(const Stored &source, Stored::Element element);
+Stored quantize(const Stored &source, BlockFormatId format, int64_t group);
+Stored pack(const Stored &source, int64_t rows, int64_t group);
+/// [rows, dim / 2] in f32.
+Floats ropeFrequencies(const RopeFrequencySpec &spec);
+
+} // namespace llmc::reference
+
+#endif // LLMC_DIALECTS_TRANSFORMER_REFERENCE_WEIGHTSEMANTICS_H
