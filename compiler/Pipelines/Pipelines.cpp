@@ -1,0 +1,163 @@
+// Pipelines.cpp - which passes lead from stop to stop, and why.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Pipelines/Pipelines.h"
+
+#include "compiler/Fusion/Passes.h"
+#include "compiler/Lower/Passes.h"
+#include "compiler/Pipelines/Passes.h"
+#include "compiler/Quantize/Passes.h"
+#include "compiler/Raise/Passes.h"
+#include "compiler/Schedule/Passes.h"
+#include "compiler/Targets/Passes.h"
+#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Transformer/IR/Transformer.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace llmc {
+
+ArrayRef<StopInfo> allStops() {
+  static const StopInfo stops[] = {
+      {Stop::Parse, "parse", "map the files and index their tensors"},
+      {Stop::Import, "import", "build the model that the config describes"},
+      {Stop::Raise, "raise", "roll repeated layers into classes"},
+      {Stop::Fuse, "fuse", "join products that share their input"},
+      {Stop::Quantize, "quantize", "choose how weights are stored"},
+      {Stop::Lower, "lower", "turn ops into kernels with packed weights"},
+      {Stop::Schedule, "schedule", "place weights, plan memory, fix the step program"},
+      {Stop::Codegen, "codegen", "emit machine code for each processor variant"},
+      {Stop::Pack, "pack", "pack the weights and write the artifact"},
+  };
+  return stops;
+}
+
+StringRef stopName(Stop stop) { return allStops()[static_cast<size_t>(stop)].name; }
+
+std::optional<Stop> stopFromName(StringRef name) {
+  for (const StopInfo &info : allStops())
+    if (info.name == name)
+      return info.stop;
+  return std::nullopt;
+}
+
+Stop stopOfModule(ModuleOp module) {
+  if (!module.getOps<kernel::ProgramOp>().empty())
+    return Stop::Schedule;
+  if (!module.getOps<transformer::TensorOp>().empty())
+    return Stop::Parse;
+  WalkResult kernels = module.walk([](Operation *op) {
+    return isa_and_present<kernel::KernelDialect>(op->getDialect()) ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return kernels.wasInterrupted() ? Stop::Lower : Stop::Import;
+}
+
+/// Closes a stop.
+static void addCheck(OpPassManager &manager, Stop stop) {
+  VerifyStopPassOptions options;
+  options.stop = stopName(stop).str();
+  manager.addPass(createVerifyStopPass(options));
+}
+
+void addImportPipeline(OpPassManager &manager, const ImportOptions &options) {
+  std::string text = "llmc-import{max-context=" + std::to_string(options.maxContext) +
+                     " max-step=" + std::to_string(options.maxStep) +
+                     " max-sequences=" + std::to_string(options.maxSequences) + " kv=" + options.kv + "}";
+  // The tool that uses pipelines has registered the frontends' passes.
+  [[maybe_unused]] LogicalResult parsed = parsePassPipeline(text, manager);
+  assert(succeeded(parsed) && "llmc-import is not registered");
+  addCheck(manager, Stop::Import);
+}
+
+void addRaisePipeline(OpPassManager &manager, const RaiseOptions &) {
+  // First of all: every later pass then sees each class of layers once, not each layer.
+  manager.addNestedPass<func::FuncOp>(createRollLayersPass());
+  addCheck(manager, Stop::Raise);
+}
+
+void addFusePipeline(OpPassManager &manager, const FuseOptions &options) {
+  // One product instead of three reads the rows once and needs one barrier.
+  if (options.qkv)
+    manager.addNestedPass<func::FuncOp>(createFuseQKVPass());
+  // Gate and up side by side: the activation happens while both sums are in registers.
+  if (options.gated)
+    manager.addNestedPass<func::FuncOp>(createFuseGatedPass());
+  addCheck(manager, Stop::Fuse);
+}
+
+void addQuantizePipeline(OpPassManager &manager, const QuantizeOptions &options) {
+  // After fusion, which joins only weights of one type, so that joined weights are converted as one.
+  ConvertWeightsPassOptions convert;
+  convert.type = options.weights;
+  manager.addNestedPass<func::FuncOp>(createConvertWeightsPass(convert));
+  addCheck(manager, Stop::Quantize);
+}
+
+void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
+  LowerToKernelPassOptions lower;
+  lower.pageTokens = options.pageTokens;
+  manager.addPass(createLowerToKernelPass(lower));
+  // Equal packed weights become one (tied embeddings), and what nothing reads goes, before anything is folded into its users.
+  manager.addPass(createCSEPass());
+  // Residuals, biases and activations cost nothing when they are done on sums in registers.
+  manager.addPass(createFoldEpiloguesPass());
+  // What no matmul took becomes a kernel of its own.
+  manager.addPass(createElementwiseToKernelPass());
+  addCheck(manager, Stop::Lower);
+}
+
+void addSchedulePipeline(OpPassManager &manager, const ScheduleOptions &) {
+  // Weights leave the entries as recipes: what is left of an entry is what runs in each step.
+  manager.addPass(createHoistWeightsPass());
+  // In the order in which a step reads them.
+  manager.addPass(createPlaceWeightsPass());
+  // Tensors become buffers in arena slots.
+  manager.addPass(createPlanMemoryPass());
+  // Last, since it asks which buffers share memory.
+  manager.addPass(createInsertBarriersPass());
+  addCheck(manager, Stop::Schedule);
+}
+
+void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &options) {
+  switch (stop) {
+  case Stop::Import:
+    return addImportPipeline(manager, options.import);
+  case Stop::Raise:
+    return addRaisePipeline(manager, options.raise);
+  case Stop::Fuse:
+    return addFusePipeline(manager, options.fuse);
+  case Stop::Quantize:
+    return addQuantizePipeline(manager, options.quantize);
+  case Stop::Lower:
+    return addLowerPipeline(manager, options.lower);
+  case Stop::Schedule:
+    return addSchedulePipeline(manager, options.schedule);
+  case Stop::Parse:
+  case Stop::Codegen:
+  case Stop::Pack:
+    break;
+  }
+  llvm_unreachable("no pass pipeline leads to this stop");
+}
+
+std::string printPipeline(MLIRContext *context, Stop stop, const PipelineOptions &options) {
+  PassManager manager(context);
+  addPipeline(manager, stop, options);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  manager.printAsTextualPipeline(stream);
+  return text;
+}
+
+void registerCompilerPasses() {
+  registerRaisePasses();
+  registerFusionPasses();
+  registerQuantizePasses();
+  registerPipelinesPasses();
+  registerLLMCLowerPasses();
+  registerLLMCSchedulePasses();
+  registerLLMCTargetsPasses();
+}
+
+} // namespace llmc

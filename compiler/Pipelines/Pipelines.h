@@ -1,0 +1,84 @@
+// Pipelines.h - the way of a model through the compiler: stops, the options of each, and what runs between them.
+//
+// Not here: reading files and writing artifacts (tools/driver), and code generation (Targets/TargetBackend.h).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_PIPELINES_PIPELINES_H
+#define LLMC_COMPILER_PIPELINES_PIPELINES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace llmc {
+
+/// The stops, in order. A module has a text form at each up to Schedule; at Codegen and Pack there are bytes.
+enum class Stop { Parse, Import, Raise, Fuse, Quantize, Lower, Schedule, Codegen, Pack };
+
+struct StopInfo {
+  Stop stop;
+  llvm::StringLiteral name;
+  llvm::StringLiteral description; ///< What happens on the way to it, a verb phrase.
+};
+
+/// All stops, in order.
+llvm::ArrayRef<StopInfo> allStops();
+llvm::StringRef stopName(Stop stop);
+std::optional<Stop> stopFromName(llvm::StringRef name);
+
+/// The stop that a module read from text is at, by what it holds. The stops Import to Quantize look the same to it: it answers
+/// Import, since running the passes in between again changes nothing.
+Stop stopOfModule(mlir::ModuleOp module);
+
+struct ImportOptions {
+  int64_t maxContext = 0; ///< positions of a sequence; 0: what the model was made for
+  int64_t maxStep = 512;  ///< tokens of one step
+  int64_t maxSequences = 4;
+  std::string kv = "f32"; ///< element type of the cache
+};
+struct RaiseOptions {};
+struct FuseOptions {
+  bool qkv = true, gated = true;
+};
+struct QuantizeOptions {
+  std::string weights = "keep"; ///< keep, f32, bf16 or f16
+};
+struct LowerOptions {
+  int64_t pageTokens = 64; ///< positions in a page of the cache
+};
+struct ScheduleOptions {};
+
+struct PipelineOptions {
+  ImportOptions import;
+  RaiseOptions raise;
+  FuseOptions fuse;
+  QuantizeOptions quantize;
+  LowerOptions lower;
+  ScheduleOptions schedule;
+};
+
+/// What leads from the stop before to the named one. Each ends in a check of what the stop guarantees. The import passes live in
+/// the frontends and are reached by their registered names.
+void addImportPipeline(mlir::OpPassManager &manager, const ImportOptions &options);
+void addRaisePipeline(mlir::OpPassManager &manager, const RaiseOptions &options);
+void addFusePipeline(mlir::OpPassManager &manager, const FuseOptions &options);
+void addQuantizePipeline(mlir::OpPassManager &manager, const QuantizeOptions &options);
+void addLowerPipeline(mlir::OpPassManager &manager, const LowerOptions &options);
+void addSchedulePipeline(mlir::OpPassManager &manager, const ScheduleOptions &options);
+
+/// The pipeline that leads to `stop`, for a stop from Import to Schedule.
+void addPipeline(mlir::OpPassManager &manager, Stop stop, const PipelineOptions &options);
+
+/// The same as text for `llmc-opt --pass-pipeline`.
+std::string printPipeline(mlir::MLIRContext *context, Stop stop, const PipelineOptions &options);
+
+/// Registers the passes of every phase of the compiler, for text pipelines.
+void registerCompilerPasses();
+
+} // namespace llmc
+
+#endif // LLMC_COMPILER_PIPELINES_PIPELINES_H

@@ -1,0 +1,315 @@
+// Compile.cpp - a model's way from its files to an artifact, stop by stop.
+//
+// Not here: what runs between stops (compiler/Pipelines), and how the artifact is put together (Package.cpp).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/driver/Compile.h"
+
+#include "compiler/Targets/TargetBackend.h"
+#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/models/Import.h"
+#include "mlir/Parser/Parser.h"
+#include "runtime/src/platform/CpuFeatures.h"
+#include "tools/driver/ModelLookup.h"
+#include "tools/driver/Package.h"
+#include "tools/driver/Registration.h"
+#include "tools/driver/Report.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <chrono>
+#include <unistd.h>
+
+using namespace mlir;
+
+namespace llmc::driver {
+
+Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu) {
+  if (!triple.empty() && llvm::Triple(triple).getArch() != llvm::Triple::x86_64)
+    return Diagnostic{"", 0, 0, "--target: no backend for '" + triple + "' (expected an x86_64 triple)", ""};
+  std::vector<std::string> all;
+  for (StringRef name : targetBackendNames())
+    all.push_back(name.str());
+  if (cpu.empty() || cpu == "all")
+    return all;
+  uint64_t host = runtime::platform::hostFeatures();
+  for (const std::string &name : all) {
+    const TargetBackend *backend = targetBackend(name);
+    bool runs = backend->architecture() == runtime::platform::hostArchitecture() && !(backend->requiredFeatures() & ~host);
+    if (cpu == name || (cpu == "native" && runs))
+      return std::vector<std::string>{name};
+  }
+  if (cpu == "native")
+    return Diagnostic{"", 0, 0, "--cpu: this machine is none that code can be emitted for (expected AVX2, FMA and F16C)", ""};
+  return Diagnostic{"", 0, 0, "--cpu: unknown processor '" + cpu + "' (expected native, all, " + llvm::join(all, ", ") + ")", ""};
+}
+
+namespace {
+
+/// The module that a fatal error inside LLVM leaves a reproducer of; set while code is generated.
+ModuleOp *moduleInCodegen = nullptr;
+
+/// LLVM ends the process on errors of its own. Says so in the agreed form; files are removed by the handlers it runs.
+void onFatalError(void *, const char *reason, bool) {
+  llvm::errs() << "llmc: error: internal error: " << reason << "\n";
+  llvm::SmallString<128> path;
+  int descriptor;
+  if (moduleInCodegen && !llvm::sys::fs::createTemporaryFile("llmc-reproducer", "mlir", descriptor, path)) {
+    llvm::raw_fd_ostream file(descriptor, /*shouldClose=*/true);
+    moduleInCodegen->print(file);
+    file.close();
+    llvm::errs() << "note: reproduce with: llmc compile - < " << path << "\n";
+  }
+  llvm::sys::RunInterruptHandlers();
+  _exit(exitInternal);
+}
+
+class CompileJob {
+public:
+  CompileJob(const CompileOptions &options, Messages &messages) : options(options), messages(messages) {}
+
+  ExitCode run() {
+    DialectRegistry registry;
+    registerDialects(registry);
+    registerPasses();
+    context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+    context->loadAllAvailableDialects();
+    MessageHandler handler(context.get(), messages);
+
+    if (!load() || !checkOutput())
+      return exitInput;
+    for (Stop stop : {Stop::Import, Stop::Raise, Stop::Fuse, Stop::Quantize, Stop::Lower, Stop::Schedule})
+      if (stop > at && stop <= options.to && !advance(stop))
+        return exitInput;
+    bool done = options.to <= Stop::Schedule ? writeModule() : finish();
+    messages.clearProgress();
+    return done ? exitDone : exitInput;
+  }
+
+private:
+  const CompileOptions &options;
+  Messages &messages;
+  std::unique_ptr<MLIRContext> context;
+  OwningOpRef<ModuleOp> module;
+  Stop at = Stop::Parse;
+  std::string name; // of the model
+  Report report;
+
+  /// Times what leads to a stop, and shows it while it runs.
+  template <typename Work> auto timed(Stop stop, Work work) {
+    const StopInfo &info = allStops()[static_cast<size_t>(stop)];
+    messages.progress(("[" + Twine(static_cast<int>(stop) + 1) + "/" + Twine(allStops().size()) + "] " + info.name + ": " +
+                       info.description).str());
+    auto start = std::chrono::steady_clock::now();
+    auto result = work();
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    auto known = llvm::find_if(report.seconds, [&](const auto &entry) { return entry.first == stop; });
+    if (known == report.seconds.end())
+      report.seconds.push_back({stop, seconds});
+    else
+      known->second += seconds;
+    return result;
+  }
+
+  bool load() {
+    if (options.model == "-")
+      return timed(Stop::Parse, [&] { return readText(); });
+    Result<std::string> directory = findModel(options.model);
+    if (!directory)
+      return messages.error(directory.error()), false;
+    module = timed(Stop::Parse, [&] { return models::parseCheckpoint(*directory, context.get()); });
+    if (!module)
+      return false;
+    name = modelName(*directory);
+    return saved();
+  }
+
+  /// A module as text, at whatever stop it is.
+  bool readText() {
+    auto text = llvm::MemoryBuffer::getSTDIN();
+    if (!text)
+      return messages.error("<stdin>", text.getError().message()), false;
+    auto buffer = llvm::MemoryBuffer::getMemBufferCopy((*text)->getBuffer(), "<stdin>");
+    llvm::SourceMgr sources;
+    sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+    module = parseSourceFile<ModuleOp>(sources, context.get());
+    if (!module)
+      return false;
+    at = stopOfModule(*module);
+    auto checkpoint = transformer::lookupOnly<transformer::CheckpointOp>(*module);
+    if (!checkpoint)
+      return messages.error("<stdin>", "the module names no checkpoint",
+                            "llmc compile MODEL --emit mlir --compile-to STOP -o - writes such text"),
+             false;
+    name = modelName(checkpoint.getDirectory().str());
+    if (at > options.to)
+      return messages.error("<stdin>", "the module is at the stop '" + stopName(at).str() + "', past '" +
+                                           stopName(options.to).str() + "'"),
+             false;
+    return true;
+  }
+
+  /// Writes this stop's text where it was asked for.
+  bool saved() {
+    if (options.printAfter == at)
+      module->print(llvm::errs() << "// after " << stopName(at) << "\n");
+    if (!options.tempsFolder)
+      return true;
+    llvm::SmallString<256> path(*options.tempsFolder);
+    llvm::sys::path::append(path, name + "." + std::to_string(static_cast<int>(at) + 1) + "-" + stopName(at) + ".mlir");
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    return writeWhole(std::string(path), text, messages);
+  }
+
+  bool advance(Stop stop) {
+    PassManager manager(context.get());
+    addPipeline(manager, stop, options.pipeline);
+    bool done = timed(stop, [&] { return succeeded(manager.run(*module)); });
+    if (!done) {
+      // Every refusal says why; a pass that fails without a word is a mistake of ours.
+      if (!messages.sawError())
+        messages.error("", "the stop '" + stopName(stop).str() + "' failed without saying why");
+      return false;
+    }
+    at = stop;
+    return saved();
+  }
+
+  std::string outputPath(StringRef suffix) const {
+    return options.output.empty() ? "./" + name + suffix.str() : options.output;
+  }
+
+  /// Mistakes that a long compile should not end with.
+  bool checkOutput() {
+    bool text = options.to <= Stop::Schedule || options.emit == Emit::Asm || options.emit == Emit::LLVM;
+    if (options.output == "-" && !text)
+      return messages.error("", "'-o -' writes text forms only", "give a file name, or --emit mlir, llvm or asm"), false;
+    if (options.tempsFolder)
+      if (std::error_code error = llvm::sys::fs::create_directories(*options.tempsFolder))
+        return messages.error(*options.tempsFolder, "cannot make the folder: " + error.message()), false;
+    if (options.output == "-")
+      return true;
+    return canWrite(outputPath(suffixOf()), options.emit == Emit::Exe && !text, messages);
+  }
+
+  StringRef suffixOf() const {
+    if (options.to <= Stop::Schedule)
+      return ".mlir";
+    switch (options.emit) {
+    case Emit::Exe:
+      return "";
+    case Emit::Llmc:
+      return ".llmc";
+    case Emit::Obj:
+      return ".o";
+    case Emit::Asm:
+      return ".s";
+    case Emit::LLVM:
+      return ".ll";
+    case Emit::MLIR:
+      return ".mlir";
+    }
+    llvm_unreachable("no such form");
+  }
+
+  bool writeText(StringRef text) {
+    if (options.output != "-")
+      return writeWhole(outputPath(suffixOf()), text, messages);
+    llvm::outs() << text;
+    llvm::outs().flush();
+    if (!llvm::outs().has_error())
+      return true;
+    std::string reason = llvm::outs().error().message();
+    bool closed = llvm::outs().error() == std::errc::broken_pipe;
+    llvm::outs().clear_error();
+    return closed || (messages.error("<stdout>", "cannot write: " + reason), false);
+  }
+
+  bool writeModule() {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    return writeText(text);
+  }
+
+  /// Code for each variant, then the artifact or the form of code that was asked for.
+  bool finish() {
+    bool packs = options.emit == Emit::Exe || options.emit == Emit::Llmc;
+    PackageInput input{*module, name, {}};
+    if (packs && options.to == Stop::Pack && !timed(Stop::Pack, [&] { return input.open(messages); }))
+      return false;
+    std::string dump;
+    std::vector<char> object;
+    for (const std::string &variant : options.variants) {
+      CodegenDumps dumps;
+      bool keepsAll = options.tempsFolder.has_value();
+      std::string llvmIR, assembly;
+      if (options.emit == Emit::LLVM || keepsAll)
+        dumps.llvmIR = &llvmIR;
+      if (options.emit == Emit::Asm || keepsAll)
+        dumps.assembly = &assembly;
+      if (options.emit == Emit::Obj)
+        dumps.object = &object;
+      FailureOr<CompiledCode> code = timed(Stop::Codegen, [&] {
+        ModuleOp inCodegen = *module;
+        moduleInCodegen = &inCodegen;
+        llvm::scope_exit reset([] { moduleInCodegen = nullptr; });
+        return compilePrograms(*module, *targetBackend(variant), dumps);
+      });
+      if (failed(code)) {
+        if (!messages.sawError())
+          messages.error("", "code generation for '" + variant + "' failed without saying why");
+        return false;
+      }
+      report.codeBytes.push_back({variant, code->image.size()});
+      input.codes.push_back(std::move(*code));
+      dump += options.emit == Emit::LLVM ? llvmIR : options.emit == Emit::Asm ? assembly : "";
+      if (keepsAll && (!saveCode(variant, "ll", llvmIR) || !saveCode(variant, "s", assembly)))
+        return false;
+    }
+    if (options.to == Stop::Codegen && packs)
+      return true;
+    if (options.emit == Emit::Obj)
+      return writeText(StringRef(object.data(), object.size()));
+    if (!packs)
+      return writeText(dump);
+
+    report.output = outputPath(suffixOf());
+    bool written = timed(Stop::Pack, [&] {
+      return writePackage(input, report.output, options.emit == Emit::Exe, report, messages);
+    });
+    messages.clearProgress();
+    if (!written)
+      return false;
+    printReport(llvm::errs(), report, input.manifest);
+    if (options.report || options.verbose)
+      printDetails(llvm::errs(), input.manifest);
+    return true;
+  }
+
+  bool saveCode(StringRef variant, StringRef suffix, StringRef text) {
+    llvm::SmallString<256> path(*options.tempsFolder);
+    llvm::sys::path::append(path, name + ".8-codegen." + variant + "." + suffix);
+    return writeWhole(std::string(path), text, messages);
+  }
+};
+
+} // namespace
+
+ExitCode compile(const CompileOptions &options, Messages &messages) {
+  llvm::install_fatal_error_handler(onFatalError);
+  ExitCode code = CompileJob(options, messages).run();
+  llvm::remove_fatal_error_handler();
+  return code;
+}
+
+} // namespace llmc::driver

@@ -1,0 +1,39 @@
+// Compile.h - `llmc compile`: takes a model through the stops and writes what was asked for.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_TOOLS_DRIVER_COMPILE_H
+#define LLMC_TOOLS_DRIVER_COMPILE_H
+
+#include "compiler/Pipelines/Pipelines.h"
+#include "tools/driver/Messages.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace llmc::driver {
+
+/// What comes out.
+enum class Emit { Exe, Llmc, Obj, Asm, LLVM, MLIR };
+
+struct CompileOptions {
+  std::string model;  ///< directory, org/name, or "-": a module as text on stdin
+  std::string output; ///< empty: a name from the model; "-": stdout, for text forms
+  Emit emit = Emit::Exe;
+  Stop to = Stop::Pack;
+  std::vector<std::string> variants; ///< names of backends, best first; empty: all
+  PipelineOptions pipeline;
+  std::optional<std::string> tempsFolder; ///< every stop's text and every variant's code are saved there
+  std::optional<Stop> printAfter;         ///< that stop's text goes to stderr
+  bool report = false, verbose = false;
+};
+
+/// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or "all":
+/// every backend; "native": the best that this machine runs. Mistakes name the option.
+Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu);
+
+/// Runs a compile. Mistakes are written to `messages`; nothing half-written stays behind.
+ExitCode compile(const CompileOptions &options, Messages &messages);
+
+} // namespace llmc::driver
+
+#endif // LLMC_TOOLS_DRIVER_COMPILE_H

@@ -1,0 +1,74 @@
+// InspectModel.cpp - artifacts by the runtime's own reader; checkpoints by importing them.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/driver/InspectModel.h"
+
+#include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/formats/TensorIndex.h"
+#include "frontends/models/Import.h"
+#include "runtime/src/runner/Inspect.h"
+#include "tools/driver/Messages.h"
+#include "tools/driver/ModelLookup.h"
+#include "tools/driver/Registration.h"
+#include "tools/driver/Report.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <map>
+
+using namespace mlir;
+
+namespace llmc::driver {
+
+static int inspectCheckpoint(const std::string &directory) {
+  Messages messages(MessageStyle::forTerminal());
+  DialectRegistry registry;
+  registerDialects(registry);
+  registerPasses();
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  MessageHandler handler(&context, messages);
+
+  Result<TensorIndex> index = openCheckpoint(directory);
+  if (!index)
+    return messages.error(index.error()), exitInput;
+  OwningOpRef<ModuleOp> module = models::parseCheckpoint(directory, &context);
+  if (!module)
+    return exitInput;
+  PassManager manager(&context);
+  addImportPipeline(manager, {});
+  addRaisePipeline(manager, {});
+  if (failed(manager.run(*module)))
+    return exitInput;
+
+  llvm::raw_ostream &out = llvm::outs();
+  out << modelName(directory) << "\n";
+  if (auto text = transformer::lookupOnly<transformer::TextOp>(*module))
+    out << "  vocabulary  " << text.getVocabSize() << " tokens\n  context     " << text.getContextLength() << " positions\n";
+  module->walk([&](transformer::LayersOp layers) {
+    out << "  layers      " << layers.getNumLayers() << " in " << layers.getNumClasses()
+        << (layers.getNumClasses() == 1 ? " class\n" : " classes\n");
+  });
+  std::map<std::string, std::pair<uint64_t, uint64_t>> byType; // tensors and bytes
+  uint64_t parameters = 0, bytes = 0;
+  for (const TensorEntry &tensor : index->tensors()) {
+    auto &[count, size] = byType[dtypeName(tensor.dtype)];
+    ++count;
+    size += tensor.size;
+    bytes += tensor.size;
+    parameters += tensor.size * 8 / dtypeBits(tensor.dtype);
+  }
+  out << "  parameters  " << parameters << "\n  bytes       " << formatBytes(bytes) << " in " << index->files().size()
+      << (index->files().size() == 1 ? " file\n" : " files\n");
+  for (const auto &[type, sums] : byType)
+    out << "    " << type << "  " << sums.first << (sums.first == 1 ? " tensor, " : " tensors, ") << formatBytes(sums.second) << "\n";
+  return exitDone;
+}
+
+int inspectModel(const char *path) {
+  if (llvm::sys::fs::is_directory(path))
+    return inspectCheckpoint(path);
+  return runtime::inspectArtifact(path);
+}
+
+} // namespace llmc::driver

@@ -1,0 +1,150 @@
+// Package.cpp - manifest, code, tokenizer and weights into one file.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/driver/Package.h"
+
+#include "compiler/Artifact/ContainerWriter.h"
+#include "compiler/Artifact/ManifestBuilder.h"
+#include "compiler/Weights/WeightPacker.h"
+#include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/formats/ModelDirectory.h"
+#include "frontends/models/Import.h"
+#include "frontends/text/Tokenizer.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace llmc::driver {
+
+static ArrayRef<uint8_t> bytesOf(StringRef text) { return {text.bytes_begin(), text.bytes_end()}; }
+
+static bool cannotWrite(const std::string &path, Error error, Messages &messages) {
+  messages.error(path, "cannot write: " + toString(std::move(error)));
+  return false;
+}
+
+bool writeWhole(const std::string &path, StringRef bytes, Messages &messages) {
+  auto file = artifact::OutputFile::create(path, /*executable=*/false);
+  if (!file)
+    return cannotWrite(path, file.takeError(), messages);
+  Error error = (*file)->write(0, bytesOf(bytes));
+  if (!error)
+    error = (*file)->commit();
+  return !error || cannotWrite(path, std::move(error), messages);
+}
+
+bool canWrite(const std::string &path, bool executable, Messages &messages) {
+  auto file = artifact::OutputFile::create(path, executable);
+  return file || cannotWrite(path, file.takeError(), messages);
+}
+
+/// The terms of the model's own licence file, when there is one.
+static Result<std::string> readLicence(const ModelDirectory &directory) {
+  for (const char *name : {"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE"})
+    if (directory.has(name)) {
+      Result<std::string> path = directory.locate(name);
+      if (!path)
+        return path.takeError();
+      return readFile(*path, directory.shown(name), 1 << 20);
+    }
+  return std::string();
+}
+
+bool PackageInput::open(Messages &messages) {
+  auto place = transformer::lookupOnly<transformer::CheckpointOp>(module);
+  std::string folder = place.getDirectory().str();
+  Result<TensorIndex> index = openCheckpoint(folder);
+  if (!index)
+    return messages.error(index.error()), false;
+  checkpoint.emplace(std::move(*index));
+  if (failed(weights::checkWeights(module, *checkpoint)))
+    return false;
+  mlir::FailureOr<artifact::Manifest> facts = artifact::buildManifest(module);
+  if (failed(facts))
+    return false;
+  manifest = std::move(*facts);
+
+  Result<ModelDirectory> directory = ModelDirectory::open(folder);
+  if (!directory)
+    return messages.error(directory.error()), false;
+  auto text = transformer::lookupOnly<transformer::TextOp>(module);
+  if (text && !text.getTokenizer().empty()) {
+    std::string file = text.getTokenizer().str();
+    Result<std::string> path = directory->locate(file);
+    if (!path)
+      return messages.error(path.error()), false;
+    Result<std::string> section = text::compileTokenizer(*path, directory->shown(file));
+    if (!section)
+      return messages.error(section.error()), false;
+    tokenizer = std::move(*section);
+  }
+  Result<std::string> terms = readLicence(*directory);
+  if (!terms)
+    return messages.error(terms.error()), false;
+  licences = std::move(*terms);
+  return true;
+}
+
+/// The prebuilt runtime, beside this program or in the lib folder of the same installation.
+static std::unique_ptr<MemoryBuffer> findRuntime(Messages &messages) {
+  std::string self = sys::fs::getMainExecutable(nullptr, nullptr);
+  StringRef folder = sys::path::parent_path(self);
+  SmallString<256> beside = folder, installed = sys::path::parent_path(folder);
+  sys::path::append(beside, "llmc-runtime");
+  sys::path::append(installed, "lib", "llmc", "llmc-runtime");
+  for (const SmallString<256> &path : {beside, installed})
+    if (auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false))
+      return std::move(*buffer);
+  messages.error(std::string(beside), "the prebuilt runtime is not there", "build it (ninja llmc-runtime), or use --emit llmc");
+  return nullptr;
+}
+
+static void complete(artifact::Manifest &manifest, const PackageInput &input) {
+  for (const CompiledCode &code : input.codes)
+    manifest.variants.push_back({code.backend->name().str(), static_cast<llmc_architecture>(code.backend->architecture()),
+                                 code.backend->requiredFeatures(), code.entryOffsets});
+  // Facts come from the module and this program alone, so that the same model gives the same bytes.
+  manifest.facts = {{"name", input.name}, {"compiler", "llmc " LLMC_VERSION}};
+}
+
+bool writePackage(PackageInput &input, const std::string &path, bool executable, Report &report, Messages &messages) {
+  complete(input.manifest, input);
+  std::string manifest = input.manifest.bytes();
+  artifact::ContainerWriter writer;
+  writer.add(LLMC_SECTION_MANIFEST, 0, bytesOf(manifest));
+  for (size_t i = 0; i < input.codes.size(); ++i)
+    writer.add(LLMC_SECTION_CODE, static_cast<uint32_t>(i),
+               bytesOf(StringRef(input.codes[i].image.data(), input.codes[i].image.size())));
+  if (!input.tokenizer.empty())
+    writer.add(LLMC_SECTION_TOKENIZER, 0, bytesOf(input.tokenizer));
+  if (!input.licences.empty())
+    writer.add(LLMC_SECTION_LICENCES, 0, bytesOf(input.licences));
+  uint64_t weightBytes = weights::weightsSectionSize(input.module);
+  if (weightBytes > 0)
+    writer.addStreamed(LLMC_SECTION_WEIGHTS, 0, weightBytes, [&](artifact::SectionWrite write) {
+      return weights::packWeights(input.module, *input.checkpoint, write);
+    });
+
+  std::unique_ptr<MemoryBuffer> runtime;
+  if (executable && !(runtime = findRuntime(messages)))
+    return false;
+  auto file = artifact::OutputFile::create(path, executable);
+  if (!file)
+    return cannotWrite(path, file.takeError(), messages);
+  Error error = executable ? writer.writeExecutable(**file, bytesOf(runtime->getBuffer())) : writer.write(**file);
+  if (!error)
+    error = (*file)->commit();
+  if (error)
+    return cannotWrite(path, std::move(error), messages);
+
+  report.weightBytes = weightBytes;
+  report.tokenizerBytes = input.tokenizer.size();
+  uint64_t size = 0;
+  sys::fs::file_size(path, size);
+  report.fileBytes = size;
+  return true;
+}
+
+} // namespace llmc::driver
