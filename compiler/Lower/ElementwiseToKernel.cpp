@@ -44,15 +44,15 @@ struct ElementwiseToKernel : llmc::impl::ElementwiseToKernelPassBase<Elementwise
     });
     if (failed)
       return signalPassFailure();
-    // What sized the generics' results.
-    getOperation().walk([](Operation *op) {
-      if (isa<tensor::EmptyOp>(op) && op->use_empty()) {
-        Operation *dim = op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr;
-        op->erase();
-        if (isa_and_nonnull<tensor::DimOp>(dim) && dim->use_empty())
-          dim->erase();
-      }
+    // What sized the generics' results is dead: users go before what they use.
+    SmallVector<Operation *> sizing;
+    getOperation().walk([&](Operation *op) {
+      if (isa<tensor::EmptyOp, tensor::DimOp, arith::ConstantIndexOp>(op))
+        sizing.push_back(op);
     });
+    for (Operation *op : llvm::reverse(sizing))
+      if (op->use_empty())
+        op->erase();
   }
 };
 

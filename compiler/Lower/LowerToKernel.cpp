@@ -351,6 +351,7 @@ struct Lowering {
     for (int64_t i = 0; i < op.getNumClasses(); ++i)
       if (failed(lowerBlock(op.getBody(i))))
         return failure();
+    b.setInsertionPoint(op); // lowering the bodies moved it
     auto layers = kn::LayersOp::create(b, op.getLoc(), op->getResultTypes(), op.getInits(), op.getClassesAttr(),
                                        op.getSlotsAttr(), op.getNumClasses());
     for (auto [from, to] : llvm::zip(op.getBodies(), layers.getBodies())) {

@@ -315,21 +315,22 @@ struct Planner {
     for (Value operand : op->getOperands())
       operands.push_back(mapping.lookup(operand));
     NamedAttrList attributes(op->getDiscardableAttrDictionary());
-    DictionaryAttr properties = op->getPropertiesAsAttribute() ? cast<DictionaryAttr>(op->getPropertiesAsAttribute()) : DictionaryAttr();
+    auto properties = dyn_cast_or_null<DictionaryAttr>(op->getPropertiesAsAttribute());
     OperationState state(op->getLoc(), op->getName());
     if (op->getNumResults() == 1 && isRows(op->getResult(0))) {
       operands.push_back(mapping.lookup(op->getResult(0)));
-      NamedAttrList list(properties);
-      if (auto sizes = dyn_cast_or_null<DenseI32ArrayAttr>(list.get("operandSegmentSizes"))) {
+      if (auto sizes = properties ? properties.getAs<DenseI32ArrayAttr>("operandSegmentSizes") : nullptr) {
         SmallVector<int32_t> segments(sizes.asArrayRef());
         segments.back() = 1;
+        NamedAttrList list(properties);
         list.set("operandSegmentSizes", b.getDenseI32ArrayAttr(segments));
+        properties = list.getDictionary(b.getContext());
       }
-      properties = list.getDictionary(b.getContext());
     }
     state.addOperands(operands);
     state.addAttributes(attributes);
-    state.propertiesAttr = properties;
+    if (properties && !properties.empty())
+      state.propertiesAttr = properties;
     for (Region &region : op->getRegions()) {
       Region *copied = state.addRegion();
       IRMapping inner;

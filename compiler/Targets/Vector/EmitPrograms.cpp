@@ -241,7 +241,7 @@ struct EmitPrograms : llmc::impl::EmitProgramsPassBase<EmitPrograms> {
     }
     for (auto program : llvm::make_early_inc_range(getOperation().getOps<ProgramOp>())) {
       for (auto weight : getOperation().getOps<WeightOp>())
-        if (weight.getOffset() < 0) {
+        if (static_cast<int64_t>(weight.getOffset()) < 0) {
           weight.emitOpError() << "has no place yet";
           return signalPassFailure();
         }

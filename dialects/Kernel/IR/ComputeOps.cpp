@@ -150,11 +150,12 @@ LogicalResult RopeOp::verify() {
   auto type = outputType(*this, getOuts());
   if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getX().getType()))))
     return failure();
-  if (getHeadDim() < 1 || columnsOf(*type) % getHeadDim() != 0)
-    return emitOpError() << "head_dim " << getHeadDim() << " does not divide " << columnsOf(*type) << " columns";
-  if (getRotaryDim() < 2 || getRotaryDim() % 2 != 0 || getRotaryDim() > getHeadDim())
-    return emitOpError() << "rotary_dim is even and at most head_dim = " << getHeadDim() << ", found " << getRotaryDim();
-  return expectColumns(*this, "table", columnsOf(getTable().getType()), getRotaryDim());
+  int64_t headDim = getHeadDim(), rotaryDim = getRotaryDim();
+  if (headDim < 1 || columnsOf(*type) % headDim != 0)
+    return emitOpError() << "head_dim " << headDim << " does not divide " << columnsOf(*type) << " columns";
+  if (rotaryDim < 2 || rotaryDim % 2 != 0 || rotaryDim > headDim)
+    return emitOpError() << "rotary_dim is even and at most head_dim = " << headDim << ", found " << rotaryDim;
+  return expectColumns(*this, "table", columnsOf(getTable().getType()), rotaryDim);
 }
 
 LogicalResult CacheUpdateOp::verify() {
@@ -172,15 +173,15 @@ LogicalResult AttentionOp::verify() {
   auto type = outputType(*this, getOuts());
   if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getQ().getType()))))
     return failure();
-  int64_t heads = getPage().getHeads();
-  if (getNumHeads() < 1 || getNumHeads() % heads != 0)
-    return emitOpError() << "num_heads = " << getNumHeads() << " is not a multiple of the cache's " << heads << " heads";
+  int64_t heads = getPage().getHeads(), numHeads = getNumHeads(), window = getWindow();
+  if (numHeads < 1 || heads < 1 || numHeads % heads != 0)
+    return emitOpError() << "num_heads = " << numHeads << " is not a multiple of the cache's " << heads << " heads";
   if (getPage().getTokens() < 1 || getPage().getTokens() % PageAttr::chunkKeys != 0)
     return emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
                          << getPage().getTokens();
-  if (getWindow() < 0)
-    return emitOpError() << "window is not negative, found " << getWindow();
-  return expectColumns(*this, "q", columnsOf(getQ().getType()), getNumHeads() * getPage().getHeadDim());
+  if (window < 0)
+    return emitOpError() << "window is not negative, found " << window;
+  return expectColumns(*this, "q", columnsOf(getQ().getType()), numHeads * getPage().getHeadDim());
 }
 
 LogicalResult GatherRowsOp::verify() {
@@ -201,8 +202,8 @@ LogicalResult ElementwiseOp::verify() {
 }
 
 LogicalResult ColumnsOp::verify() {
-  int64_t from = columnsOf(getX().getType()), taken = columnsOf(getResult().getType());
-  if (getOffset() < 0 || taken < 1 || getOffset() + taken > from)
-    return emitOpError() << "takes columns " << getOffset() << " to " << getOffset() + taken << " of " << from;
+  int64_t from = columnsOf(getX().getType()), taken = columnsOf(getResult().getType()), offset = getOffset();
+  if (offset < 0 || taken < 1 || offset > from || taken > from - offset)
+    return emitOpError() << "takes columns " << offset << " to " << offset + taken << " of " << from;
   return success();
 }

@@ -20,10 +20,11 @@ LogicalResult PackOp::verify() {
 }
 
 LogicalResult WeightOp::verify() {
-  if (getCopies() < 1)
-    return emitOpError() << "has at least one copy, found " << getCopies();
-  if (getOffset() >= 0 && (getOffset() % 64 != 0 || getStride() % 64 != 0))
-    return emitOpError() << "lies at multiples of 64 bytes, found offset " << getOffset() << " and stride " << getStride();
+  int64_t copies = getCopies(), offset = getOffset(), stride = getStride();
+  if (copies < 1)
+    return emitOpError() << "has at least one copy, found " << copies;
+  if (offset < -1 || stride < 0 || (offset >= 0 && (offset % 64 != 0 || stride % 64 != 0)))
+    return emitOpError() << "lies at multiples of 64 bytes, found offset " << offset << " and stride " << stride;
   auto yield = dyn_cast<YieldOp>(getRecipe().front().getTerminator());
   if (!yield || yield.getValues().size() != 1 || yield.getValues()[0].getType() != getType())
     return emitOpError() << "recipe yields one " << getType();
@@ -71,8 +72,8 @@ LogicalResult ProgramOp::verify() {
     return emitOpError() << "slot_sizes count " << pairs << " sizes, slots list " << getSlots().size() / 2;
   if (getRoles().size() != getBody().getNumArguments())
     return emitOpError() << "has " << getRoles().size() << " roles for " << getBody().getNumArguments() << " arguments";
-  if (getNumInputs() < 0 || getNumOutputs() < 0 ||
-      getNumInputs() + getNumOutputs() > static_cast<int64_t>(getBody().getNumArguments()))
+  if (getNumInputs() > getBody().getNumArguments() ||
+      getNumOutputs() > getBody().getNumArguments() - getNumInputs())
     return emitOpError() << "has " << getBody().getNumArguments() << " arguments, fewer than inputs and outputs";
   return success();
 }
@@ -83,7 +84,7 @@ LogicalResult BufferOp::verify() {
   if (stride % 16 != 0 || stride < type.getDimSize(1) || stride % 1024 == 0 || columnOffset(type) != 0)
     return emitOpError() << "needs the padded row stride " << paddedRowStride(type.getDimSize(1)) << ", found " << stride;
   auto program = (*this)->getParentOfType<ProgramOp>();
-  if (!program || getSlot() < 0 || getSlot() >= static_cast<int64_t>(program.getSlotSizes().size()))
+  if (!program || getSlot() >= program.getSlotSizes().size())
     return emitOpError() << "slot " << getSlot() << " is not one of the program's";
   return success();
 }
