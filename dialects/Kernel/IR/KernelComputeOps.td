@@ -73,7 +73,7 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
     ^bb0(%s: f32, %r: f32):
       %0 = arith.addf %s, %r : f32
       kernel.yield %0 : f32
-    } : (tensor<?x1536xf32>, !kernel.packed<panels, 576, 1536, 1, bf16>) -> tensor<?x576xf32>
+    } : (tensor<?x1536xf32>, <panels, 576, 1536, 1, bf16>) -> (tensor<?x576xf32>)
     ```
   }];
   let arguments = (ins Kernel_Rows:$x, Kernel_PackedType:$weight, Variadic<AnyType>:$extras, Variadic<Kernel_Rows>:$outs);
@@ -81,7 +81,7 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     $x `,` $weight (`extras` `(` $extras^ `:` type($extras) `)`)? (`outs` `(` $outs^ `:` type($outs) `)`)? $epilogue attr-dict
-    `:` `(` type($x) `,` type($weight) `)` `->` `(` type($result) `)`
+    `:` `(` type($x) `,` type($weight) `)` (`->` `(` type($result)^ `)`)?
   }];
 }
 
@@ -209,7 +209,7 @@ def Kernel_ElementwiseOp : Kernel_ComputeOp<"elementwise", [AttrSizedOperandSegm
   let results = (outs Variadic<Kernel_Rows>:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    `ins` `(` $inputs `:` type($inputs) `)` (`outs` `(` $outs^ `:` type($outs) `)`)? $body attr-dict `->` `(` type($result) `)`
+    `ins` `(` $inputs `:` type($inputs) `)` (`outs` `(` $outs^ `:` type($outs) `)`)? $body attr-dict (`->` `(` type($result)^ `)`)?
   }];
 }
 
