@@ -142,7 +142,7 @@ void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &optio
 }
 
 std::string printPipeline(MLIRContext *context, Stop stop, const PipelineOptions &options) {
-  PassManager manager(context);
+  PassManager manager(context, ModuleOp::getOperationName());
   addPipeline(manager, stop, options);
   std::string text;
   llvm::raw_string_ostream stream(text);

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/driver/CommandLine.h"
 
+#include "runtime/src/runner/Bench.h"
 #include "runtime/src/runner/Inspect.h"
 #include "runtime/src/runner/Runner.h"
 #include "tools/driver/Compile.h"
@@ -54,7 +55,7 @@ struct CompileArguments {
   std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", saveTemps, printAfter;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
-  bool saves = false, report = false, verbose = false;
+  bool report = false, verbose = false, printPipeline = false;
 };
 
 int usageError(const Messages &, const char *command, const std::string &text) {
@@ -97,6 +98,8 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
   app.add_option("--save-temps", arguments.saveTemps, "save every stop's text there (default: the current folder)");
   app.add_option("--print-ir-after", arguments.printAfter, "write that stop's text to stderr")
       ->check(CLI::IsMember(stopNames(Stop::Schedule)));
+  app.add_flag("--print-pipeline", arguments.printPipeline,
+               "write the passes from the model's stop to --compile-to to stdout, for llmc-opt, and do nothing else");
   app.add_flag("--report", arguments.report, "weights by format and the memory plan after the closing table");
   app.add_option("--diagnostics", arguments.diagnostics, "form of messages")
       ->check(CLI::IsMember({"text", "json"}))->capture_default_str();
@@ -135,10 +138,10 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.emit = emitOf(arguments.emit);
   options.to = arguments.to.empty() ? Stop::Pack : *stopFromName(arguments.to);
   bool codeForm = options.emit == Emit::Obj || options.emit == Emit::Asm || options.emit == Emit::LLVM;
+  if ((options.emit == Emit::MLIR || arguments.printPipeline) && options.to > Stop::Schedule && arguments.to.empty())
+    options.to = Stop::Schedule;
   if (arguments.emit.empty() && options.to <= Stop::Schedule)
     options.emit = Emit::MLIR;
-  if (options.emit == Emit::MLIR && arguments.to.empty())
-    options.to = Stop::Schedule;
   if (codeForm && arguments.to.empty())
     options.to = Stop::Codegen;
   if (options.emit == Emit::MLIR && options.to > Stop::Schedule)
@@ -154,6 +157,7 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     options.tempsFolder = arguments.saveTemps;
   if (!arguments.printAfter.empty())
     options.printAfter = stopFromName(arguments.printAfter);
+  options.printPipeline = arguments.printPipeline;
   options.report = arguments.report;
   options.verbose = arguments.verbose;
   Result<std::vector<std::string>> variants = chooseVariants(arguments.target, arguments.cpu);
@@ -194,10 +198,6 @@ int runCompile(int argc, char **argv) {
   return compile(options, chosen);
 }
 
-int runRunner(const char *name, int argc, char **argv) {
-  runtime::RunnerProgram program = {name, nullptr, nullptr};
-  return runtime::runMain(program, argc, argv);
-}
 
 /// Commands of one file and no options.
 template <typename Command> int runOnFile(const char *name, const char *help, int argc, char **argv, Command command) {
@@ -221,7 +221,9 @@ int runCommandLine(int argc, char **argv) {
   if (command == "compile")
     return runCompile(argc - 1, argv + 1);
   if (command == "run")
-    return runRunner("llmc run", argc - 1, argv + 1);
+    return runtime::runMain({"llmc run", nullptr, nullptr}, argc - 1, argv + 1);
+  if (command == "bench")
+    return runtime::benchMain({"llmc bench", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")
     return runOnFile("inspect", "Examples:\n  llmc inspect smol\n  llmc inspect ./SmolLM2-135M-Instruct\n\nUsage: llmc inspect FILE\n\n"
                                 "What a compiled model or a checkpoint directory holds.\n",

@@ -83,7 +83,11 @@ public:
     context->loadAllAvailableDialects();
     MessageHandler handler(context.get(), messages);
 
-    if (!load() || !checkOutput())
+    if (!load())
+      return exitInput;
+    if (options.printPipeline)
+      return printPasses() ? exitDone : exitInput;
+    if (!checkOutput())
       return exitInput;
     for (Stop stop : {Stop::Import, Stop::Raise, Stop::Fuse, Stop::Quantize, Stop::Lower, Stop::Schedule})
       if (stop > at && stop <= options.to && !advance(stop))
@@ -156,18 +160,23 @@ private:
     return true;
   }
 
+  /// As llmc-opt prints it.
+  std::string moduleText() {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    return text + "\n";
+  }
+
   /// Writes this stop's text where it was asked for.
   bool saved() {
     if (options.printAfter == at)
-      module->print(llvm::errs() << "// after " << stopName(at) << "\n");
+      llvm::errs() << "// after " << stopName(at) << "\n" << moduleText();
     if (!options.tempsFolder)
       return true;
     llvm::SmallString<256> path(*options.tempsFolder);
     llvm::sys::path::append(path, name + "." + std::to_string(static_cast<int>(at) + 1) + "-" + stopName(at) + ".mlir");
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    module->print(stream);
-    return writeWhole(std::string(path), text, messages);
+    return writeWhole(std::string(path), moduleText(), messages);
   }
 
   bool advance(Stop stop) {
@@ -182,6 +191,18 @@ private:
     }
     at = stop;
     return saved();
+  }
+
+  /// One pipeline for all stops on the way.
+  bool printPasses() {
+    PassManager manager(context.get(), ModuleOp::getOperationName());
+    for (const StopInfo &info : allStops())
+      if (info.stop > at && info.stop <= std::min(options.to, Stop::Schedule))
+        addPipeline(manager, info.stop, options.pipeline);
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    manager.printAsTextualPipeline(stream);
+    return toStdout(text + "\n");
   }
 
   std::string outputPath(StringRef suffix) const {
@@ -222,8 +243,10 @@ private:
   }
 
   bool writeText(StringRef text) {
-    if (options.output != "-")
-      return writeWhole(outputPath(suffixOf()), text, messages);
+    return options.output == "-" ? toStdout(text) : writeWhole(outputPath(suffixOf()), text, messages);
+  }
+
+  bool toStdout(StringRef text) {
     llvm::outs() << text;
     llvm::outs().flush();
     if (!llvm::outs().has_error())
@@ -235,10 +258,7 @@ private:
   }
 
   bool writeModule() {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    module->print(stream);
-    return writeText(text);
+    return writeText(moduleText());
   }
 
   /// Code for each variant, then the artifact or the form of code that was asked for.
