@@ -12,67 +12,6 @@ using json::Value;
 
 static std::string quoted(std::string_view text) { return "\"" + printable(text) + "\""; }
 
-std::optional<Value> Component::get(std::string_view key) const {
-  std::optional<Value> member = value.find(key);
-  if (member && member->isNull())
-    return std::nullopt;
-  return member;
-}
-
-Checked Component::only(std::initializer_list<std::string_view> keys) const {
-  for (size_t i = 0; i < value.size(); ++i) {
-    std::string_view key = value.key(i).asString();
-    if (std::find(keys.begin(), keys.end(), key) == keys.end())
-      return value.key(i).error("'" + name(printable(key)) + "' is not understood",
-                                "the tokenizer might mean something else with it than is compiled");
-  }
-  return Success{};
-}
-
-Result<bool> Component::flag(std::string_view key, bool absent) const {
-  std::optional<Value> member = get(key);
-  if (!member)
-    return absent;
-  return member->getBool(name(key));
-}
-
-Result<std::string> Component::string(std::string_view key) const {
-  std::optional<Value> member = get(key);
-  if (!member)
-    return value.error("'" + name(key) + "' is missing");
-  Result<std::string_view> text = member->getString(name(key));
-  if (!text)
-    return text.takeError();
-  return std::string(*text);
-}
-
-Diagnostic Component::unsupported(const std::string &type, std::string_view expected) const {
-  std::optional<Value> member = get("type");
-  return (member ? *member : value)
-      .error("'" + name("type") + "' = " + quoted(type) + " is not supported (expected " + std::string(expected) + ")");
-}
-
-Result<std::vector<Component>> Component::list(std::string_view key) const {
-  std::optional<Value> member = get(key);
-  if (!member)
-    return value.error("'" + name(key) + "' is missing");
-  Result<Value> array = member->getArray(name(key));
-  if (!array)
-    return array.takeError();
-  if (array->size() > LLMC_TOKENIZER_MAX_STEPS)
-    return array->error("'" + name(key) + "' has " + std::to_string(array->size()) + " elements (expected at most " +
-                        std::to_string(LLMC_TOKENIZER_MAX_STEPS) + ")");
-  std::vector<Component> elements;
-  for (size_t i = 0; i < array->size(); ++i) {
-    std::string path = name(key) + "[" + std::to_string(i) + "]";
-    Result<Value> element = array->at(i).getObject(path);
-    if (!element)
-      return element.takeError();
-    elements.push_back({*element, path});
-  }
-  return elements;
-}
-
 std::optional<std::string> fromByteAlphabet(std::string_view text) {
   // GPT-2's table: printable bytes of Latin-1 stand for themselves, the others for U+0100 and up, in order.
   static const auto *bytes = [] {

@@ -1,4 +1,4 @@
-// TokenizerJson.h - what the two readers of tokenizer.json share: the model's and the pipeline's.
+// TokenizerJson.h - what the readers of a tokenizer.json's parts share.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_TEXT_TOKENIZERJSON_H
 #define LLMC_FRONTENDS_TEXT_TOKENIZERJSON_H
@@ -33,6 +33,28 @@ struct Component {
   /// The objects of the array `key`.
   Result<std::vector<Component>> list(std::string_view key) const;
 };
+
+/// Bytes of strings that replace or are put before others, at most; published ones have a few.
+constexpr size_t maxAffixBytes = 64;
+/// Of a Sequence in a Sequence.
+constexpr unsigned maxSequenceDepth = 8;
+Diagnostic tooDeep(const Component &at);
+/// A string member of at most maxAffixBytes.
+Result<std::string> affix(const Component &at, std::string_view key);
+/// The component `key` of the whole, when it is there; an error when it is not an object.
+Result<std::optional<Component>> component(const Component &root, const char *key);
+
+/// The pattern object: {"String": ...} or {"Regex": ...}.
+struct PatternSource {
+  std::string text;
+  bool isRegex;
+  json::Value where;
+  std::string name;
+};
+/// The member "pattern"; an error when it is empty.
+Result<PatternSource> patternSource(const Component &at);
+/// A Replace with a literal pattern, which the normalizer and the decoder may hold.
+Checked literalReplace(const Component &at, std::string &from, std::string &to);
 
 /// How decoding turns a token's string into what it prints; applied to every token when the pipeline is known.
 struct DecoderSpec {
