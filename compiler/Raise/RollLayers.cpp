@@ -101,6 +101,9 @@ class RollLayers : public llmc::impl::RollLayersPassBase<RollLayers> {
       joined.getBodies()[number].takeBody(*found.body);
     }
     run.back()->replaceAllUsesWith(joined.getResults());
+    // The copies made for comparison read results of the ops that go.
+    for (Class &found : classes)
+      found.withoutKeys = OwningOpRef<Operation *>();
     for (LayersOp layers : llvm::reverse(run))
       layers.erase();
     ++numRuns;

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "llmc/step_abi.h"
@@ -66,7 +67,8 @@ struct ProgramEmitter {
   VectorBuilder b;
   llvm::DenseMap<Value, Value> values;
   Value context, thread, threads, dims;
-  unsigned kernelNumber = 0;
+  unsigned kernelNumber = 0, layersNumber = 0;
+  llvm::StringSet<> tables; ///< tables in the image so far
 
   ProgramEmitter(ProgramOp program, const TargetBackend &backend)
       : program(program), backend(backend), symbols(program->getParentOfType<ModuleOp>()),
@@ -149,8 +151,8 @@ struct ProgramEmitter {
 
   /// A read-only table in the image, and element `index` of it.
   Value tableEntry(StringRef name, ArrayRef<int64_t> table, Value index) {
-    std::string symbol = (program.getSymName() + "_" + name + std::to_string(kernelNumber)).str();
-    if (!symbols.lookup(symbol)) {
+    std::string symbol = (program.getSymName() + "_" + name + std::to_string(layersNumber)).str();
+    if (tables.insert(symbol).second) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(program);
       auto type = LLVM::LLVMArrayType::get(b.getI64Type(), table.size());
@@ -164,6 +166,7 @@ struct ProgramEmitter {
   void emitLayers(LayersOp layers) {
     ArrayRef<int64_t> classes = layers.getClasses(), slots = layers.getSlots();
     int64_t count = classes.size();
+    ++layersNumber;
     SmallVector<int64_t> members(count), seen(layers.getBodies().size(), 0);
     bool identity = true;
     for (int64_t i = 0; i < count; ++i) {
