@@ -47,6 +47,7 @@ struct Bound {
   uint64_t asked;
   uint64_t least;    ///< A default below this is raised to it.
   uint64_t fallback; ///< Default and maximum where the file has no such dim.
+  uint64_t machine;  ///< The default where the machine has a say; else 0.
   uint64_t value;
 };
 
@@ -60,6 +61,8 @@ Status chooseBound(const Artifact &artifact, Bound &bound, Error &error) {
     maximum = dim.maximum;
     usual = dim.default_value;
   }
+  if (bound.machine)
+    usual = bound.machine;
   if (usual < bound.least)
     usual = bound.least;
   if (usual < minimum)
@@ -227,12 +230,10 @@ Status openSession(const llmc_model &model, const llmc_session_options &options,
   if (Status status = findStepEntry(model, entryIndex, error))
     return status;
   uint64_t positions = artifact.manifest.generation.max_position;
-  Bound threads = {"threads", LLMC_DIM_THREADS, options.num_threads, 1, maxThreads, 0};
-  if (!options.num_threads)
-    threads.least = platform::usableCores() < maxThreads ? platform::usableCores() : maxThreads;
-  Bound tokens = {"max_tokens_per_step", LLMC_DIM_TOKENS, options.max_tokens_per_step, 1, 1, 0};
-  Bound context = {"context", LLMC_DIM_CONTEXT, options.context, 1, positions ? positions : 1u << 20, 0};
-  Bound sequences = {"max_sequences", LLMC_DIM_SEQUENCES, options.max_sequences, 1, 1, 0};
+  Bound threads = {"threads", LLMC_DIM_THREADS, options.num_threads, 1, maxThreads, platform::usableCores(), 0};
+  Bound tokens = {"max_tokens_per_step", LLMC_DIM_TOKENS, options.max_tokens_per_step, 1, 1, 0, 0};
+  Bound context = {"context", LLMC_DIM_CONTEXT, options.context, 1, positions ? positions : 1u << 20, 0, 0};
+  Bound sequences = {"max_sequences", LLMC_DIM_SEQUENCES, options.max_sequences, 1, 1, 0, 0};
   Bound *bounds[] = {&threads, &tokens, &context, &sequences};
   for (Bound *bound : bounds)
     if (Status status = chooseBound(artifact, *bound, error))
@@ -241,7 +242,7 @@ Status openSession(const llmc_model &model, const llmc_session_options &options,
     return fail(error, LLMC_INVALID_ARGUMENT, "threads = %llu, expected at most %u", (unsigned long long)threads.value,
                 maxThreads);
   // A step has no more rows than tokens, and a decoding step has one for each sequence.
-  Bound rows = {"max_rows_per_step", LLMC_DIM_ROWS, options.max_rows_per_step, sequences.value, tokens.value, 0};
+  Bound rows = {"max_rows_per_step", LLMC_DIM_ROWS, options.max_rows_per_step, sequences.value, tokens.value, 0, 0};
   if (Status status = chooseBound(artifact, rows, error))
     return status;
 

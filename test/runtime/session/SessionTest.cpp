@@ -214,6 +214,19 @@ TEST_F(SessionTest, BoundsOutsideTheFilesAreRefused) {
   EXPECT_STREQ(error.message, "threads = 65, the model was compiled for 1 to 64");
 }
 
+TEST_F(SessionTest, TheDefaultNumberOfThreadsIsThatOfUsableCores) {
+  uint32_t cores = platform::usableCores();
+  ASSERT_EQ(open(), LLMC_OK) << error.message;
+  EXPECT_EQ(session->team.numThreads, cores < 64 ? cores : 64);
+  ToyParts parts = toyParts();
+  parts.dims.pop_back(); // a file that does not speak of threads; its code is not run here
+  OpenToy other(writeContainer(toySections(parts)));
+  llmc_session *one = nullptr;
+  ASSERT_EQ(openSession(*other.model, {}, one, error), LLMC_OK) << error.message;
+  EXPECT_EQ(one->team.numThreads, cores < maxThreads ? cores : maxThreads);
+  closeSession(one);
+}
+
 TEST_F(SessionTest, ArenaSizesThatOverflowAreRefused) {
   ToyParts parts = toyParts();
   parts.terms[0].coefficient = ~0ull;
