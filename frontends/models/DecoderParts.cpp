@@ -135,12 +135,14 @@ Value buildGated(EntryBuilder &entry, const GatedPart &part, Value input) {
   return buildLinear(entry, opened, part.down, columns(input), part.bias);
 }
 
-Value buildHead(EntryBuilder &entry, Value input, Value rows, const std::string &weightKey, int64_t vocabSize) {
+Value buildSelectRows(EntryBuilder &entry, Value input, Value rows) {
+  return transformer::GatherRowsOp::create(entry.getBuilder(), entry.named("rows"), input.getType(), input, rows);
+}
+
+Value buildHead(EntryBuilder &entry, Value input, const std::string &weightKey, int64_t vocabSize) {
   OpBuilder &builder = entry.getBuilder();
-  const Location loc = entry.named(weightKey);
-  Value wanted = transformer::GatherRowsOp::create(builder, loc, input.getType(), input, rows);
   Value weight = entry.getWeights().get(builder, weightKey, {vocabSize, columns(input)});
-  return transformer::LinearOp::create(builder, loc, wanted, weight);
+  return transformer::LinearOp::create(builder, entry.named(weightKey), input, weight);
 }
 
 } // namespace llmc::models

@@ -56,9 +56,11 @@ struct GatedPart {
 };
 mlir::Value buildGated(EntryBuilder &entry, const GatedPart &part, mlir::Value input);
 
-/// Logits of the wanted rows: `<name>.weight` [vocab, hidden] against row `rows[r]` of `input`. Result [R, vocab].
-mlir::Value buildHead(EntryBuilder &entry, mlir::Value input, mlir::Value rows, const std::string &weightKey,
-                      int64_t vocabSize);
+/// The rows of `input` [T, hidden] whose logits are wanted: [R, hidden]. What follows works on those alone.
+mlir::Value buildSelectRows(EntryBuilder &entry, mlir::Value input, mlir::Value rows);
+
+/// Logits [R, vocab] of `input` [R, hidden] against the matrix `weightKey` [vocab, hidden].
+mlir::Value buildHead(EntryBuilder &entry, mlir::Value input, const std::string &weightKey, int64_t vocabSize);
 
 } // namespace llmc::models
 

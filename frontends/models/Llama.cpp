@@ -81,12 +81,13 @@ void LlamaModel::build(EntryBuilder &entry) const {
     if (entry.failed())
       return;
   }
+  x = buildSelectRows(entry, x, step.rows);
   x = buildRMSNorm(entry, x, prefix + names.finalNorm, config.normEpsilon);
 
   const std::string headKey = std::string(names.head) + ".weight";
   if (config.tiedHead)
     weights.expectCopy(headKey, embeddingKey, "'tie_word_embeddings' is true");
-  Value logits = buildHead(entry, x, step.rows, config.tiedHead ? embeddingKey : headKey, config.vocabSize);
+  Value logits = buildHead(entry, x, config.tiedHead ? embeddingKey : headKey, config.vocabSize);
   entry.endStep(logits, state);
 }
 

@@ -120,7 +120,10 @@ OwningOpRef<ModuleOp> parseCheckpoint(StringRef directory, MLIRContext *context)
 }
 
 LogicalResult emitDiagnostic(MLIRContext *context, const Diagnostic &mistake) {
-  const Location loc = FileLineColLoc::get(context, mistake.file, mistake.line, mistake.column);
+  // A mistake in an option has no file.
+  Location loc = UnknownLoc::get(context);
+  if (!mistake.file.empty())
+    loc = FileLineColLoc::get(context, mistake.file, mistake.line, mistake.column);
   InFlightDiagnostic diagnostic = emitError(loc) << mistake.message;
   if (!mistake.note.empty())
     diagnostic.attachNote() << mistake.note;

@@ -9,6 +9,7 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -84,23 +85,21 @@ public:
     node.payload.boolean = value;
     return scalar(Kind::Bool, node);
   }
-  bool Int(int value) { return Int64(value); }
-  bool Uint(unsigned value) { return Int64(value); }
-  bool Int64(int64_t value) {
+  bool RawNumber(const char *, rapidjson::SizeType, bool) {
+    const uint32_t start = nextToken();
+    const std::string_view digits = std::string_view(storage.text).substr(start, stream.Tell() - start);
     Node node;
-    node.payload.integer = value;
-    return scalar(Kind::Int, node);
-  }
-  bool Uint64(uint64_t value) {
-    if (value <= uint64_t(INT64_MAX))
-      return Int64(int64_t(value));
-    Node node;
-    node.payload.unsignedInteger = value;
-    return scalar(Kind::Uint, node);
-  }
-  bool Double(double value) {
-    Node node;
-    node.payload.number = value;
+    if (digits.find_first_of(".eE") == std::string_view::npos) {
+      if (convert(digits, node.payload.integer) == std::errc())
+        return scalar(Kind::Int, node);
+      if (convert(digits, node.payload.unsignedInteger) == std::errc())
+        return scalar(Kind::Uint, node);
+    }
+    if (convert(digits, node.payload.number) != std::errc()) {
+      if (isLarge(digits))
+        return fail(start, "not valid JSON: a number is too large for a double");
+      node.payload.number = 0; // Too small for the smallest double.
+    }
     return scalar(Kind::Double, node);
   }
   bool Key(const char *text, rapidjson::SizeType length, bool copy) { return String(text, length, copy); }
@@ -159,6 +158,31 @@ private:
     lastEnd = uint32_t(stream.Tell());
     pending.push_back(node);
     return true;
+  }
+
+  template <typename T> static std::errc convert(std::string_view digits, T &value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return end == digits.data() + digits.size() ? error : std::errc::invalid_argument;
+  }
+
+  /// Whether a number out of range is too large, rather than too small: by the place of its first digit that is not 0.
+  static bool isLarge(std::string_view digits) {
+    const size_t exponentAt = std::min(digits.find_first_of("eE"), digits.size());
+    const std::string_view mantissa = digits.substr(0, exponentAt);
+    const size_t point = std::min(mantissa.find('.'), mantissa.size());
+    const size_t first = mantissa.find_first_of("123456789");
+    if (first == std::string_view::npos)
+      return false;
+    int64_t exponent = 0;
+    if (exponentAt < digits.size()) {
+      std::string_view text = digits.substr(exponentAt + 1);
+      if (text.front() == '+')
+        text.remove_prefix(1);
+      if (convert(text, exponent) != std::errc())
+        return text.front() != '-';
+    }
+    // Mantissas are shorter than the text, which is shorter than 2^30.
+    return (first < point ? int64_t(point - first) : -int64_t(first - point)) > -exponent;
   }
 
   bool open(Kind kind) {
@@ -323,8 +347,10 @@ Result<Document> Document::parse(std::string text, std::string file, Limits limi
   TextStream stream(storage->text);
   TreeBuilder builder(*storage, stream, limits.maxDepth);
   rapidjson::Reader reader;
+  // Numbers come as they stand: RapidJSON 1.1 shifts by an undefined amount in the exact conversion of 0e98 and its
+  // like.
   constexpr unsigned flags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
   const rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
   if (builder.failure())
     return located(storage->file, storage->text, builder.failure()->first, builder.failure()->second);

@@ -46,12 +46,19 @@ TEST(Json, KindsAndValues) {
 }
 
 TEST(Json, NumbersAreRoundedToTheNearestDouble) {
-  Document document = parsed("[9007199254740993.0, 0.1, 2.2250738585072011e-308, 1e-400, 1e308]");
+  Document document = parsed("[9007199254740993.0, 0.1, 2.2250738585072011e-308, 1e-400, 1e308, 0e98, -0.0e-999, "
+                             "0.00001e309, 123456789012345678901234567890, 4.9e-324, 2e-324]");
   EXPECT_EQ(document.root().at(0).asNumber(), 9007199254740992.0);
   EXPECT_EQ(document.root().at(1).asNumber(), 0.1);
   EXPECT_EQ(document.root().at(2).asNumber(), 2.2250738585072011e-308);
   EXPECT_EQ(document.root().at(3).asNumber(), 0.0);
   EXPECT_EQ(document.root().at(4).asNumber(), 1e308);
+  EXPECT_EQ(document.root().at(5).asNumber(), 0.0);
+  EXPECT_EQ(document.root().at(6).asNumber(), 0.0);
+  EXPECT_EQ(document.root().at(7).asNumber(), 1e304);
+  EXPECT_EQ(document.root().at(8).asNumber(), 123456789012345678901234567890.0);
+  EXPECT_EQ(document.root().at(9).asNumber(), 4.9e-324);
+  EXPECT_EQ(document.root().at(10).asNumber(), 0.0);
 }
 
 TEST(Json, StringsWithAndWithoutEscapes) {
@@ -143,6 +150,10 @@ TEST(Json, RefusesWhatIsNotJson) {
   EXPECT_EQ(refused("[NaN]"), "f.json:1:2: error: not valid JSON: expected a value\n");
   EXPECT_EQ(refused("[Infinity]"), "f.json:1:2: error: not valid JSON: expected a value\n");
   EXPECT_EQ(refused("[1e999]"), "f.json:1:2: error: not valid JSON: a number is too large for a double\n");
+  EXPECT_EQ(refused("[1" + std::string(400, '0') + "]"),
+            "f.json:1:2: error: not valid JSON: a number is too large for a double\n");
+  EXPECT_EQ(refused("[1" + std::string(400, '0') + ".5e-2]"),
+            "f.json:1:2: error: not valid JSON: a number is too large for a double\n");
   EXPECT_EQ(refused("[1.]"), "f.json:1:4: error: not valid JSON: expected digits after the decimal point\n");
   EXPECT_EQ(refused("[\"\\x\"]"), "f.json:1:3: error: not valid JSON: unknown escape in a string\n");
   EXPECT_EQ(refused("\xEF\xBB\xBF{}"), "f.json:1:1: error: not valid JSON: expected a value\n");

@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+# make_seeds.py - writes the small inputs from which the fuzzers of safetensors and config begin.
+#
+#   test/fuzz/make_seeds.py        rewrites corpus/fuzz-safetensors and corpus/fuzz-config beside it
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import json
+import pathlib
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 53, "hidden_size": 24,
+    "intermediate_size": 29, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": False,
+    "attention_bias": False, "mlp_bias": True, "bos_token_id": 1, "eos_token_id": [2, 5], "torch_dtype": "bfloat16",
+}
+SCALINGS = [
+    {"type": "linear", "factor": 2.5},
+    {"type": "dynamic", "factor": 2.0},
+    {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+     "original_max_position_embeddings": 32},
+    {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 32, "beta_slow": 1,
+     "truncate": False, "attention_factor": 1.25, "mscale": 0.7, "mscale_all_dim": 0.5},
+    {"rope_type": "longrope", "short_factor": [1.0, 1.125, 1.375], "long_factor": [1.5, 3.25, 7.0],
+     "original_max_position_embeddings": 24},
+]
+GENERATION = {
+    "bos_token_id": 1, "eos_token_id": [2, 7], "pad_token_id": 0, "do_sample": True, "temperature": 0.7, "top_k": 20,
+    "top_p": 0.8, "min_p": 0.05, "repetition_penalty": 1.1, "max_length": 64, "num_beams": 1,
+    "transformers_version": "5.0.0",
+}
+
+
+def changed(base, **changes):
+    result = {key: value for key, value in base.items() if changes.get(key, 0) is not None}
+    result.update({key: value for key, value in changes.items() if value is not None})
+    return result
+
+
+def config_seeds():
+    yield "llama", LLAMA, None
+    yield "generation", LLAMA, GENERATION
+    for scaling in SCALINGS:
+        name = scaling.get("rope_type", scaling.get("type"))
+        yield "scaling-" + name, changed(LLAMA, rope_theta=5e5, rope_scaling=scaling), None
+    yield "parameters", changed(LLAMA, rope_parameters={"rope_type": "default", "rope_theta": 1e4}), None
+    yield "nested", changed(LLAMA, rope_parameters={
+        "full_attention": {"rope_type": "linear", "factor": 8, "rope_theta": 1e6},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}), None
+    yield "mistral", changed(LLAMA, architectures=None, model_type="mistral", mlp_bias=None, head_dim=8,
+                             sliding_window=7), None
+    yield "qwen2", changed(LLAMA, architectures=None, model_type="qwen2", attention_bias=None, mlp_bias=None,
+                           use_sliding_window=True, sliding_window=8, max_window_layers=1), None
+    yield "qwen3", changed(LLAMA, architectures=None, model_type="qwen3", mlp_bias=None, head_dim=8,
+                           use_sliding_window=True, sliding_window=5,
+                           layer_types=["sliding_attention", "full_attention"]), {}
+
+
+def header(tensors):
+    return json.dumps(tensors, separators=(",", ":")).encode()
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors_seeds():
+    pair = {"__metadata__": {"format": "pt"}, "a": tensor("BF16", [2], 0, 4), "b": tensor("F32", [2, 3], 4, 28)}
+    text = header(pair) + b"  "
+    yield "file", b"\0" + len(text).to_bytes(8, "little") + text + bytes(28)
+    yield "empty", b"\0" + (2).to_bytes(8, "little") + b"{}"
+    yield "header", bytes([1 + 3 * 28]) + header(pair)
+    kinds = {"s": tensor("F64", [], 0, 8), "z": tensor("U8", [3, 0], 8, 8), "q": tensor("F4", [2, 4], 8, 12)}
+    yield "kinds", bytes([1 + 3 * 12]) + header(kinds)
+    yield "index", b"\2" + header({"metadata": {"total_size": 8}, "weight_map": {
+        "a": "model-00001-of-00002.safetensors", "b": "sub/model-00002-of-00002.safetensors"}})
+
+
+def write(folder, name, data):
+    path = CORPUS / folder
+    path.mkdir(parents=True, exist_ok=True)
+    (path / name).write_bytes(data)
+
+
+def main():
+    for name, data in safetensors_seeds():
+        write("fuzz-safetensors", name, data)
+    for name, config, generation in config_seeds():
+        data = json.dumps(config).encode()
+        if generation is not None:
+            data += b"\0" + json.dumps(generation).encode()
+        write("fuzz-config", name, data)
+
+
+if __name__ == "__main__":
+    main()

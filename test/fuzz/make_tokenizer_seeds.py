@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# make_tokenizer_seeds.py - writes the small inputs from which the fuzzer of tokenizers begins.
+#
+#   test/fuzz/make_tokenizer_seeds.py        rewrites corpus/fuzz-tokenizer beside it
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import json
+import pathlib
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus" / "fuzz-tokenizer"
+BYTES = {"a": 0, "b": 1, "ab": 2, "Ġ": 3, "Ġa": 4, "abab": 5, "1": 6, "Ċ": 7}
+PIECES = {"<unk>": 0, "<s>": 1, "</s>": 2, "<0x41>": 3, "<0xFF>": 4, "▁": 5, "a": 6, "b": 7, "ab": 8, "▁ab": 9}
+
+
+def bpe(vocab, merges, **more):
+    return {"type": "BPE", "dropout": None, "unk_token": None, "vocab": vocab, "merges": merges, **more}
+
+
+def added(identifier, content, **flags):
+    return {"id": identifier, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False, "special": True, **flags}
+
+
+def split(pattern, behavior="Isolated", invert=False):
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": invert}
+
+
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True}
+MERGES = ["a b", "ab ab", "Ġ a"]
+SEEDS = {
+    "byte-level": {"added_tokens": [added(8, "<s>"), added(9, " x", lstrip=True, rstrip=True, special=False)],
+                   "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                       {"type": "Digits", "individual_digits": True}, dict(BYTE_LEVEL, add_prefix_space=True, use_regex=True)]},
+                   "decoder": BYTE_LEVEL, "model": bpe(BYTES, MERGES)},
+    "split": {"added_tokens": [added(8, "cat", single_word=True, normalized=True)], "normalizer": {"type": "NFC"},
+              "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                  split(r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+"), BYTE_LEVEL]},
+              "post_processor": {"type": "RobertaProcessing", "sep": ["a", 0], "cls": ["b", 1]},
+              "decoder": BYTE_LEVEL, "model": bpe(BYTES, [["a", "b"]], ignore_merges=True)},
+    "patterns": {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+        split(r"[a-f&&[^c]]+?\d|x*+[ab]|\w{2}$", "Removed"), split(r"\p{Lu}++|[\x41-\u0050\-]", "MergedWithPrevious", True),
+        split(r"(?=a)a|(?-i:b)c", "MergedWithNext"), split(r".", "Contiguous")]}, "model": bpe(BYTES, MERGES)},
+    "pieces": {"added_tokens": [added(1, "<s>"), added(2, "</s>", normalized=True)],
+               "normalizer": {"type": "Sequence", "normalizers": [
+                   {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+               "post_processor": {"type": "TemplateProcessing", "single": [
+                   {"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                   "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}},
+               "decoder": {"type": "Sequence", "decoders": [
+                   {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+                   {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+               "model": bpe(PIECES, ["a b", "▁ ab"], unk_token="<unk>", fuse_unk=True, byte_fallback=True)},
+    "metaspace": {"pre_tokenizer": METASPACE, "decoder": METASPACE, "model": bpe(PIECES, ["a b"], unk_token="<unk>")},
+}
+
+
+def main():
+    CORPUS.mkdir(parents=True, exist_ok=True)
+    for name, seed in SEEDS.items():
+        (CORPUS / name).write_text(json.dumps(seed, ensure_ascii=False) + "\n")
+    (CORPUS / "edits").write_bytes(b"E" + bytes([60, 0, 0, 9]) + bytes([0, 4, 0, 255]))
+
+
+if __name__ == "__main__":
+    main()
