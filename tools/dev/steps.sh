@@ -11,7 +11,7 @@ python=/usr/bin/python3
 cores=$(nproc)
 logs=$root/build/logs
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 fail() {
   printf '%s: error: %s\n' "$(basename "$0")" "$1" >&2
   shift
