@@ -62,14 +62,20 @@ public:
   bool finish();
 
   uint32_t count() const { return static_cast<uint32_t>(representatives.size()); }
-  /// The class of each code point.
-  const std::vector<uint8_t> &table() const { return classes; }
+  /// A run of code points of one class: from `first` to the next run's.
+  struct Run {
+    uint32_t first;
+    uint8_t number;
+  };
+  /// All code points, in order.
+  const std::vector<Run> &runs() const { return list; }
+  uint8_t classOf(uint32_t codepoint) const;
   /// The classes that make up a set that was added.
   std::vector<bool> membersOf(const CodepointSet &set) const;
 
 private:
   std::vector<CodepointSet> sets;
-  std::vector<uint8_t> classes;
+  std::vector<Run> list;
   std::vector<uint32_t> representatives; // a code point of each class
 };
 

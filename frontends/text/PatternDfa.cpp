@@ -27,34 +27,41 @@ void CodepointClasses::add(const PatternNode &node) {
 }
 
 bool CodepointClasses::finish() {
-  // Each set splits the classes there are: class c becomes c and, for the members of the set, a new number.
-  std::vector<uint16_t> numbers(codepointCount, 0);
-  uint32_t count = 1;
-  for (const CodepointSet &set : sets) {
-    std::map<uint16_t, uint16_t> renamed;
-    std::vector<uint32_t> sizes(count, 0), inside(count, 0);
-    for (uint16_t number : numbers)
-      ++sizes[number];
-    for (CodepointSet::Range range : set.list())
-      for (uint32_t codepoint = range.first; codepoint <= range.last; ++codepoint)
-        ++inside[numbers[codepoint]];
-    for (uint16_t number = 0; number < sizes.size(); ++number)
-      if (inside[number] && inside[number] < sizes[number])
-        renamed[number] = static_cast<uint16_t>(count++);
-    if (count > 255)
+  // Between neighbouring ends of ranges nothing changes; what is in the same sets is one class.
+  std::vector<uint32_t> ends = {0};
+  for (const CodepointSet &set : sets)
+    for (CodepointSet::Range range : set.list()) {
+      ends.push_back(range.first);
+      if (range.last + 1 < codepointCount)
+        ends.push_back(range.last + 1);
+    }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  std::map<std::vector<bool>, uint8_t> numbers;
+  std::vector<size_t> next(sets.size(), 0); // the first range of each set that does not end before
+  std::vector<bool> inside(sets.size());
+  for (uint32_t start : ends) {
+    for (size_t i = 0; i < sets.size(); ++i) {
+      const std::vector<CodepointSet::Range> &ranges = sets[i].list();
+      while (next[i] < ranges.size() && ranges[next[i]].last < start)
+        ++next[i];
+      inside[i] = next[i] < ranges.size() && ranges[next[i]].first <= start;
+    }
+    auto [entry, isNew] = numbers.try_emplace(inside, static_cast<uint8_t>(numbers.size()));
+    if (isNew)
+      representatives.push_back(start);
+    if (representatives.size() > 255)
       return false;
-    if (renamed.empty())
-      continue;
-    for (CodepointSet::Range range : set.list())
-      for (uint32_t codepoint = range.first; codepoint <= range.last; ++codepoint)
-        if (auto entry = renamed.find(numbers[codepoint]); entry != renamed.end())
-          numbers[codepoint] = entry->second;
+    if (list.empty() || list.back().number != entry->second)
+      list.push_back({start, entry->second});
   }
-  classes.assign(numbers.begin(), numbers.end());
-  representatives.assign(count, 0);
-  for (uint32_t codepoint = codepointCount; codepoint-- > 0;)
-    representatives[classes[codepoint]] = codepoint;
   return true;
+}
+
+uint8_t CodepointClasses::classOf(uint32_t codepoint) const {
+  auto after =
+      std::upper_bound(list.begin(), list.end(), codepoint, [](uint32_t value, Run run) { return value < run.first; });
+  return std::prev(after)->number;
 }
 
 std::vector<bool> CodepointClasses::membersOf(const CodepointSet &set) const {

@@ -393,9 +393,23 @@ private:
 
     std::map<std::vector<uint8_t>, uint16_t> numbers;
     std::vector<uint16_t> index;
-    std::vector<uint8_t> blocks;
+    std::vector<uint8_t> blocks, block(256);
+    const std::vector<CodepointClasses::Run> &runs = classes.runs();
+    size_t run = 0; // that holds the start of the block
     for (uint32_t start = 0; start < codepointCount; start += 256) {
-      std::vector<uint8_t> block(classes.table().begin() + start, classes.table().begin() + start + 256);
+      while (run + 1 < runs.size() && runs[run + 1].first <= start)
+        ++run;
+      size_t at = run;
+      for (uint32_t i = 0; i < 256; ++i) {
+        if (at + 1 < runs.size() && runs[at + 1].first == start + i)
+          ++at;
+        block[i] = runs[at].number;
+      }
+      // Most blocks hold one class, as the block before them does.
+      if (start && at == run && runs[run].first + 256 <= start) {
+        index.push_back(index.back());
+        continue;
+      }
       auto [entry, isNew] = numbers.try_emplace(block, static_cast<uint16_t>(numbers.size()));
       index.push_back(entry->second);
       if (isNew)

@@ -32,7 +32,7 @@ int matchEnd(const std::string &pattern, const std::string &text) {
   uint32_t columns = classes.count() + 1, state = 1;
   int end = -1;
   for (size_t i = 0; i <= text.size() && state; ++i) {
-    uint32_t column = i < text.size() ? classes.table()[static_cast<uint8_t>(text[i])] : columns - 1;
+    uint32_t column = i < text.size() ? classes.classOf(static_cast<uint8_t>(text[i])) : columns - 1;
     uint16_t entry = dfa.value.transitions[state * columns + column];
     if (entry & 0x8000)
       end = static_cast<int>(i);
