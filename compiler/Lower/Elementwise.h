@@ -7,8 +7,8 @@
 
 namespace llmc {
 
-/// True when every element of the one result is a function of the elements of the inputs at the same place: parallel loops, identity maps, and
-/// an initial value that the body does not read.
+/// True when every element of the one result is a function of the elements of the inputs at the same place: parallel
+/// loops, identity maps, and an initial value that the body does not read.
 inline bool isElementwise(mlir::linalg::GenericOp op) {
   if (op->getNumResults() != 1 || op.getNumDpsInits() != 1 || op.getNumParallelLoops() != op.getNumLoops())
     return false;

@@ -30,7 +30,8 @@ struct ElementwiseToKernel : llmc::impl::ElementwiseToKernelPassBase<Elementwise
         return;
       }
       OpBuilder b(generic);
-      auto kernel = ElementwiseOp::create(b, generic.getLoc(), generic->getResultTypes(), generic.getDpsInputs(), ValueRange{});
+      auto kernel =
+          ElementwiseOp::create(b, generic.getLoc(), generic->getResultTypes(), generic.getDpsInputs(), ValueRange{});
       Block &block = kernel.getBody().emplaceBlock();
       IRMapping mapping;
       for (BlockArgument argument : generic.getBlock()->getArguments().drop_back())

@@ -93,7 +93,9 @@ struct Lowering {
     auto packed = kn::PackedType::get(b.getContext(), layout, n, k, weights.size(), element);
     return Value(kn::PackOp::create(b, user->getLoc(), packed, weights));
   }
-  FailureOr<Value> pack(Operation *user, Value weight, kn::PackedLayout layout) { return pack(user, ValueRange{weight}, layout); }
+  FailureOr<Value> pack(Operation *user, Value weight, kn::PackedLayout layout) {
+    return pack(user, ValueRange{weight}, layout);
+  }
 
   static std::string debugString(Type type) {
     std::string text;
@@ -240,11 +242,13 @@ struct Lowering {
       if (failed(frequencies))
         return failure();
       auto positions = cast<RankedTensorType>(op.getPositions().getType());
-      auto type = RankedTensorType::get({positions.getDimSize(0), static_cast<int64_t>(op.getRotaryDim())}, b.getF32Type());
+      auto type =
+          RankedTensorType::get({positions.getDimSize(0), static_cast<int64_t>(op.getRotaryDim())}, b.getF32Type());
       double factor = op.getAttentionFactor() ? op.getAttentionFactor()->convertToDouble() : 1.0;
-      table = kn::RopeTableOp::create(b, loc, TypeRange{type}, op.getPositions(), *frequencies, ValueRange{},
-                                      b.getI64IntegerAttr(op.getOriginalContext().value_or(0)), b.getF32FloatAttr(factor))
-                  ->getResult(0);
+      table =
+          kn::RopeTableOp::create(b, loc, TypeRange{type}, op.getPositions(), *frequencies, ValueRange{},
+                                  b.getI64IntegerAttr(op.getOriginalContext().value_or(0)), b.getF32FloatAttr(factor))
+              ->getResult(0);
     }
     auto style = op.getStyle() == tr::RopeStyle::Half ? kn::RopeStyle::half : kn::RopeStyle::interleaved;
     auto rope = kn::RopeOp::create(b, loc, TypeRange{op.getType()}, op.getInput(), table, ValueRange{}, op.getHeadDim(),
@@ -266,8 +270,9 @@ struct Lowering {
     auto layout = page(op, op.getState().getType());
     if (failed(layout))
       return failure();
-    auto update = kn::CacheUpdateOp::create(b, op.getLoc(), TypeRange{op.getResult().getType()}, op.getState(), op.getSlot(),
-                                            op.getKeys(), op.getValues(), op.getPositions(), op.getSequences(), *layout);
+    auto update =
+        kn::CacheUpdateOp::create(b, op.getLoc(), TypeRange{op.getResult().getType()}, op.getState(), op.getSlot(),
+                                  op.getKeys(), op.getValues(), op.getPositions(), op.getSequences(), *layout);
     replace(op, update->getResults());
     return success();
   }
@@ -295,7 +300,8 @@ struct Lowering {
   }
 
   LogicalResult lower(tr::GatherRowsOp op) {
-    auto gather = kn::GatherRowsOp::create(b, op.getLoc(), TypeRange{op.getType()}, op.getInput(), op.getRows(), ValueRange{});
+    auto gather =
+        kn::GatherRowsOp::create(b, op.getLoc(), TypeRange{op.getType()}, op.getInput(), op.getRows(), ValueRange{});
     replace(op, gather->getResults());
     return success();
   }
@@ -372,8 +378,9 @@ struct Lowering {
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
               .Case<tr::EmbeddingOp, tr::RMSNormOp, tr::LinearOp, tr::GatedLinearOp, tr::SplitOp, tr::RopeOp,
-                    tr::CacheUpdateOp, tr::AttentionOp, tr::GatherRowsOp, tr::AddOp, tr::MulOp, tr::ScaleOp, tr::SoftCapOp,
-                    tr::ActivationOp, tr::GatedOp, tr::LayersOp>([&](auto typed) { return lower(typed); })
+                    tr::CacheUpdateOp, tr::AttentionOp, tr::GatherRowsOp, tr::AddOp, tr::MulOp, tr::ScaleOp,
+                    tr::SoftCapOp, tr::ActivationOp, tr::GatedOp, tr::LayersOp>(
+                  [&](auto typed) { return lower(typed); })
               .Default([&](Operation *other) -> LogicalResult {
                 bool weightOp = other->getName().getStringRef().starts_with("transformer.weight");
                 if (isa<tr::TransformerDialect>(other->getDialect()) && !weightOp && !isa<tr::YieldOp>(other))

@@ -62,7 +62,8 @@ struct HoistWeights : llmc::impl::HoistWeightsPassBase<HoistWeights> {
           b.setInsertionPointAfter(insertAfter);
         else
           b.setInsertionPoint(*module.getOps<func::FuncOp>().begin());
-        weight = WeightOp::create(b, pack.getLoc(), "w" + std::to_string(known.size() - 1), copies, -1, 0, pack.getResult().getType());
+        weight = WeightOp::create(b, pack.getLoc(), "w" + std::to_string(known.size() - 1), copies, -1, 0,
+                                  pack.getResult().getType());
         ++numWeights;
         insertAfter = weight;
         Block &body = weight.getRecipe().emplaceBlock();

@@ -23,8 +23,8 @@ struct Split {
 
 /// One launch's use of one memory: an arena slot, a program argument or a state.
 struct Access {
-  Value memory;  ///< the buffer's or argument's value
-  int64_t slot;  ///< the arena slot, -1 for an argument
+  Value memory;     ///< the buffer's or argument's value
+  int64_t slot;     ///< the arena slot, -1 for an argument
   int64_t from, to; ///< columns of the buffer
   DimKind rowsKind = DimKind::tokens;
   bool writes;

@@ -1,7 +1,8 @@
 // PlanMemory.cpp - turn entries into step programs on buffers.
 //
-// First every f32 tensor value is given a Storage, shared by values that live in the same memory: views, results of ops that work in place, and
-// what a loop over layers carries. Then storages get arena slots by their lifetimes. Last the ops are rebuilt in buffer form.
+// First every f32 tensor value is given a Storage, shared by values that live in the same memory: views, results of ops
+// that work in place, and what a loop over layers carries. Then storages get arena slots by their lifetimes. Last the
+// ops are rebuilt in buffer form.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Schedule/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
@@ -38,7 +39,8 @@ bool isRows(Value value) {
   return type && type.getRank() == 2 && type.getElementType().isF32();
 }
 
-/// True when nothing reads `value`, or a view of it, after `op` in the block where both stand. `value` must belong to that block.
+/// True when nothing reads `value`, or a view of it, after `op` in the block where both stand. `value` must belong to
+/// that block.
 bool diesAt(Value value, Operation *op) {
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
@@ -127,7 +129,8 @@ struct Planner {
     auto output = outputOf.find(result);
     if (output == outputOf.end())
       for (Value candidate : reusable(op)) {
-        // A view's memory may be taken when its neighbours are other views: an in-place op touches its own columns only.
+        // A view's memory may be taken when its neighbours are other views: an in-place op touches its own columns
+        // only.
         auto view = candidate.getDefiningOp<ColumnsOp>();
         bool whole = !view && cast<RankedTensorType>(candidate.getType()).getDimSize(1) == columns;
         bool part = view && isa<RMSNormOp, RopeOp>(op) &&
@@ -150,7 +153,8 @@ struct Planner {
     int64_t from = view.getOffset(), to = from + cast<RankedTensorType>(view.getType()).getDimSize(1);
     for (Operation *user : view.getX().getUsers()) {
       auto other = cast<ColumnsOp>(user);
-      int64_t otherFrom = other.getOffset(), otherTo = otherFrom + cast<RankedTensorType>(other.getType()).getDimSize(1);
+      int64_t otherFrom = other.getOffset(),
+              otherTo = otherFrom + cast<RankedTensorType>(other.getType()).getDimSize(1);
       if (other != view && from < otherTo && otherFrom < to)
         return false;
     }
@@ -267,7 +271,9 @@ struct Planner {
     return success();
   }
 
-  int64_t lastNumberIn(LayersOp layers) { return useNumber(&layers.getBodies().front().front().front(), layers->getBlock()); }
+  int64_t lastNumberIn(LayersOp layers) {
+    return useNumber(&layers.getBodies().front().front().front(), layers->getBlock());
+  }
 
   //===-- slots ---------------------------------------------------------------------------------------------------===//
 
@@ -279,9 +285,8 @@ struct Planner {
         continue;
       size_t slot = 0;
       for (; slot < residents.size(); ++slot)
-        if (llvm::none_of(residents[slot], [&](Storage *other) {
-              return storage->begin <= other->end && other->begin <= storage->end;
-            }))
+        if (llvm::none_of(residents[slot],
+                          [&](Storage *other) { return storage->begin <= other->end && other->begin <= storage->end; }))
           break;
       if (slot == residents.size())
         residents.emplace_back();
@@ -360,12 +365,13 @@ struct Planner {
       } else if (auto columns = dyn_cast<ColumnsOp>(op)) {
         Value x = mapping.lookup(columns.getX());
         auto base = cast<MemRefType>(x.getType());
-        auto layout = StridedLayoutAttr::get(b.getContext(), columnOffset(base) + columns.getOffset(), {rowStride(base), 1});
+        auto layout =
+            StridedLayoutAttr::get(b.getContext(), columnOffset(base) + columns.getOffset(), {rowStride(base), 1});
         auto type = MemRefType::get(cast<RankedTensorType>(columns.getType()).getShape(), b.getF32Type(), layout);
         mapping.map(columns.getResult(), ColumnsOp::create(b, op.getLoc(), type, x, columns.getOffset()).getResult());
       } else if (auto layers = dyn_cast<LayersOp>(op)) {
-        auto loop = LayersOp::create(b, op.getLoc(), TypeRange{}, ValueRange{}, layers.getClassesAttr(), layers.getSlotsAttr(),
-                                     layers.getBodies().size());
+        auto loop = LayersOp::create(b, op.getLoc(), TypeRange{}, ValueRange{}, layers.getClassesAttr(),
+                                     layers.getSlotsAttr(), layers.getBodies().size());
         for (auto [old, fresh] : llvm::zip(layers.getBodies(), loop.getBodies())) {
           Block &body = fresh.emplaceBlock();
           for (int i = 0; i < 2; ++i)
@@ -419,7 +425,8 @@ struct Planner {
 
     // Arguments: inputs, outputs, states.
     OpBuilder b(func);
-    auto program = ProgramOp::create(b, func.getLoc(), func.getSymName(), 0, outputColumns.size(), b.getArrayAttr({}), slots, slotSizes);
+    auto program = ProgramOp::create(b, func.getLoc(), func.getSymName(), 0, outputColumns.size(), b.getArrayAttr({}),
+                                     slots, slotSizes);
     // The manifest is built from programs alone; it needs the entry's bounds.
     if (Attribute bounds = func->getAttr(tr::TransformerDialect::kBoundsAttrName))
       program->setAttr("bounds", bounds);
@@ -434,8 +441,10 @@ struct Planner {
       if (!type)
         continue;
       if (type.getRank() != 1 || !type.getElementType().isInteger(32))
-        return func.emitOpError() << "argument " << argument.getArgNumber() << " of type " << type << " has no plan: inputs are i32 [T]";
-      mapping.map(argument, body.addArgument(MemRefType::get(type.getShape(), type.getElementType()), argument.getLoc()));
+        return func.emitOpError() << "argument " << argument.getArgNumber() << " of type " << type
+                                  << " has no plan: inputs are i32 [T]";
+      mapping.map(argument,
+                  body.addArgument(MemRefType::get(type.getShape(), type.getElementType()), argument.getLoc()));
       roles.push_back(roleOf(argument));
       ++inputs;
     }
@@ -458,7 +467,8 @@ struct Planner {
         storage->memory = outputs[storage->output];
         continue;
       }
-      storage->memory = BufferOp::create(b, func.getLoc(), rowsBufferType(context, storage->columns), storage->slot, storage->rowsKind);
+      storage->memory = BufferOp::create(b, func.getLoc(), rowsBufferType(context, storage->columns), storage->slot,
+                                         storage->rowsKind);
       ++buffersMade;
     }
     emit(b, entry);

@@ -38,11 +38,12 @@ public:
   /// Bits of the vectors that arithmetic should use; 0 leaves it to LLVM.
   virtual unsigned preferredVectorBits() const = 0;
 
-  /// Register tiles for a matmul whose weight has `streams` streams, most rows first; of the tiles with equal rows the widest first.
-  /// Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p panels keeps
-  /// r * p * streams accumulators of 16 f32 in registers.
+  /// Register tiles for a matmul whose weight has `streams` streams, most rows first; of the tiles with equal rows the
+  /// widest first. Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p
+  /// panels keeps r * p * streams accumulators of 16 f32 in registers.
   virtual std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const = 0;
-  /// Tokens whose queries share a pass over the keys in prefill, and the vectors of 16 keys whose scores are computed at a time.
+  /// Tokens whose queries share a pass over the keys in prefill, and the vectors of 16 keys whose scores are computed
+  /// at a time.
   virtual RegisterTile attentionTile() const = 0;
 };
 
@@ -51,7 +52,8 @@ const TargetBackend *targetBackend(llvm::StringRef name);
 /// The names of all backends, best first.
 std::vector<llvm::StringRef> targetBackendNames();
 
-/// Machine code of one variant: a flat position-independent image and the offset in it of each program, in module order.
+/// Machine code of one variant: a flat position-independent image and the offset in it of each program, in module
+/// order.
 struct CompiledCode {
   const TargetBackend *backend = nullptr;
   std::vector<char> image;
@@ -60,8 +62,8 @@ struct CompiledCode {
 
 /// What code generation may also hand out, for --emit.
 struct CodegenDumps {
-  std::string *llvmIR = nullptr;    ///< optimised LLVM IR as text
-  std::string *assembly = nullptr;  ///< assembly text
+  std::string *llvmIR = nullptr;       ///< optimised LLVM IR as text
+  std::string *assembly = nullptr;     ///< assembly text
   std::vector<char> *object = nullptr; ///< the relocatable object
 };
 

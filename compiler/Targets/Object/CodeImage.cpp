@@ -1,7 +1,7 @@
 // CodeImage.cpp - from scheduled programs to a flat image: MLIR conversions, LLVM, the linker, all in this process.
 //
-// The linker resolves every PC-relative reference, and whatever would need the loader's help is an error: a relocation that
-// stays, an import, writable data.
+// The linker resolves every PC-relative reference, and whatever would need the loader's help is an error: a relocation
+// that stays, an import, writable data.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Passes.h"
 #include "compiler/Targets/TargetBackend.h"
@@ -142,8 +142,16 @@ LogicalResult linkImage(llvm::ArrayRef<char> object, llvm::ArrayRef<std::string>
     error = "cannot write to the temporary directory";
     return failure();
   }
-  std::vector<const char *> arguments = {"ld.lld",       "-T", script.path.c_str(), "-pie", "--no-dynamic-linker",
-                                         "--no-undefined", "--threads=1", "-o",     output.path.c_str(), input.path.c_str()};
+  std::vector<const char *> arguments = {"ld.lld",
+                                         "-T",
+                                         script.path.c_str(),
+                                         "-pie",
+                                         "--no-dynamic-linker",
+                                         "--no-undefined",
+                                         "--threads=1",
+                                         "-o",
+                                         output.path.c_str(),
+                                         input.path.c_str()};
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
@@ -203,7 +211,8 @@ LogicalResult linkImage(llvm::ArrayRef<char> object, llvm::ArrayRef<std::string>
 
 } // namespace
 
-FailureOr<CompiledCode> llmc::compilePrograms(ModuleOp module, const TargetBackend &backend, const CodegenDumps &dumps) {
+FailureOr<CompiledCode> llmc::compilePrograms(ModuleOp module, const TargetBackend &backend,
+                                              const CodegenDumps &dumps) {
   CompiledCode code;
   code.backend = &backend;
   std::vector<std::string> entries;

@@ -1,9 +1,10 @@
 // Attention.cpp - softmax attention over the paged cache, for tiles of queries and for single ones.
 //
-// A unit of work is one query head and one tile of tokens. Its state, kept in the function's frame, is per query the running maximum m, the
-// running sum l, and the output row; it walks the visible keys in chunks of 64 anchored at position 0, and merges each chunk's
-// own maximum, sum and output into it (transformer.attention says in which order). What a query computes is the same in
-// a tile and alone: chunks in which it sees nothing leave its state as it was, to the bit.
+// A tile is some queries that walk the same keys: one head of consecutive tokens (prefill), or one token's heads that
+// share a key-value head (decode). Its state, kept in the function's frame, is per query the running maximum m, the
+// running sum l, and the output row; it walks the visible keys in chunks of 64 anchored at position 0, and merges each
+// chunk's own maximum, sum and output into it (transformer.attention says in which order). What a query computes is the
+// same in a tile and alone: chunks in which it sees nothing leave its state as it was, to the bit.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
@@ -24,6 +25,12 @@ constexpr int64_t kChunkVectors = kChunk / kLanes;
 /// The maximum before any key: finite, so that "minus itself" is zero where a chunk is all invisible.
 constexpr double kNoKeys = -1.0e30;
 
+/// The queries of a tile: `count` rows, each the next token's or the next head's.
+struct QueryRows {
+  int64_t count;
+  bool overTokens;
+};
+
 struct AttentionEmitter {
   VectorBuilder &b;
   kernel::AttentionOp op;
@@ -31,16 +38,19 @@ struct AttentionEmitter {
   kernel::PageAttr page;
   RowsInMemory q, y;
   int64_t headDim;
-  /// Frame memory of a tile, f32: scores [rows][64], m [rows], l [rows], factors [rows][2], outputs [rows][outputStride].
+  /// Frame memory of a tile, f32: scores [rows][64], m [rows], l [rows], factors [rows][2], outputs
+  /// [rows][outputStride].
   Value scores, maxima, sums, factors, outputs;
   Value stateView, slot, positions, sequences;
   int64_t outputStride; ///< f32 per row of `outputs`
+  int64_t group;        ///< query heads of one key-value head
 
   AttentionEmitter(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), page(op.getPage()), q(arguments.rows(op.getQ())),
         y(arguments.rows(op.getOuts()[0])), headDim(page.getHeadDim()), stateView(arguments.value(op.getState())),
         slot(arguments.value(op.getSlot())), positions(arguments.value(op.getPositions())),
-        sequences(arguments.value(op.getSequences())), outputStride((headDim + kLanes - 1) / kLanes * kLanes) {
+        sequences(arguments.value(op.getSequences())), outputStride((headDim + kLanes - 1) / kLanes * kLanes),
+        group(static_cast<int64_t>(op.getNumHeads()) / page.getHeads()) {
     int64_t rows = arguments.backend->attentionTile().rows;
     scores = b.frame(rows * kChunk * 4);
     maxima = b.frame(rows * 4);
@@ -52,11 +62,22 @@ struct AttentionEmitter {
   Value position(Value token) { return b.widen(b.loadI32(b.at(positions, b.mul(token, 4)))); }
   Value sequence(Value token) { return b.widen(b.loadI32(b.at(sequences, b.mul(token, 4)))); }
 
+  /// Vectors that `rows` rows take at a time: as many accumulators as the target's tile has, in a divisor of the
+  /// chunk's four.
+  int64_t vectorsAtOnce(int64_t rows) {
+    RegisterTile tile = arguments.backend->attentionTile();
+    int64_t width = std::min(kChunkVectors, tile.rows * tile.panels / rows);
+    return width == 3 ? 2 : std::max<int64_t>(width, 1);
+  }
+
+  /// Bytes from one row's query, or output, to the next's.
+  int64_t rowStep(QueryRows queries, const RowsInMemory &memory) {
+    return (queries.overTokens ? memory.stride : headDim) * 4;
+  }
+
   /// scores[r][j] = masked, scaled q_r . k_j for the chunk's 64 keys.
-  void computeScores(int64_t rows, Value token, Value headOffset, Value keys, Value firstKey) {
-    int64_t width = arguments.backend->attentionTile().panels;
-    if (rows == 1)
-      width = kChunkVectors; // enough chains to hide the latency of one query's sums
+  void computeScores(QueryRows queries, Value token, Value headOffset, Value keys, Value firstKey) {
+    int64_t rows = queries.count, width = vectorsAtOnce(rows);
     Value qRow = b.at(q.row(b, token), headOffset);
     b.forLoop(b.i64(0), b.i64(kChunkVectors), width, [&](Value vector) {
       Value block = b.at(keys, b.mul(vector, headDim * kLanes * 4));
@@ -66,14 +87,14 @@ struct AttentionEmitter {
         for (int64_t i = 0; i < width; ++i)
           columns.push_back(b.load(b.vecF32(), b.at(block, b.add(b.mul(d, kLanes * 4), i * headDim * kLanes * 4)), 64));
         for (int64_t r = 0; r < rows; ++r) {
-          Value query = b.broadcast(b.load(b.f32(), b.at(qRow, b.add(b.mul(d, 4), r * q.stride * 4))));
+          Value query = b.broadcast(b.load(b.f32(), b.at(qRow, b.add(b.mul(d, 4), r * rowStep(queries, q)))));
           for (int64_t i = 0; i < width; ++i)
             next[r * width + i] = b.fma(query, columns[i], next[r * width + i]);
         }
         return next;
       });
       for (int64_t r = 0; r < rows; ++r) {
-        Value own = position(b.add(token, r));
+        Value own = position(queries.overTokens ? b.add(token, r) : token);
         for (int64_t i = 0; i < width; ++i) {
           Value s = b.fmul(dots[r * width + i], b.constant(b.vecF32(), op.getScale().convertToFloat()));
           float cap = op.getSoftcap().convertToFloat();
@@ -106,8 +127,8 @@ struct AttentionEmitter {
     });
   }
 
-  /// Turns a row's scores into the chunk's weights e = exp(s - chunk maximum), merges the chunk's maximum and sum into the row's,
-  /// and stores the factors by which the output so far and the chunk's output are to be multiplied.
+  /// Turns a row's scores into the chunk's weights e = exp(s - chunk maximum), merges the chunk's maximum and sum into
+  /// the row's, and stores the factors by which the output so far and the chunk's output are to be multiplied.
   void softmaxRow(Value r) {
     Value row = b.at(scores, b.mul(r, kChunk * 4));
     SmallVector<Value> values;
@@ -137,11 +158,10 @@ struct AttentionEmitter {
     b.store(fresh, b.at(factors, b.add(b.mul(r, 8), 4)));
   }
 
-  /// outputs[r] = outputs[r] * old[r] + fresh[r] * sum over the chunk's keys j < `keysInChunk` ascending of weight[r][j] v_j.
+  /// outputs[r] = outputs[r] * old[r] + fresh[r] * sum over the chunk's keys j < `keysInChunk` ascending of
+  /// weight[r][j] v_j.
   void addValues(int64_t rows, Value values, Value keysInChunk) {
-    int64_t width = arguments.backend->attentionTile().panels;
-    if (rows == 1)
-      width = kChunkVectors;
+    int64_t width = vectorsAtOnce(rows);
     // Runs of `width` vectors of columns, the last shorter.
     SmallVector<std::pair<int64_t, int64_t>> columns;
     forColumns(headDim, [&](int64_t column, int64_t lanes) { columns.push_back({column, lanes}); });
@@ -178,12 +198,15 @@ struct AttentionEmitter {
     }
   }
 
-  /// `rows` tokens from `token`, all of one sequence, one head.
-  void tile(int64_t rows, Value token, Value head) {
+  /// The queries from `token` and `head` on; tokens of one sequence, heads of one key-value head.
+  void tile(QueryRows queries, Value token, Value head) {
+    int64_t rows = queries.count;
     Value headOffset = b.mul(head, headDim * 4);
-    Value kvHead = b.div(head, static_cast<int64_t>(op.getNumHeads()) / page.getHeads());
+    Value kvHead = b.div(head, group);
     Value owner = sequence(token);
-    Value firstPosition = position(token), lastPosition = position(b.add(token, rows - 1));
+    Value firstPosition = position(token), lastPosition = firstPosition;
+    if (queries.overTokens)
+      lastPosition = position(b.add(token, rows - 1));
     Value zero = b.constant(b.vecF32(), 0.0), wideRows = b.i64(rows);
     b.forLoop(b.i64(0), wideRows, 1, [&](Value r) {
       b.store(b.constant(b.f32(), kNoKeys), b.at(maxima, b.mul(r, 4)));
@@ -200,14 +223,14 @@ struct AttentionEmitter {
       PageBlocks blocks = pageBlocks(b, page, stateView, owner, b.div(firstKey, page.getTokens()), slot, kvHead);
       Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
       Value rowBytes = b.mul(within, headDim * 4);
-      computeScores(rows, token, headOffset, b.at(blocks.keys, rowBytes), firstKey);
+      computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), firstKey);
       b.forLoop(b.i64(0), wideRows, 1, [&](Value r) { softmaxRow(r); });
       Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
       addValues(rows, b.at(blocks.values, rowBytes), keys);
     });
     b.forLoop(b.i64(0), wideRows, 1, [&](Value r) {
       Value sum = b.load(b.f32(), b.at(sums, b.mul(r, 4)));
-            Value out = b.at(y.row(b, b.add(token, r)), headOffset);
+      Value out = b.at(b.at(y.row(b, token), headOffset), b.mul(r, rowStep(queries, y)));
       forColumns(headDim, [&](int64_t column, int64_t lanes) {
         Value value = b.load(b.vecF32(lanes), b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
         b.store(b.fdiv(value, b.broadcast(sum, lanes)), b.at(out, column * 4));
@@ -215,21 +238,32 @@ struct AttentionEmitter {
     });
   }
 
+  /// One token's heads that share a key-value head.
+  void decode(Value token, Value kvHead) {
+    int64_t most = arguments.backend->attentionTile().rows;
+    for (int64_t from = 0; from < group; from += most)
+      tile({std::min(most, group - from), /*overTokens=*/false}, token, b.add(b.mul(kvHead, group), from));
+  }
+
   void emit() {
     int64_t rows = arguments.backend->attentionTile().rows;
-    int64_t heads = op.getNumHeads();
     Value tiles = b.div(b.add(arguments.count, rows - 1), rows);
-    // Head by head: each thread gets short and long rows of a causal prompt alike.
-    auto [first, last] = threadShare(b, arguments, b.mul(tiles, heads));
+    // Units are tiles of tokens for one key-value head, head by head: each thread gets short and long rows of a causal
+    // prompt alike.
+    auto [first, last] = threadShare(b, arguments, b.mul(tiles, page.getHeads()));
     b.forLoop(first, last, 1, [&](Value unit) {
-      Value head = b.div(unit, tiles);
-      Value token = b.mul(b.sub(unit, b.mul(head, tiles)), rows);
+      Value kvHead = b.div(unit, tiles);
+      Value token = b.mul(b.sub(unit, b.mul(kvHead, tiles)), rows);
       Value end = b.min(b.add(token, rows), arguments.count);
       Value full = b.equal(b.sub(end, token), b.i64(rows));
       Value sameSequence = b.equal(sequence(token), sequence(b.sub(end, b.i64(1))));
       b.ifThenElse(
-          arith::AndIOp::create(b, full, sameSequence), [&] { tile(rows, token, head); },
-          [&] { b.forLoop(token, end, 1, [&](Value single) { tile(1, single, head); }); });
+          arith::AndIOp::create(b, full, sameSequence),
+          [&] {
+            Value head = b.mul(kvHead, group);
+            b.forLoop(head, b.add(head, group), 1, [&](Value h) { tile({rows, /*overTokens=*/true}, token, h); });
+          },
+          [&] { b.forLoop(token, end, 1, [&](Value single) { decode(single, kvHead); }); });
     });
   }
 };

@@ -138,9 +138,11 @@ struct ProgramEmitter {
           offset = b.add(offset, b.mul(values.lookup(get.getMember()), weight.getStride()));
         values[get.getResult()] = b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), offset);
       } else if (isa<BarrierOp>(op)) {
-        auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
+        auto type =
+            LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
         Value thread32 = arith::TruncIOp::create(b, b.getI32Type(), thread);
-        LLVM::CallOp::create(b, type, ValueRange{contextField(LLMC_STEP_OFFSET_BARRIER), contextField(LLMC_STEP_OFFSET_TEAM), thread32});
+        LLVM::CallOp::create(
+            b, type, ValueRange{contextField(LLMC_STEP_OFFSET_BARRIER), contextField(LLMC_STEP_OFFSET_TEAM), thread32});
       } else if (auto layers = dyn_cast<LayersOp>(op)) {
         emitLayers(layers);
       } else if (!isa<YieldOp>(op)) {
@@ -156,7 +158,8 @@ struct ProgramEmitter {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(program);
       auto type = LLVM::LLVMArrayType::get(b.getI64Type(), table.size());
-      auto attr = DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(table.size())}, b.getI64Type()), table);
+      auto attr =
+          DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(table.size())}, b.getI64Type()), table);
       LLVM::GlobalOp::create(b, type, /*isConstant=*/true, LLVM::Linkage::Internal, symbol, attr, /*alignment=*/8);
     }
     Value address = LLVM::AddressOfOp::create(b, b.pointerType(), symbol);
@@ -201,7 +204,8 @@ struct ProgramEmitter {
       operands.push_back(value);
       types.push_back(b.getI64Type());
     }
-    std::string name = (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
+    std::string name =
+        (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
     auto func = function(name, types, LLVM::Linkage::Internal);
     LLVM::CallOp::create(b, func, operands);
 

@@ -20,8 +20,8 @@ struct RowsInMemory {
   Value row(VectorBuilder &b, Value r) const { return b.at(base, b.add(b.mul(r, stride * 4), offset * 4)); }
 };
 
-/// What a kernel function knows when it runs. Pointers stand for the op's operands: the root of a buffer, a weight's first byte, a state
-/// view (llmc_state_view); index operands are i64.
+/// What a kernel function knows when it runs. Pointers stand for the op's operands: the root of a buffer, a weight's
+/// first byte, a state view (llmc_state_view); index operands are i64.
 struct KernelArguments {
   kernel::PackedType packed(Value operand) const { return mlir::cast<kernel::PackedType>(operand.getType()); }
   Value value(Value operand) const { return values.lookup(operand); }
@@ -54,7 +54,8 @@ void emitAttention(VectorBuilder &b, kernel::AttentionOp op, const KernelArgumen
 void emitGatherRows(VectorBuilder &b, kernel::GatherRowsOp op, const KernelArguments &arguments);
 void emitElementwise(VectorBuilder &b, kernel::ElementwiseOp op, const KernelArguments &arguments);
 
-/// Where a state's page keeps one head's K (16 keys side by side) and V: pointers for position `position` of sequence `sequence`.
+/// Where a state's page keeps one head's K (16 keys side by side) and V: pointers for position `position` of sequence
+/// `sequence`.
 struct PageBlocks {
   Value keys;   ///< K block of the head in the page
   Value values; ///< V block of the head in the page

@@ -71,7 +71,8 @@ Value emitTanh(VectorBuilder &b, Value x) {
   Value magnitude = LLVM::FAbsOp::create(b, type, x);
   // Small arguments: x + x^3 q(x^2), where (1 - e) / (1 + e) would cancel.
   Value square = b.fmul(x, x);
-  Value q = polynomial(b, square, {-0.333332819422, 0.133314422036, -0.0537397155531, 0.0206390887954, -0.00570498872745});
+  Value q =
+      polynomial(b, square, {-0.333332819422, 0.133314422036, -0.0537397155531, 0.0206390887954, -0.00570498872745});
   Value small = b.fma(b.fmul(square, x), q, x);
   Value e = emitExp(b, b.fmul(magnitude, b.constant(type, -2.0)));
   Value one = b.constant(type, 1.0);
@@ -91,12 +92,13 @@ Value emitErf(VectorBuilder &b, Value x) {
     term *= -1.0 / (n + 1);
   }
   Value small = b.fmul(x, polynomial(b, b.fmul(x, x), series));
-  // Above: 1 - erfc, with erfc(z) = t exp(-z^2 + p(t)), t = 1 / (1 + z / 2), a Chebyshev fit good to 1.2e-7 of erfc, which is
-  // below 0.24 here.
+  // Above: 1 - erfc, with erfc(z) = t exp(-z^2 + p(t)), t = 1 / (1 + z / 2), a Chebyshev fit good to 1.2e-7 of erfc,
+  // which is below 0.24 here.
   Value one = b.constant(type, 1.0);
   Value t = b.fdiv(one, b.fma(magnitude, b.constant(type, 0.5), one));
-  Value p = polynomial(b, t, {-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
-                              1.48851587, -0.82215223, 0.17087277});
+  Value p = polynomial(b, t,
+                       {-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
+                        1.48851587, -0.82215223, 0.17087277});
   Value negative = b.fsub(b.constant(type, 0.0), magnitude);
   Value erfc = b.fmul(t, emitExp(b, b.fma(negative, magnitude, p)));
   Value large = LLVM::CopySignOp::create(b, type, b.fsub(one, erfc), x);
@@ -105,8 +107,8 @@ Value emitErf(VectorBuilder &b, Value x) {
 
 std::pair<Value, Value> emitSinCos(VectorBuilder &b, Value x) {
   Type type = x.getType(), integer = withElement(type, b.getI32Type());
-  // x = n pi/2 + r; pi/2 in three parts of 33 bits each but the last, so that n times the first two is exact for n < 2^20
-  // and the error stays below 1e-15 for n < 2^30.
+  // x = n pi/2 + r; pi/2 in three parts of 33 bits each but the last, so that n times the first two is exact for n <
+  // 2^20 and the error stays below 1e-15 for n < 2^30.
   Value n = LLVM::RintOp::create(b, type, b.fmul(x, b.constant(type, 0.63661977236758134308)));
   Value r = b.fma(n, b.constant(type, -1.57079632673412561417e+00), x);
   r = b.fma(n, b.constant(type, -6.07710050630396597660e-11), r);

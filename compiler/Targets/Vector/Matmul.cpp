@@ -1,7 +1,8 @@
 // Matmul.cpp - rows times packed panels in register tiles.
 //
-// Loops, outside in: groups of panels that stay in the second-level cache, tiles of rows, tiles of panels, k. Every output element is one
-// chain of fused multiply-adds over ascending k whatever the tile, so that tiles can be chosen for speed alone.
+// Loops, outside in: groups of panels that stay in the second-level cache, tiles of rows, tiles of panels, k. Every
+// output element is one chain of fused multiply-adds over ascending k whatever the tile, so that tiles can be chosen
+// for speed alone.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
@@ -15,8 +16,8 @@ using kernel::PackedType;
 
 namespace {
 
-/// Panels whose weights one thread walks for all rows before it goes on: 8 panels of 128 columns with K = 1536 in bf16 are 384
-/// KiB, within the second-level cache of the processors this is for.
+/// Panels whose weights one thread walks for all rows before it goes on: 8 panels of 128 columns with K = 1536 in bf16
+/// are 384 KiB, within the second-level cache of the processors this is for.
 constexpr int64_t kGroupPanels = 8;
 /// k steps in one turn of the loop, a multiple of 2 for pairs.
 constexpr int64_t kUnroll = 4;
@@ -39,7 +40,8 @@ struct MatmulEmitter {
     if (element.isF32())
       return {b.load(b.vecF32(), b.at(panel, b.add(b.mul(k, kLanes * 4), kOffset * kLanes * 4)), 64)};
     if (element.isF16()) {
-      Value half = b.load(b.vec(kLanes, b.getF16Type()), b.at(panel, b.add(b.mul(k, kLanes * 2), kOffset * kLanes * 2)), 32);
+      Value half =
+          b.load(b.vec(kLanes, b.getF16Type()), b.at(panel, b.add(b.mul(k, kLanes * 2), kOffset * kLanes * 2)), 32);
       return {arith::ExtFOp::create(b, b.vecF32(), half)};
     }
     // A bf16 is the upper half of an f32: the even k is shifted up, the odd k only loses its neighbour's bits.
@@ -51,14 +53,14 @@ struct MatmulEmitter {
     SmallVector<Value, 2> result;
     result.push_back(arith::BitcastOp::create(b, b.vecF32(), arith::ShLIOp::create(b, both, splat(16))));
     if (pair)
-      result.push_back(
-          arith::BitcastOp::create(b, b.vecF32(), arith::AndIOp::create(b, both, splat(static_cast<int32_t>(0xffff0000)))));
+      result.push_back(arith::BitcastOp::create(
+          b, b.vecF32(), arith::AndIOp::create(b, both, splat(static_cast<int32_t>(0xffff0000)))));
     return result;
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
-  void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k, int64_t kOffset,
-                  int64_t steps) {
+  void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k,
+                  int64_t kOffset, int64_t steps) {
     bool pairs = weight.getElement().isBF16();
     for (int64_t step = 0; step < steps; step += pairs ? 2 : 1) {
       int64_t width = pairs && step + 1 < steps ? 2 : 1;

@@ -47,7 +47,8 @@ void emitRopeTable(VectorBuilder &b, kernel::RopeTableOp op, const KernelArgumen
       Value angle = b.fmul(b.broadcast(position, lanes), frequency);
       auto [sine, cosine] = emitSinCos(b, arith::ExtFOp::create(b, b.vec(lanes, b.getF64Type()), angle));
       Value m = b.constant(b.vecF32(lanes), factor);
-      Value c = arith::TruncFOp::create(b, b.vecF32(lanes), cosine), s = arith::TruncFOp::create(b, b.vecF32(lanes), sine);
+      Value c = arith::TruncFOp::create(b, b.vecF32(lanes), cosine),
+            s = arith::TruncFOp::create(b, b.vecF32(lanes), sine);
       b.store(b.fmul(c, m), b.at(target, offset));
       b.store(b.fmul(s, m), b.at(target, b.add(offset, half * 4)));
     };
@@ -60,7 +61,8 @@ void emitRopeTable(VectorBuilder &b, kernel::RopeTableOp op, const KernelArgumen
 }
 
 void emitRope(VectorBuilder &b, kernel::RopeOp op, const KernelArguments &arguments) {
-  RowsInMemory x = arguments.rows(op.getX()), y = arguments.rows(op.getOuts()[0]), table = arguments.rows(op.getTable());
+  RowsInMemory x = arguments.rows(op.getX()), y = arguments.rows(op.getOuts()[0]),
+               table = arguments.rows(op.getTable());
   int64_t headDim = op.getHeadDim(), rotary = op.getRotaryDim(), half = rotary / 2;
   bool inPlace = op.getX() == op.getOuts()[0];
 
@@ -125,8 +127,8 @@ void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArg
     Value within = b.rem(position, page.getTokens());
     Value kRow = k.row(b, row), vRow = v.row(b, row);
     b.forLoop(b.i64(0), b.i64(page.getHeads()), 1, [&](Value head) {
-      PageBlocks blocks = pageBlocks(b, page, arguments.value(op.getState()), sequence, b.div(position, page.getTokens()),
-                                     arguments.value(op.getSlot()), head);
+      PageBlocks blocks = pageBlocks(b, page, arguments.value(op.getState()), sequence,
+                                     b.div(position, page.getTokens()), arguments.value(op.getSlot()), head);
       Value headOffset = b.mul(head, headDim * 4);
       // K: the key's lane of its group of 16; V: a row.
       Value lane = b.add(b.mul(b.div(within, kLanes), headDim * kLanes * 4), b.mul(b.rem(within, kLanes), 4));

@@ -20,7 +20,8 @@ std::pair<Value, Value> threadShare(VectorBuilder &b, const KernelArguments &arg
   return {first, last};
 }
 
-Value loadExtra(VectorBuilder &b, const KernelArguments &arguments, Value extra, Value row, Value column, int64_t lanes) {
+Value loadExtra(VectorBuilder &b, const KernelArguments &arguments, Value extra, Value row, Value column,
+                int64_t lanes) {
   if (isa<PackedType>(extra.getType()))
     return b.load(b.vecF32(lanes), b.at(arguments.value(extra), b.mul(column, 4)));
   return b.load(b.vecF32(lanes), b.at(arguments.rows(extra).row(b, row), b.mul(column, 4)));
@@ -41,7 +42,8 @@ static void forVectors(VectorBuilder &b, int64_t columns, llvm::function_ref<voi
     body(b.i64(whole), columns - whole);
 }
 
-//===-- embed ---------------------------------------------------------------------------------------------------------===//
+//===-- embed
+//---------------------------------------------------------------------------------------------------------===//
 
 void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &arguments) {
   PackedType table = op.getTable().getType();
@@ -91,7 +93,8 @@ void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &argu
   });
 }
 
-//===-- rms_norm ------------------------------------------------------------------------------------------------------===//
+//===-- rms_norm
+//------------------------------------------------------------------------------------------------------===//
 
 void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &arguments) {
   RowsInMemory x = arguments.rows(op.getX()), y = arguments.rows(op.getOuts()[0]);
@@ -136,7 +139,8 @@ void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &
   });
 }
 
-//===-- gather_rows, elementwise --------------------------------------------------------------------------------------===//
+//===-- gather_rows, elementwise
+//--------------------------------------------------------------------------------------===//
 
 void emitGatherRows(VectorBuilder &b, kernel::GatherRowsOp op, const KernelArguments &arguments) {
   RowsInMemory x = arguments.rows(op.getX()), y = arguments.rows(op.getOuts()[0]);

@@ -12,7 +12,8 @@ using namespace llmc::vector_emit;
 
 Type VectorBuilder::pointerType() { return LLVM::LLVMPointerType::get(getContext()); }
 
-//===-- numbers -------------------------------------------------------------------------------------------------------===//
+//===-- numbers
+//-------------------------------------------------------------------------------------------------------===//
 
 Value VectorBuilder::i64(int64_t value) { return arith::ConstantOp::create(*this, getI64IntegerAttr(value)); }
 Value VectorBuilder::i32(int32_t value) { return arith::ConstantOp::create(*this, getI32IntegerAttr(value)); }
@@ -27,11 +28,14 @@ Value VectorBuilder::rem(Value a, int64_t b) { return arith::RemUIOp::create(*th
 Value VectorBuilder::min(Value a, Value b) { return arith::MinSIOp::create(*this, a, b); }
 Value VectorBuilder::max(Value a, Value b) { return arith::MaxSIOp::create(*this, a, b); }
 Value VectorBuilder::less(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, a, b); }
-Value VectorBuilder::lessEqual(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::sle, a, b); }
+Value VectorBuilder::lessEqual(Value a, Value b) {
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::sle, a, b);
+}
 Value VectorBuilder::equal(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, b); }
 Value VectorBuilder::widen(Value v) { return arith::ExtSIOp::create(*this, getI64Type(), v); }
 
-//===-- memory --------------------------------------------------------------------------------------------------------===//
+//===-- memory
+//--------------------------------------------------------------------------------------------------------===//
 
 Value VectorBuilder::at(Value base, Value byteOffset) {
   return LLVM::GEPOp::create(*this, pointerType(), getI8Type(), base, ArrayRef<LLVM::GEPArg>{byteOffset},
@@ -51,7 +55,8 @@ void VectorBuilder::prefetch(Value pointer) {
   LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
 }
 
-//===-- floats --------------------------------------------------------------------------------------------------------===//
+//===-- floats
+//--------------------------------------------------------------------------------------------------------===//
 
 Value VectorBuilder::constant(Type type, double value) {
   Type element = getElementTypeOrSelf(type);
@@ -92,7 +97,8 @@ Value VectorBuilder::pairwiseMax(Value v) {
   return lane(v, 0);
 }
 
-//===-- control -------------------------------------------------------------------------------------------------------===//
+//===-- control
+//-------------------------------------------------------------------------------------------------------===//
 
 void VectorBuilder::forLoop(Value from, Value to, Value step, llvm::function_ref<void(Value)> body) {
   auto loop = scf::ForOp::create(*this, from, to, step);
@@ -118,8 +124,7 @@ void VectorBuilder::ifThen(Value condition, llvm::function_ref<void()> then) {
   setInsertionPointToStart(branch.thenBlock());
   then();
 }
-void VectorBuilder::ifThenElse(Value condition, llvm::function_ref<void()> then,
-                               llvm::function_ref<void()> otherwise) {
+void VectorBuilder::ifThenElse(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
   auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(branch.thenBlock());

@@ -93,8 +93,8 @@ public:
   void ifThenElse(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise);
 };
 
-/// Calls body(column, lanes) for static columns 0 .. columns in vectors of 16, then once for what is left; the columns are
-/// C++ constants, for short unrolled runs.
+/// Calls body(column, lanes) for static columns 0 .. columns in vectors of 16, then once for what is left; the columns
+/// are C++ constants, for short unrolled runs.
 void forColumns(int64_t columns, llvm::function_ref<void(int64_t, int64_t)> body);
 
 } // namespace llmc::vector_emit

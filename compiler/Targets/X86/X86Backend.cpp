@@ -9,8 +9,8 @@ using namespace llmc;
 namespace {
 
 constexpr uint64_t featuresV3 = LLMC_X86_AVX2 | LLMC_X86_FMA | LLMC_X86_F16C | LLMC_X86_BMI2;
-constexpr uint64_t featuresV4 = featuresV3 | LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ |
-                                LLMC_X86_AVX512VL | LLMC_X86_AVX512CD;
+constexpr uint64_t featuresV4 =
+    featuresV3 | LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL | LLMC_X86_AVX512CD;
 
 /// AVX2 and FMA: 16 registers of 8 f32, so a panel of 16 columns takes two.
 class AVX2Backend final : public TargetBackend {

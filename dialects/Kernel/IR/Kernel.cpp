@@ -37,8 +37,8 @@ int64_t PackedType::getSizeInBytes() const {
   return getN() * getK() * (getElement().getIntOrFloatBitWidth() / 8);
 }
 
-LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError, PackedLayout layout, int64_t n, int64_t k,
-                                 int64_t streams, Type element) {
+LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError, PackedLayout layout, int64_t n,
+                                 int64_t k, int64_t streams, Type element) {
   if (n < 1 || k < 1)
     return emitError() << "a packed weight needs n and k of at least 1, found " << n << " and " << k;
   if (streams < 1 || streams > 4)

@@ -156,8 +156,8 @@ def Kernel_AttentionOp : Kernel_ComputeOp<"attention"> {
     maximum, sum and output, merged in ascending order. Invisible positions of a chunk count as weight zero. The same for one
     query and for many, for every step and thread count.
 
-    `window` = 0 means none; a window of W sees W keys, the token's own included. Units of (head, tile of tokens) are split over
-    threads.
+    `window` = 0 means none; a window of W sees W keys, the token's own included. Units of (key-value head, tile of tokens) are
+    split over threads.
 
     ```mlir
     %y = kernel.attention %q, %kv[%slot], %positions, %sequences {num_heads = 9 : i64, scale = 0.125 : f32,

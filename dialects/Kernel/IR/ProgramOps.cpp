@@ -72,8 +72,7 @@ LogicalResult ProgramOp::verify() {
     return emitOpError() << "slot_sizes count " << pairs << " sizes, slots list " << getSlots().size() / 2;
   if (getRoles().size() != getBody().getNumArguments())
     return emitOpError() << "has " << getRoles().size() << " roles for " << getBody().getNumArguments() << " arguments";
-  if (getNumInputs() > getBody().getNumArguments() ||
-      getNumOutputs() > getBody().getNumArguments() - getNumInputs())
+  if (getNumInputs() > getBody().getNumArguments() || getNumOutputs() > getBody().getNumArguments() - getNumInputs())
     return emitOpError() << "has " << getBody().getNumArguments() << " arguments, fewer than inputs and outputs";
   return success();
 }
@@ -82,7 +81,8 @@ LogicalResult BufferOp::verify() {
   auto type = getResult().getType();
   int64_t stride = rowStride(type);
   if (stride % 16 != 0 || stride < type.getDimSize(1) || stride % 1024 == 0 || columnOffset(type) != 0)
-    return emitOpError() << "needs the padded row stride " << paddedRowStride(type.getDimSize(1)) << ", found " << stride;
+    return emitOpError() << "needs the padded row stride " << paddedRowStride(type.getDimSize(1)) << ", found "
+                         << stride;
   auto program = (*this)->getParentOfType<ProgramOp>();
   if (!program || getSlot() >= program.getSlotSizes().size())
     return emitOpError() << "slot " << getSlot() << " is not one of the program's";
