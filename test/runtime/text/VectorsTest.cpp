@@ -100,4 +100,23 @@ TEST(Splits, PiecesOfPublishedPatternsAreHuggingFaces) {
   }
 }
 
+TEST(Normalizer, NfcIsHuggingFaces) {
+  auto tokenizer = TestTokenizer::load(vectorPath("llama3_like.json"));
+  ASSERT_TRUE(tokenizer);
+  Result<json::Document> document = json::Document::read(vectorPath("nfc.json"), "");
+  ASSERT_TRUE(bool(document));
+  runtime::Normalizer normalizer(tokenizer->tokenizer.view());
+  size_t changed = 0;
+  for (size_t i = 0; i < document->root().size(); ++i) {
+    std::string_view text = document->root().at(i).at(0).asString(), expected = document->root().at(i).at(1).asString();
+    runtime::Bytes normalized;
+    ASSERT_EQ(normalizer.run({reinterpret_cast<const uint8_t *>(text.data()), text.size()}, normalized),
+              runtime::TextStatus::Ok);
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char *>(normalized.data), normalized.size), expected)
+        << json::printable(text, 200);
+    changed += text != expected;
+  }
+  EXPECT_GT(changed, 200u);
+}
+
 } // namespace

@@ -9,6 +9,7 @@
     metaspace.json       a tokenizer.json: Metaspace before and after the model, unknown characters fused
     expected.json        for each of them: texts, ids with and without special tokens parsed, decoded texts
     splits.json          published patterns, texts, and the pieces they are cut into
+    nfc.json             texts and their NFC forms
 
 Run by hand: python3 make_vectors.py. Needs the PyPI package tokenizers (0.23.3 wrote the files). The same files every time.
 """
@@ -16,7 +17,7 @@ import json
 import pathlib
 import random
 
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "vectors"
 
@@ -224,6 +225,19 @@ def splits():
     return {"texts": texts, "patterns": rows}
 
 
+def nfc():
+    generator = random.Random(13)
+    # Letters that compose, marks of several classes (some without composites), Hangul, exclusions and singletons, marks
+    # younger than Unicode 9.
+    letters = "aeouAcdsKq\u1ea1\u00e4\u03b1\u0915\u09c7\u0dd9\u1025\u304b\uac00\u1100\u1112"
+    marks = ("\u0300\u0301\u0302\u0304\u0307\u0308\u030d\u0315\u031b\u0323\u0327\u0331\u0338\u0345\u0344\u093c\u09be\u0dcf\u0dca\u102e"
+             "\u3099\u309a\u1161\u1175\u11a8\u11c2\u1df9\U00011943")
+    others = "\u212b\u2126\u0958\ufb1d\u2adc\U0001d15e\uf900\ud7a3 x.\ufffd"
+    texts = ["".join(generator.choice(generator.choice([letters, marks, marks, others])) for _ in range(length))
+             for length in [2, 3, 4, 5, 6, 9] for _ in range(60)]
+    return [[text, normalizers.NFC().normalize_str(text)] for text in texts]
+
+
 def write(name, value):
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     # A line per entry of the outer lists keeps differences readable.
@@ -237,6 +251,7 @@ def main():
         write(f"{make.__name__}.json", make())
     write("expected.json", expectations())
     write("splits.json", splits())
+    write("nfc.json", nfc())
 
 
 if __name__ == "__main__":
