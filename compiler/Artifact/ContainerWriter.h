@@ -14,7 +14,8 @@
 
 namespace llmc::artifact {
 
-/// Writes bytes at an offset that counts from the section's first byte. Threads may call it at once for different places.
+/// Writes bytes at an offset that counts from the section's first byte. Threads may call it at once for different
+/// places.
 using SectionWrite = llvm::function_ref<llvm::Error(uint64_t offset, llvm::ArrayRef<uint8_t> bytes)>;
 
 /// Fills a section of a size known before.

@@ -99,7 +99,8 @@ std::string Manifest::bytes() const {
 
   std::vector<llmc_dim> dimRows;
   for (const Dim &dim : dims)
-    dimRows.push_back({layout.text(dim.name), static_cast<uint32_t>(dim.kind), 0, dim.minimum, dim.maximum, dim.defaultValue});
+    dimRows.push_back(
+        {layout.text(dim.name), static_cast<uint32_t>(dim.kind), 0, dim.minimum, dim.maximum, dim.defaultValue});
   header.dims = layout.table(dimRows);
 
   std::vector<llmc_entry> entryRows;

@@ -45,7 +45,8 @@ FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const M
   auto type = dyn_cast<MemRefType>(program.getBody().getArgument(argument).getType());
   auto role = dyn_cast<transformer::RoleAttr>(program.getRoles()[argument]);
   if (!type || !role)
-    return program.emitOpError() << "argument " << argument << " is an input or output and needs a buffer type and a role";
+    return program.emitOpError() << "argument " << argument
+                                 << " is an input or output and needs a buffer type and a role";
   Tensor tensor;
   tensor.name = stringifyRole(role.getValue()).str();
   tensor.elementType = elementTypeOf(type.getElementType());
@@ -66,8 +67,8 @@ FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const M
 FailureOr<State> stateOf(kernel::ProgramOp program, BlockArgument argument, size_t number) {
   auto type = dyn_cast<transformer::StateType>(argument.getType());
   if (!type || !type.isKVCache())
-    return program.emitOpError() << "argument " << argument.getArgNumber() << " is not a key-value cache: "
-                                 << argument.getType();
+    return program.emitOpError() << "argument " << argument.getArgNumber()
+                                 << " is not a key-value cache: " << argument.getType();
   kernel::PageAttr page;
   for (Operation *user : argument.getUsers()) {
     auto found = user->getAttrOfType<kernel::PageAttr>("page");
@@ -78,7 +79,8 @@ FailureOr<State> stateOf(kernel::ProgramOp program, BlockArgument argument, size
     page = found;
   }
   if (!page)
-    return program.emitOpError() << "no op says how the pages of argument " << argument.getArgNumber() << " are laid out";
+    return program.emitOpError() << "no op says how the pages of argument " << argument.getArgNumber()
+                                 << " are laid out";
   State state;
   state.name = stringifyStateKind(type.getKind()).str() + (number == 0 ? "" : std::to_string(number));
   state.elementType = elementTypeOf(page.getElement());
@@ -159,8 +161,10 @@ void addGeneration(transformer::TextOp text, Generation &generation) {
   generation.topP = real(text.getTopP());
   generation.minP = real(text.getMinP());
   generation.repetitionPenalty = real(text.getRepetitionPenalty());
-  generation.topK = text.getTopK() ? static_cast<int32_t>(std::min<int64_t>(static_cast<int64_t>(*text.getTopK()), INT32_MAX)) : 0;
-  generation.maxPosition = static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(text.getContextLength()), UINT32_MAX));
+  generation.topK =
+      text.getTopK() ? static_cast<int32_t>(std::min<int64_t>(static_cast<int64_t>(*text.getTopK()), INT32_MAX)) : 0;
+  generation.maxPosition =
+      static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(text.getContextLength()), UINT32_MAX));
 }
 
 } // namespace
@@ -175,7 +179,8 @@ FailureOr<Manifest> buildManifest(ModuleOp module) {
 
   Manifest manifest;
   auto tokens = static_cast<uint64_t>(bounds.getMaxTokens());
-  auto sequences = static_cast<uint64_t>(bounds.getMaxSequences()), context = static_cast<uint64_t>(bounds.getMaxContext());
+  auto sequences = static_cast<uint64_t>(bounds.getMaxSequences()),
+       context = static_cast<uint64_t>(bounds.getMaxContext());
   manifest.dims = {{"tokens", LLMC_DIM_TOKENS, 1, tokens, tokens},
                    {"rows", LLMC_DIM_ROWS, 1, tokens, 1}, // a caller that wants every position's logits asks for more
                    {"sequences", LLMC_DIM_SEQUENCES, 1, sequences, 1},

@@ -8,12 +8,13 @@
 
 namespace llmc::artifact {
 
-/// The dims that every manifest begins with, in this order: compiled code reads its extents from the step context by these
-/// numbers (kernel's DimKind counts the first two the same way).
+/// The dims that every manifest begins with, in this order: compiled code reads its extents from the step context by
+/// these numbers (kernel's DimKind counts the first two the same way).
 enum : uint32_t { dimTokens = 0, dimRows = 1, dimSequences = 2, dimContext = 3 };
 
-/// Everything but variants and facts: dims, entries (one per kernel.program, in module order), weights, defaults of generation.
-/// Errors are located: a program without bounds, a state that nothing reads or whose readers disagree about its pages.
+/// Everything but variants and facts: dims, entries (one per kernel.program, in module order), weights, defaults of
+/// generation. Errors are located: a program without bounds, a state that nothing reads or whose readers disagree about
+/// its pages.
 mlir::FailureOr<Manifest> buildManifest(mlir::ModuleOp module);
 
 } // namespace llmc::artifact

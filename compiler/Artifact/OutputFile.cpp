@@ -28,7 +28,9 @@ static Error systemError(int number) {
   return createStringError(std::error_code(number, std::generic_category()), reason);
 }
 
-static Error refusal(std::errc code, const char *reason) { return createStringError(std::make_error_code(code), reason); }
+static Error refusal(std::errc code, const char *reason) {
+  return createStringError(std::make_error_code(code), reason);
+}
 
 Expected<std::unique_ptr<OutputFile>> OutputFile::create(StringRef path, bool executable) {
   std::unique_ptr<OutputFile> file(new OutputFile);

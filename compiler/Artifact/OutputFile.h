@@ -13,13 +13,13 @@
 
 namespace llmc::artifact {
 
-/// Writes to a temporary name in the folder of `path` and renames at the end. The temporary file is removed when the object dies
-/// without commit(), when a signal ends the process, and when LLVM gives up (its fatal errors run the same handlers).
-/// Errors carry the reason alone ("no space left on device"); the caller knows the file's name.
+/// Writes to a temporary name in the folder of `path` and renames at the end. The temporary file is removed when the
+/// object dies without commit(), when a signal ends the process, and when LLVM gives up (its fatal errors run the same
+/// handlers). Errors carry the reason alone ("no space left on device"); the caller knows the file's name.
 class OutputFile {
 public:
-  /// Creates the temporary file. Refuses a `path` that is a folder or no regular file; follows a symbolic link, so that the
-  /// link stays.
+  /// Creates the temporary file. Refuses a `path` that is a folder or no regular file; follows a symbolic link, so that
+  /// the link stays.
   static llvm::Expected<std::unique_ptr<OutputFile>> create(llvm::StringRef path, bool executable);
   ~OutputFile();
   OutputFile(const OutputFile &) = delete;

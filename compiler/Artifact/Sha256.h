@@ -9,8 +9,8 @@
 
 namespace llmc::artifact {
 
-/// A running hash (FIPS 180-4). Hashing a model's weights is most of the time of `pack`, and the instructions make it some
-/// five times faster than the portable code, hence a class of our own beside LLVM's.
+/// A running hash (FIPS 180-4). Hashing a model's weights is most of the time of `pack`, and the instructions make it
+/// some five times faster than the portable code, hence a class of our own beside LLVM's.
 class Sha256 {
 public:
   Sha256();

@@ -38,13 +38,13 @@ class FuseGated : public llmc::impl::FuseGatedPassBase<FuseGated> {
       if (!gate || !up || gate == up)
         continue;
       if (std::optional<StringRef> why = obstacle(gate, up)) {
-        remark::missed(gated.getLoc(), remark::RemarkOpts::name("llmc-fuse-gated"))
-            << "gate and up not fused: " << why->str();
+        remark::missed(gated.getLoc(), remark::RemarkOpts::name("not-fused").category("llmc-fuse-gated"))
+            << ("gate and up not fused: " + *why).str();
         continue;
       }
       OpBuilder builder(gated);
-      auto fused = GatedLinearOp::create(builder, gated.getLoc(), gated.getActivation(), gate.getInput(), gate.getWeight(),
-                                         up.getWeight());
+      auto fused = GatedLinearOp::create(builder, gated.getLoc(), gated.getActivation(), gate.getInput(),
+                                         gate.getWeight(), up.getWeight());
       if (gate.getBias()) {
         fused.getGateBiasMutable().assign(gate.getBias());
         fused.getUpBiasMutable().assign(up.getBias());

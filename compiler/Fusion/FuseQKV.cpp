@@ -51,7 +51,8 @@ std::optional<StringRef> obstacle(ArrayRef<LinearOp> linears) {
   return std::nullopt;
 }
 
-/// Moves what makes a weight before `anchor`. Weight values are made of weight values alone, so this always can be done.
+/// Moves what makes a weight before `anchor`. Weight values are made of weight values alone, so this always can be
+/// done.
 void moveBefore(Value weight, Operation *anchor) {
   Operation *op = weight.getDefiningOp();
   if (!op || op->getBlock() != anchor->getBlock() || op->isBeforeInBlock(anchor))
@@ -79,8 +80,8 @@ class FuseQKV : public llmc::impl::FuseQKVPassBase<FuseQKV> {
           linears[0] == linears[2])
         continue;
       if (std::optional<StringRef> why = obstacle(linears)) {
-        remark::missed(attention.getLoc(), remark::RemarkOpts::name("llmc-fuse-qkv"))
-            << "queries, keys and values not fused: " << why->str();
+        remark::missed(attention.getLoc(), remark::RemarkOpts::name("not-fused").category("llmc-fuse-qkv"))
+            << ("queries, keys and values not fused: " + *why).str();
         continue;
       }
       fuse(linears);

@@ -98,7 +98,8 @@ void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
   LowerToKernelPassOptions lower;
   lower.pageTokens = options.pageTokens;
   manager.addPass(createLowerToKernelPass(lower));
-  // Equal packed weights become one (tied embeddings), and what nothing reads goes, before anything is folded into its users.
+  // Equal packed weights become one (tied embeddings), and what nothing reads goes, before anything is folded into its
+  // users.
   manager.addPass(createCSEPass());
   // Residuals, biases and activations cost nothing when they are done on sums in registers.
   manager.addPass(createFoldEpiloguesPass());

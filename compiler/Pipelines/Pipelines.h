@@ -30,8 +30,8 @@ llvm::ArrayRef<StopInfo> allStops();
 llvm::StringRef stopName(Stop stop);
 std::optional<Stop> stopFromName(llvm::StringRef name);
 
-/// The stop that a module read from text is at, by what it holds. The stops Import to Quantize look the same to it: it answers
-/// Import, since running the passes in between again changes nothing.
+/// The stop that a module read from text is at, by what it holds. The stops Import to Quantize look the same to it: it
+/// answers Import, since running the passes in between again changes nothing.
 Stop stopOfModule(mlir::ModuleOp module);
 
 struct ImportOptions {
@@ -61,8 +61,8 @@ struct PipelineOptions {
   ScheduleOptions schedule;
 };
 
-/// What leads from the stop before to the named one. Each ends in a check of what the stop guarantees. The import passes live in
-/// the frontends and are reached by their registered names.
+/// What leads from the stop before to the named one. Each ends in a check of what the stop guarantees. The import
+/// passes live in the frontends and are reached by their registered names.
 void addImportPipeline(mlir::OpPassManager &manager, const ImportOptions &options);
 void addRaisePipeline(mlir::OpPassManager &manager, const RaiseOptions &options);
 void addFusePipeline(mlir::OpPassManager &manager, const FuseOptions &options);

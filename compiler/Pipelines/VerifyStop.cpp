@@ -40,9 +40,7 @@ class VerifyStop : public llmc::impl::VerifyStopPassBase<VerifyStop> {
       signalPassFailure();
   }
 
-  LogicalResult notAllowed(Operation *op) {
-    return op->emitOpError() << "is not allowed at the stop '" << stop << "'";
-  }
+  LogicalResult notAllowed(Operation *op) { return op->emitOpError() << "is not allowed at the stop '" << stop << "'"; }
 
   LogicalResult verifyModule() {
     int64_t checkpoints = 0;
@@ -105,8 +103,8 @@ class VerifyStop : public llmc::impl::VerifyStopPassBase<VerifyStop> {
       auto [before, weight] = places[i - 1];
       int64_t end = before + cast<llmc::kernel::PackedType>(weight.getType()).getSizeInBytes();
       if (end > places[i].first)
-        return places[i].second.emitOpError() << "at byte " << places[i].first << " overlaps '" << weight.getSymName()
-                                              << "', which ends at " << end;
+        return places[i].second.emitOpError()
+               << "at byte " << places[i].first << " overlaps '" << weight.getSymName() << "', which ends at " << end;
     }
     return success();
   }

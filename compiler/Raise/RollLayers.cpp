@@ -20,19 +20,19 @@ namespace {
 /// A body of one op, with a copy in which every weight names the same keys, for comparing.
 struct Class {
   Region *body;
-  OwningOpRef<Operation *> withoutKeys;
-  SmallVector<std::pair<LayersOp, int64_t>> members; // layers of the joined op: which op's, and which number in its class
+  std::unique_ptr<Region> withoutKeys;
+  SmallVector<std::pair<LayersOp, int64_t>>
+      members; // layers of the joined op: which op's, and which number in its class
 };
 
-/// An op with one region: the body, with all keys replaced.
-OwningOpRef<Operation *> cloneWithoutKeys(LayersOp layers, Region &body) {
-  OwningOpRef<Operation *> holder = layers->cloneWithoutRegions();
-  Region &region = holder.get()->getRegion(0);
+/// The body, with all keys replaced. On its own: a copy of the op would be a user of the layers before it.
+std::unique_ptr<Region> cloneWithoutKeys(Region &body) {
+  auto copy = std::make_unique<Region>();
   IRMapping mapping;
-  body.cloneInto(&region, mapping);
-  auto anyKey = Builder(layers.getContext()).getStrArrayAttr({"*"});
-  region.walk([&](WeightOp weight) { weight.setKeysAttr(anyKey); });
-  return holder;
+  body.cloneInto(copy.get(), mapping);
+  auto anyKey = Builder(body.getContext()).getStrArrayAttr({"*"});
+  copy->walk([&](WeightOp weight) { weight.setKeysAttr(anyKey); });
+  return copy;
 }
 
 bool equalBodies(Region &a, Region &b) {
@@ -66,8 +66,8 @@ class RollLayers : public llmc::impl::RollLayersPassBase<RollLayers> {
           runs.back().push_back(layers);
           return;
         }
-        remark::missed(layers.getLoc(), remark::RemarkOpts::name("llmc-roll-layers"))
-            << "layers not joined with those before: " << why->str();
+        remark::missed(layers.getLoc(), remark::RemarkOpts::name("not-joined").category("llmc-roll-layers"))
+            << ("layers not joined with those before: " + *why).str();
       }
       runs.push_back({layers});
     });
@@ -84,7 +84,7 @@ class RollLayers : public llmc::impl::RollLayersPassBase<RollLayers> {
       SmallVector<int64_t> classOfBody(layers.getNumClasses(), -1), seen(layers.getNumClasses(), 0);
       for (auto [layer, body] : llvm::enumerate(layers.getClasses())) {
         if (classOfBody[body] < 0)
-          classOfBody[body] = findClass(layers, layers.getBodies()[body], classes);
+          classOfBody[body] = findClass(layers.getBodies()[body], classes);
         classOfLayer.push_back(classOfBody[body]);
         classes[classOfBody[body]].members.push_back({layers, body});
         slots.push_back(layers.getSlots()[layer]);
@@ -101,9 +101,6 @@ class RollLayers : public llmc::impl::RollLayersPassBase<RollLayers> {
       joined.getBodies()[number].takeBody(*found.body);
     }
     run.back()->replaceAllUsesWith(joined.getResults());
-    // The copies made for comparison read results of the ops that go.
-    for (Class &found : classes)
-      found.withoutKeys = OwningOpRef<Operation *>();
     for (LayersOp layers : llvm::reverse(run))
       layers.erase();
     ++numRuns;
@@ -112,17 +109,17 @@ class RollLayers : public llmc::impl::RollLayersPassBase<RollLayers> {
   }
 
   /// The number of the class that the body belongs to; a new one when it equals none.
-  int64_t findClass(LayersOp layers, Region &body, SmallVectorImpl<Class> &classes) {
-    OwningOpRef<Operation *> withoutKeys = cloneWithoutKeys(layers, body);
+  int64_t findClass(Region &body, SmallVectorImpl<Class> &classes) {
+    std::unique_ptr<Region> withoutKeys = cloneWithoutKeys(body);
     for (auto [number, known] : llvm::enumerate(classes))
-      if (equalBodies(known.withoutKeys.get()->getRegion(0), withoutKeys.get()->getRegion(0)))
+      if (equalBodies(*known.withoutKeys, *withoutKeys))
         return number;
     classes.push_back({&body, std::move(withoutKeys), {}});
     return classes.size() - 1;
   }
 
-  /// Gives the weights of the class's body the keys of all its layers, in layer order. Equal bodies have their weights in the same
-  /// order.
+  /// Gives the weights of the class's body the keys of all its layers, in layer order. Equal bodies have their weights
+  /// in the same order.
   void joinKeys(Class &joined) {
     SmallVector<SmallVector<Attribute>> keys; // of each weight
     DenseMap<Region *, int64_t> used;         // layers of each body whose keys were taken

@@ -45,7 +45,8 @@ template <typename Unit> static void transpose(const Rows &rows, int64_t count, 
 }
 
 /// Packs rows [16 panel, 16 panel + 16) of one stream; rows past N are zero, and so is the partner of a last odd k.
-static void packPanel(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out, PackScratch &scratch) {
+static void packPanel(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out,
+                      PackScratch &scratch) {
   int64_t k = weight.k, stored = storedK(weight), rowBytes = stored * bytesOf(weight.element);
   scratch.rows.resize(static_cast<size_t>((panelWidth + 1) * rowBytes));
   scratch.values.resize(static_cast<size_t>(k));

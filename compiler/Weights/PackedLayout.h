@@ -27,7 +27,8 @@ struct PackScratch {
   std::vector<uint8_t> rows;
 };
 
-/// Packs pieces [begin, end) into `out`, (end - begin) * pieceBytes() bytes. Pure: the bytes depend on the weight alone.
+/// Packs pieces [begin, end) into `out`, (end - begin) * pieceBytes() bytes. Pure: the bytes depend on the weight
+/// alone.
 void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t *out, PackScratch &scratch);
 
 } // namespace llmc::weights

@@ -98,9 +98,9 @@ private:
     for (int64_t size : type.getShape())
       shape.push_back(size);
     if (entry->dtype != dtypeOf(*element) || entry->shape != shape)
-      return op.emitError() << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str() << " in "
-                            << checkpoint.fileName(*entry) << " (expected " << dtypeName(dtypeOf(*element)) << " "
-                            << shape.str() << ")";
+      return op.emitError() << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str()
+                            << " in " << checkpoint.fileName(*entry) << " (expected " << dtypeName(dtypeOf(*element))
+                            << " " << shape.str() << ")";
     return storedWeight(sizesOf(type.getShape()), *element, checkpoint.data(*entry));
   }
   FailureOr<WeightRef> visit(transformer::WeightSliceOp op) {
@@ -128,9 +128,8 @@ private:
                         static_cast<float>(op.getOffset().convertToDouble()));
   }
   FailureOr<WeightRef> visit(transformer::RopeFrequenciesOp op) {
-    return computedWeight(shapeOf(op.getResult()), [spec = op.getSpec()](int64_t row, float *out) {
-      computeRopeFrequencies(spec, row, out);
-    });
+    return computedWeight(shapeOf(op.getResult()),
+                          [spec = op.getSpec()](int64_t row, float *out) { computeRopeFrequencies(spec, row, out); });
   }
 };
 

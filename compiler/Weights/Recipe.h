@@ -9,8 +9,8 @@
 
 namespace llmc::weights {
 
-/// Reads the recipe of copy `copy`. Fails with a located error where an operation cannot be executed, or a key does not name a
-/// tensor of the type that the recipe says. The checkpoint must outlive the result.
+/// Reads the recipe of copy `copy`. Fails with a located error where an operation cannot be executed, or a key does not
+/// name a tensor of the type that the recipe says. The checkpoint must outlive the result.
 mlir::FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint);
 
 } // namespace llmc::weights

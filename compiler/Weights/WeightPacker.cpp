@@ -15,7 +15,8 @@ using namespace mlir;
 
 namespace llmc::weights {
 
-/// Bytes of one call of the sink, about: large enough that system calls do not count, small enough for a second-level cache.
+/// Bytes of one call of the sink, about: large enough that system calls do not count, small enough for a second-level
+/// cache.
 static constexpr int64_t blockBytes = 1 << 20;
 
 uint64_t weightsSectionSize(ModuleOp module) {
@@ -80,8 +81,9 @@ llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSi
       packPieces(from.weight, blocks[i].begin, blocks[i].end, bytes.data(), scratch);
       if (llvm::Error failed = sink(from.offset + static_cast<uint64_t>(blocks[i].begin * pieceBytes), bytes)) {
         std::lock_guard<std::mutex> lock(mutex);
-        error = llvm::joinErrors(std::move(error), stopped ? (llvm::consumeError(std::move(failed)), llvm::Error::success())
-                                                           : std::move(failed));
+        error =
+            llvm::joinErrors(std::move(error), stopped ? (llvm::consumeError(std::move(failed)), llvm::Error::success())
+                                                       : std::move(failed));
         stopped = true;
       }
     }

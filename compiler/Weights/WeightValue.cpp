@@ -8,7 +8,8 @@
 #include <cassert>
 #include <cstring>
 
-// Products and sums are rounded one by one: an artifact's bytes must not depend on whether the host has fused multiply-add.
+// Products and sums are rounded one by one: an artifact's bytes must not depend on whether the host has fused
+// multiply-add.
 #pragma STDC FP_CONTRACT OFF
 
 namespace llmc::weights {
@@ -203,7 +204,8 @@ private:
 
 class Permute final : public Moved {
 public:
-  Permute(WeightRef from, Sizes view, Sizes order, Sizes shape) : Moved(std::move(shape), from->element), source(std::move(from)) {
+  Permute(WeightRef from, Sizes view, Sizes order, Sizes shape)
+      : Moved(std::move(shape), from->element), source(std::move(from)) {
     Sizes viewStrides(view.size());
     int64_t stride = 1;
     for (size_t d = view.size(); d-- > 0;) {

@@ -27,8 +27,8 @@ void encode(Element element, const float *from, int64_t count, uint8_t *to);
 
 using Sizes = llvm::SmallVector<int64_t, 4>;
 
-/// A node of a weight expression: an array of static shape whose elements are computed when they are read, so that no tensor
-/// is ever held whole. Immutable and thread-safe.
+/// A node of a weight expression: an array of static shape whose elements are computed when they are read, so that no
+/// tensor is ever held whole. Immutable and thread-safe.
 class WeightValue {
 public:
   WeightValue(Sizes shape, Element element) : shape(std::move(shape)), element(element) {}

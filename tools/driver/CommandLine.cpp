@@ -21,19 +21,19 @@ namespace llmc::driver {
 namespace {
 
 constexpr const char *compileExamples = R"(Examples:
-  llmc compile ./SmolLM2-135M-Instruct -o smol       one file: code, weights, tokenizer
-  ./smol "Why is the sky blue?"                      runs it
+  llmc compile ./my-model -o assistant            one file: code, weights, tokenizer
+  ./assistant "Why is the sky blue?"                 runs it
   llmc compile ./model --weights bf16 --cpu native   for this machine alone
   llmc compile ./model --emit mlir --compile-to lower -o -    the IR at a stop
   llmc compile - -o model < lower.mlir               goes on from there
 )";
 
 constexpr const char *mainHelp = R"(Examples:
-  llmc compile ./SmolLM2-135M-Instruct -o smol   a checkpoint directory becomes one executable
-  ./smol "Why is the sky blue?"                  runs it
+  llmc compile ./my-model -o assistant        a checkpoint directory becomes one executable
+  ./assistant "Why is the sky blue?"             runs it
   llmc compile ./model --emit llmc -o model.llmc
   llmc run model.llmc "Once upon a time"         runs a .llmc file
-  llmc inspect smol                              what is inside
+  llmc inspect assistant                         what is inside
 
 Usage: llmc COMMAND [OPTIONS]
 
@@ -77,24 +77,34 @@ std::vector<std::string> stopNames(Stop last) {
 }
 
 void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
-  app.add_option("MODEL", arguments.model, "checkpoint directory, org/name in the local Hugging Face cache, or - for IR on stdin")
+  app.add_option("MODEL", arguments.model,
+                 "checkpoint directory, org/name in the local Hugging Face cache, or - for IR on stdin")
       ->required();
-  app.add_option("-o,--output", arguments.output, "output file (default: ./<model-name>); - writes text forms to stdout");
+  app.add_option("-o,--output", arguments.output,
+                 "output file (default: ./<model-name>); - writes text forms to stdout");
   app.add_option("--emit", arguments.emit, "form of the output (default: exe)")
       ->check(CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir"}));
   app.add_option("--compile-to", arguments.to, "stop there")->check(CLI::IsMember(stopNames(Stop::Pack)));
   app.add_option("--target", arguments.target, "triple to compile for (default: x86_64-linux-gnu)");
-  app.add_option("--cpu", arguments.cpu, "processor: x86-64-v3, x86-64-v4, native, or all (default); aliases -march, -mcpu");
-  app.add_option("--dtype", arguments.dtype, "type to compute in")->check(CLI::IsMember({"f32"}))->capture_default_str();
+  app.add_option("--cpu", arguments.cpu,
+                 "processor: x86-64-v3, x86-64-v4, native, or all (default); aliases -march, -mcpu");
+  app.add_option("--dtype", arguments.dtype, "type to compute in")
+      ->check(CLI::IsMember({"f32"}))
+      ->capture_default_str();
   app.add_option("--weights", arguments.weights, "type to store matrices in")
-      ->check(CLI::IsMember({"keep", "f32", "bf16", "f16"}))->capture_default_str();
-  app.add_option("--kv", arguments.kv, "type of the key-value cache")->check(CLI::IsMember({"f32"}))->capture_default_str();
+      ->check(CLI::IsMember({"keep", "f32", "bf16", "f16"}))
+      ->capture_default_str();
+  app.add_option("--kv", arguments.kv, "type of the key-value cache")
+      ->check(CLI::IsMember({"f32"}))
+      ->capture_default_str();
   app.add_option("--max-context", arguments.maxContext, "positions of a sequence (default: the model's own)")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
   app.add_option("--max-step", arguments.maxStep, "tokens of one step; longer prompts are cut")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))->capture_default_str();
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
+      ->capture_default_str();
   app.add_option("--max-sequences", arguments.maxSequences, "sequences alive at once")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 16))->capture_default_str();
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 16))
+      ->capture_default_str();
   app.add_option("--save-temps", arguments.saveTemps, "save every stop's text there (default: the current folder)");
   app.add_option("--print-ir-after", arguments.printAfter, "write that stop's text to stderr")
       ->check(CLI::IsMember(stopNames(Stop::Schedule)));
@@ -102,7 +112,8 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
                "write the passes from the model's stop to --compile-to to stdout, for llmc-opt, and do nothing else");
   app.add_flag("--report", arguments.report, "weights by format and the memory plan after the closing table");
   app.add_option("--diagnostics", arguments.diagnostics, "form of messages")
-      ->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   app.add_flag("-v,--verbose", arguments.verbose, "more about what was done");
 }
 
@@ -198,7 +209,6 @@ int runCompile(int argc, char **argv) {
   return compile(options, chosen);
 }
 
-
 /// Commands of one file and no options.
 template <typename Command> int runOnFile(const char *name, const char *help, int argc, char **argv, Command command) {
   for (int i = 1; i < argc; ++i)
@@ -225,12 +235,14 @@ int runCommandLine(int argc, char **argv) {
   if (command == "bench")
     return runtime::benchMain({"llmc bench", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")
-    return runOnFile("inspect", "Examples:\n  llmc inspect smol\n  llmc inspect ./SmolLM2-135M-Instruct\n\nUsage: llmc inspect FILE\n\n"
-                                "What a compiled model or a checkpoint directory holds.\n",
+    return runOnFile("inspect",
+                     "Examples:\n  llmc inspect assistant\n  llmc inspect ./my-model\n\nUsage: llmc inspect FILE\n\n"
+                     "What a compiled model or a checkpoint directory holds.\n",
                      argc - 1, argv + 1, inspectModel);
   if (command == "verify")
-    return runOnFile("verify", "Examples:\n  llmc verify smol\n\nUsage: llmc verify FILE\n\n"
-                               "Checks structure and hashes of a compiled model. Exit code 3 when it is damaged.\n",
+    return runOnFile("verify",
+                     "Examples:\n  llmc verify assistant\n\nUsage: llmc verify FILE\n\n"
+                     "Checks structure and hashes of a compiled model. Exit code 3 when it is damaged.\n",
                      argc - 1, argv + 1, runtime::verifyArtifactFile);
   if (command == "--version") {
     std::puts("llmc " LLMC_VERSION);

@@ -42,13 +42,16 @@ Result<std::vector<std::string>> chooseVariants(const std::string &triple, const
   uint64_t host = runtime::platform::hostFeatures();
   for (const std::string &name : all) {
     const TargetBackend *backend = targetBackend(name);
-    bool runs = backend->architecture() == runtime::platform::hostArchitecture() && !(backend->requiredFeatures() & ~host);
+    bool runs =
+        backend->architecture() == runtime::platform::hostArchitecture() && !(backend->requiredFeatures() & ~host);
     if (cpu == name || (cpu == "native" && runs))
       return std::vector<std::string>{name};
   }
   if (cpu == "native")
-    return Diagnostic{"", 0, 0, "--cpu: this machine is none that code can be emitted for (expected AVX2, FMA and F16C)", ""};
-  return Diagnostic{"", 0, 0, "--cpu: unknown processor '" + cpu + "' (expected native, all, " + llvm::join(all, ", ") + ")", ""};
+    return Diagnostic{"", 0, 0,
+                      "--cpu: this machine is none that code can be emitted for (expected AVX2, FMA and F16C)", ""};
+  return Diagnostic{"", 0, 0,
+                    "--cpu: unknown processor '" + cpu + "' (expected native, all, " + llvm::join(all, ", ") + ")", ""};
 }
 
 namespace {
@@ -109,8 +112,9 @@ private:
   /// Times what leads to a stop, and shows it while it runs.
   template <typename Work> auto timed(Stop stop, Work work) {
     const StopInfo &info = allStops()[static_cast<size_t>(stop)];
-    messages.progress(("[" + Twine(static_cast<int>(stop) + 1) + "/" + Twine(allStops().size()) + "] " + info.name + ": " +
-                       info.description).str());
+    messages.progress(("[" + Twine(static_cast<int>(stop) + 1) + "/" + Twine(allStops().size()) + "] " + info.name +
+                       ": " + info.description)
+                          .str());
     auto start = std::chrono::steady_clock::now();
     auto result = work();
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -213,7 +217,8 @@ private:
   bool checkOutput() {
     bool text = options.to <= Stop::Schedule || options.emit == Emit::Asm || options.emit == Emit::LLVM;
     if (options.output == "-" && !text)
-      return messages.error("", "'-o -' writes text forms only", "give a file name, or --emit mlir, llvm or asm"), false;
+      return messages.error("", "'-o -' writes text forms only", "give a file name, or --emit mlir, llvm or asm"),
+             false;
     if (options.tempsFolder)
       if (std::error_code error = llvm::sys::fs::create_directories(*options.tempsFolder))
         return messages.error(*options.tempsFolder, "cannot make the folder: " + error.message()), false;
@@ -257,9 +262,7 @@ private:
     return closed || (messages.error("<stdout>", "cannot write: " + reason), false);
   }
 
-  bool writeModule() {
-    return writeText(moduleText());
-  }
+  bool writeModule() { return writeText(moduleText()); }
 
   /// Code for each variant, then the artifact or the form of code that was asked for.
   bool finish() {
@@ -304,9 +307,8 @@ private:
       return writeText(dump);
 
     report.output = outputPath(suffixOf());
-    bool written = timed(Stop::Pack, [&] {
-      return writePackage(input, report.output, options.emit == Emit::Exe, report, messages);
-    });
+    bool written = timed(
+        Stop::Pack, [&] { return writePackage(input, report.output, options.emit == Emit::Exe, report, messages); });
     messages.clearProgress();
     if (!written)
       return false;

@@ -24,12 +24,12 @@ struct CompileOptions {
   PipelineOptions pipeline;
   std::optional<std::string> tempsFolder; ///< every stop's text and every variant's code are saved there
   std::optional<Stop> printAfter;         ///< that stop's text goes to stderr
-  bool printPipeline = false;         ///< nothing but the passes up to `to`, on stdout
+  bool printPipeline = false;             ///< nothing but the passes up to `to`, on stdout
   bool report = false, verbose = false;
 };
 
-/// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or "all":
-/// every backend; "native": the best that this machine runs. Mistakes name the option.
+/// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or
+/// "all": every backend; "native": the best that this machine runs. Mistakes name the option.
 Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu);
 
 /// Runs a compile. Mistakes are written to `messages`; nothing half-written stays behind.

@@ -44,7 +44,8 @@ static int inspectCheckpoint(const std::string &directory) {
   llvm::raw_ostream &out = llvm::outs();
   out << modelName(directory) << "\n";
   if (auto text = transformer::lookupOnly<transformer::TextOp>(*module))
-    out << "  vocabulary  " << text.getVocabSize() << " tokens\n  context     " << text.getContextLength() << " positions\n";
+    out << "  vocabulary  " << text.getVocabSize() << " tokens\n  context     " << text.getContextLength()
+        << " positions\n";
   module->walk([&](transformer::LayersOp layers) {
     out << "  layers      " << layers.getNumLayers() << " in " << layers.getNumClasses()
         << (layers.getNumClasses() == 1 ? " class\n" : " classes\n");
@@ -61,7 +62,8 @@ static int inspectCheckpoint(const std::string &directory) {
   out << "  parameters  " << parameters << "\n  bytes       " << formatBytes(bytes) << " in " << index->files().size()
       << (index->files().size() == 1 ? " file\n" : " files\n");
   for (const auto &[type, sums] : byType)
-    out << "    " << type << "  " << sums.first << (sums.first == 1 ? " tensor, " : " tensors, ") << formatBytes(sums.second) << "\n";
+    out << "    " << type << "  " << sums.first << (sums.first == 1 ? " tensor, " : " tensors, ")
+        << formatBytes(sums.second) << "\n";
   return exitDone;
 }
 

@@ -5,7 +5,8 @@
 
 namespace llmc::driver {
 
-/// Prints what is at `path` to stdout: an artifact's parts, or a checkpoint's tensors and the model they make. Returns the exit code.
+/// Prints what is at `path` to stdout: an artifact's parts, or a checkpoint's tensors and the model they make. Returns
+/// the exit code.
 int inspectModel(const char *path);
 
 } // namespace llmc::driver

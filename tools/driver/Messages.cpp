@@ -43,7 +43,8 @@ void Messages::write(llvm::StringRef severity, const Diagnostic &mistake) {
   errors += severity == "error";
   llvm::raw_ostream &out = llvm::errs();
   if (style.json) {
-    llvm::json::Object object{{"severity", severity}, {"file", llvm::json::fixUTF8(mistake.file)},
+    llvm::json::Object object{{"severity", severity},
+                              {"file", llvm::json::fixUTF8(mistake.file)},
                               {"message", llvm::json::fixUTF8(mistake.message)}};
     if (mistake.line)
       object["line"] = mistake.line;

@@ -14,11 +14,18 @@
 namespace llmc::driver {
 
 /// Exit codes of every command (the page on the command line).
-enum ExitCode : int { exitDone = 0, exitInput = 1, exitUsage = 2, exitThreshold = 3, exitInternal = 70, exitInterrupted = 130 };
+enum ExitCode : int {
+  exitDone = 0,
+  exitInput = 1,
+  exitUsage = 2,
+  exitThreshold = 3,
+  exitInternal = 70,
+  exitInterrupted = 130
+};
 
 /// How messages are written.
 struct MessageStyle {
-  bool json = false;   ///< One JSON object a line.
+  bool json = false; ///< One JSON object a line.
   bool colours = false;
   /// Colours on a terminal, unless NO_COLOR is set to something.
   static MessageStyle forTerminal();
@@ -48,8 +55,8 @@ private:
 /// The diagnostic of MLIR in the project's form: the innermost file location, and the first note as remedy.
 Diagnostic fromMLIR(mlir::Diagnostic &diagnostic);
 
-/// Hands MLIR's diagnostics to `messages` while it lives. Of several errors only the first is written: the others follow from
-/// it more often than not.
+/// Hands MLIR's diagnostics to `messages` while it lives. Of several errors only the first is written: the others
+/// follow from it more often than not.
 class MessageHandler : public mlir::ScopedDiagnosticHandler {
 public:
   MessageHandler(mlir::MLIRContext *context, Messages &messages);

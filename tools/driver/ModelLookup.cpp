@@ -76,14 +76,16 @@ Result<std::string> findModel(const std::string &argument) {
     return Diagnostic{argument, 0, 0, what + " (expected a checkpoint directory)", note};
   }
   if (!isHubName(name))
-    return Diagnostic{argument, 0, 0, "no such directory", "MODEL is a checkpoint directory, or org/name in the local "
-                                                           "Hugging Face cache"};
+    return Diagnostic{argument, 0, 0, "no such directory",
+                      "MODEL is a checkpoint directory, or org/name in the local "
+                      "Hugging Face cache"};
   std::string folder = "models--" + name.split('/').first.str() + "--" + name.split('/').second.str();
   SmallString<256> repository(cacheFolder());
   sys::path::append(repository, folder);
   std::string snapshot = newestSnapshot(repository);
   if (snapshot.empty())
-    return Diagnostic{argument, 0, 0, "no such directory, and not in the local Hugging Face cache (" + cacheFolder() + ")",
+    return Diagnostic{argument, 0, 0,
+                      "no such directory, and not in the local Hugging Face cache (" + cacheFolder() + ")",
                       "download it first: hf download " + argument};
   return snapshot;
 }

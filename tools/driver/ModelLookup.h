@@ -9,9 +9,9 @@
 
 namespace llmc::driver {
 
-/// The directory to open for a MODEL argument: the argument itself when something of that name is there, else the newest
-/// snapshot of `org/name` in the cache (HF_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME or ~/.cache/huggingface/hub). Never the
-/// network: when it is absent the note has the command that downloads it.
+/// The directory to open for a MODEL argument: the argument itself when something of that name is there, else the
+/// newest snapshot of `org/name` in the cache (HF_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME or ~/.cache/huggingface/hub).
+/// Never the network: when it is absent the note has the command that downloads it.
 Result<std::string> findModel(const std::string &argument);
 
 /// A model's name for files and facts: the last part of its directory's real path, or `name` of a cached `org/name`.

@@ -97,13 +97,15 @@ static std::unique_ptr<MemoryBuffer> findRuntime(Messages &messages) {
   for (const SmallString<256> &path : {beside, installed})
     if (auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false))
       return std::move(*buffer);
-  messages.error(std::string(beside), "the prebuilt runtime is not there", "build it (ninja llmc-runtime), or use --emit llmc");
+  messages.error(std::string(beside), "the prebuilt runtime is not there",
+                 "build it (ninja llmc-runtime), or use --emit llmc");
   return nullptr;
 }
 
 static void complete(artifact::Manifest &manifest, const PackageInput &input) {
   for (const CompiledCode &code : input.codes)
-    manifest.variants.push_back({code.backend->name().str(), static_cast<llmc_architecture>(code.backend->architecture()),
+    manifest.variants.push_back({code.backend->name().str(),
+                                 static_cast<llmc_architecture>(code.backend->architecture()),
                                  code.backend->requiredFeatures(), code.entryOffsets});
   // Facts come from the module and this program alone, so that the same model gives the same bytes.
   manifest.facts = {{"name", input.name}, {"compiler", "llmc " LLMC_VERSION}};

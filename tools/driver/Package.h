@@ -24,7 +24,8 @@ struct PackageInput {
   std::optional<TensorIndex> checkpoint;
   std::string tokenizer, licences;
 
-  /// Opens the checkpoint, compiles the tokenizer, reads the manifest's facts and checks that every weight recipe can run.
+  /// Opens the checkpoint, compiles the tokenizer, reads the manifest's facts and checks that every weight recipe can
+  /// run.
   bool open(Messages &messages);
 };
 

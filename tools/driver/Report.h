@@ -15,8 +15,8 @@ namespace llmc::driver {
 
 /// Collected while compiling.
 struct Report {
-  std::vector<std::pair<Stop, double>> seconds;                 ///< spent on the way to each stop
-  std::vector<std::pair<std::string, uint64_t>> codeBytes;      ///< of each variant
+  std::vector<std::pair<Stop, double>> seconds;            ///< spent on the way to each stop
+  std::vector<std::pair<std::string, uint64_t>> codeBytes; ///< of each variant
   uint64_t weightBytes = 0, tokenizerBytes = 0, fileBytes = 0;
   std::string output;
 };

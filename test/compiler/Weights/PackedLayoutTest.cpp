@@ -11,7 +11,9 @@ using namespace llmc::weights;
 namespace {
 
 /// A value that says where it comes from and is exact in every element type: stream, row and column, below 2^8.
-float valueAt(int64_t stream, int64_t n, int64_t k) { return static_cast<float>((stream * 97 + n * 13 + k * 3) % 251 + 1); }
+float valueAt(int64_t stream, int64_t n, int64_t k) {
+  return static_cast<float>((stream * 97 + n * 13 + k * 3) % 251 + 1);
+}
 
 /// A weight [n, k] stored as `element`, with the bytes that it lies in.
 struct Source {
@@ -105,7 +107,8 @@ TEST(PackedLayout, TablesAreRowMajorF32) {
 
 TEST(PackedLayout, RoundsWhileItPacks) {
   float value = 1.0f + 3 * 0x1p-8f; // half way between two bf16: to the even one
-  PackedWeight weight = {true, 1, 1, Element::BF16, {storedWeight({1, 1}, Element::F32, reinterpret_cast<const uint8_t *>(&value))}};
+  PackedWeight weight = {
+      true, 1, 1, Element::BF16, {storedWeight({1, 1}, Element::F32, reinterpret_cast<const uint8_t *>(&value))}};
   std::vector<uint8_t> bytes(weight.sizeInBytes());
   PackScratch scratch;
   packPieces(weight, 0, 1, bytes.data(), scratch);

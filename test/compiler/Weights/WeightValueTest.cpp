@@ -156,7 +156,8 @@ TEST(WeightValue, ConvertKeepsNaN) {
 }
 
 TEST(WeightValue, AffineRoundsProductAndSum) {
-  // 1 + 2^-12 squared is 1 + 2^-11 + 2^-24: the product is rounded before -1 is added, which fused arithmetic would not do.
+  // 1 + 2^-12 squared is 1 + 2^-11 + 2^-24: the product is rounded before -1 is added, which fused arithmetic would not
+  // do.
   float value = 1.0f + 0x1p-12f;
   WeightRef source = storedWeight({1}, Element::F32, reinterpret_cast<const uint8_t *>(&value));
   EXPECT_EQ(readAll(affineWeight(source, value, -1.0f))[0], 0x1p-11f);
