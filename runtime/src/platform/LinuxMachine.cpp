@@ -59,6 +59,11 @@ template <typename Visit> static void eachControlGroup(const char *file, Visit v
   }
 }
 
+uint32_t currentCore() {
+  int core = sched_getcpu();
+  return core < 0 ? noCore : uint32_t(core);
+}
+
 uint32_t usableCores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -64,6 +64,10 @@ inline void relax() {
 #endif
 }
 
+/// The core this thread runs on now, or noCore where the system does not tell.
+uint32_t currentCore();
+constexpr uint32_t noCore = 0xffffffffu;
+
 /// Cores that this process may use at once: the affinity mask without second threads of a core, cut by the quota of the
 /// control group. At least 1.
 uint32_t usableCores();

@@ -13,8 +13,24 @@ constexpr uint64_t jobSpin = 200 * 1000;
 // More threads than cores: whoever waits must give way.
 constexpr uint64_t crowdedSpin = 2 * 1000;
 
+/// Notes where this thread runs. Its word is alone in a cache line and seldom changes.
+void noteCore(Team &team, uint32_t thread) {
+  uint32_t core = platform::currentCore();
+  if (__atomic_load_n(&team.cores[thread].value, __ATOMIC_RELAXED) != core)
+    __atomic_store_n(&team.cores[thread].value, core, __ATOMIC_RELAXED);
+}
+
+/// Whether another thread of the team was last seen on this one's core: then spinning only keeps it from arriving.
+bool sharesCore(const Team &team, uint32_t thread) {
+  uint32_t core = platform::currentCore();
+  for (uint32_t other = 0; core != platform::noCore && other < team.numThreads; ++other)
+    if (other != thread && __atomic_load_n(&team.cores[other].value, __ATOMIC_RELAXED) == core)
+      return true;
+  return false;
+}
+
 /// Waits until `word` is no longer `old`: spins, then sleeps.
-void waitForChange(WaitWord &word, uint32_t old, uint64_t spin) {
+void waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32_t old, uint64_t spin) {
   uint64_t start = 0;
   for (uint32_t polls = 1;; ++polls) {
     if (__atomic_load_n(&word.value, __ATOMIC_ACQUIRE) != old)
@@ -25,7 +41,7 @@ void waitForChange(WaitWord &word, uint32_t old, uint64_t spin) {
     uint64_t now = platform::nanoseconds();
     if (!start)
       start = now;
-    else if (now - start > spin)
+    if (now - start > spin || sharesCore(team, thread))
       break;
   }
   // Either the changer sees this sleeper, or the futex sees the change: both sides are sequentially consistent.
@@ -68,7 +84,8 @@ void workerLoop(void *argument) {
   Team &team = *self.team;
   DefaultFloatEnvironment environment;
   for (uint32_t seen = 0;; ++seen) {
-    waitForChange(team.jobs, seen, team.spinNanoseconds == barrierSpin ? jobSpin : crowdedSpin);
+    noteCore(team, self.number);
+    waitForChange(team, self.number, team.jobs, seen, team.spinNanoseconds == barrierSpin ? jobSpin : crowdedSpin);
     if (team.stopping)
       return;
     team.job(team.argument, self.number, team.numThreads);
@@ -80,6 +97,8 @@ void workerLoop(void *argument) {
 
 Status startTeam(Team &team, uint32_t numThreads, Error &error) {
   team.numThreads = numThreads;
+  for (uint32_t i = 0; i < numThreads; ++i)
+    team.cores[i].value = platform::noCore;
   team.spinNanoseconds = numThreads > platform::usableCores() ? crowdedSpin : barrierSpin;
   for (uint32_t i = 1; i < numThreads; ++i) {
     team.workers[i] = {&team, i, nullptr};
@@ -112,13 +131,14 @@ void runOnTeam(Team &team, Team::Job job, void *argument) {
   teamBarrier(&team, 0);
 }
 
-void teamBarrier(void *opaque, uint32_t) {
+void teamBarrier(void *opaque, uint32_t thread) {
   Team &team = *static_cast<Team *>(opaque);
   if (team.numThreads == 1)
     return;
+  noteCore(team, thread);
   uint32_t phase = __atomic_load_n(&team.phase.value, __ATOMIC_RELAXED);
   if (__atomic_fetch_add(&team.arrived, 1, __ATOMIC_ACQ_REL) + 1 < team.numThreads)
-    return waitForChange(team.phase, phase, team.spinNanoseconds);
+    return waitForChange(team, thread, team.phase, phase, team.spinNanoseconds);
   __atomic_store_n(&team.arrived, 0, __ATOMIC_RELAXED);
   change(team.phase, phase + 1);
 }

@@ -1,7 +1,9 @@
 // Team.h - the threads that run a step together, and the barrier at which they meet.
 //
 // A team of n threads is the caller and n - 1 workers. Waiting spins for a bounded time and then sleeps on a futex, so
-// that a core taken away costs the others no more than that time of work.
+// that a core taken away costs the others no more than that time of work. Two threads that the system has put on one
+// core do not spin at all: measured on two cores with four busy programs beside, decoding was four times slower with 50
+// us of spinning than without, and forty times with 500 us.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_RUNTIME_THREADS_TEAM_H
 #define LLMC_RUNTIME_THREADS_TEAM_H
@@ -32,6 +34,9 @@ struct Team {
   WaitWord jobs;                    ///< Counts jobs handed out.
   WaitWord phase;                   ///< Counts barriers passed.
   alignas(64) uint32_t arrived = 0; ///< Threads at the current barrier.
+  struct alignas(64) Core {
+    uint32_t value;
+  } cores[maxThreads]; ///< Where each thread was last seen.
   struct Worker {
     Team *team;
     uint32_t number;
