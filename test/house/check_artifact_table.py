@@ -78,7 +78,7 @@ def compiles_and_runs(source):
 def dumped_bytes(page):
     """address -> byte of every line `00000000  89 4c …` of the worked dump."""
     found = {}
-    for address, text in re.findall(r"^    ([0-9a-f]{8})  ((?:[0-9a-f]{2} )+)", page, re.M):
+    for address, text in re.findall(r"^    ([0-9a-f]{8})  ((?:[0-9a-f]{2}(?: |$))+)", page, re.M):
         for index, byte in enumerate(text.split()):
             found[int(address, 16) + index] = int(byte, 16)
     return found
