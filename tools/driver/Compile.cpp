@@ -86,6 +86,9 @@ public:
     context->loadAllAvailableDialects();
     MessageHandler handler(context.get(), messages);
 
+    if (options.tempsFolder)
+      if (std::error_code error = llvm::sys::fs::create_directories(*options.tempsFolder))
+        return messages.error(*options.tempsFolder, "cannot make the folder: " + error.message()), exitInput;
     if (!load())
       return exitInput;
     if (options.printPipeline)
@@ -219,12 +222,12 @@ private:
     if (options.output == "-" && !text)
       return messages.error("", "'-o -' writes text forms only", "give a file name, or --emit mlir, llvm or asm"),
              false;
-    if (options.tempsFolder)
-      if (std::error_code error = llvm::sys::fs::create_directories(*options.tempsFolder))
-        return messages.error(*options.tempsFolder, "cannot make the folder: " + error.message()), false;
     if (options.output == "-")
       return true;
-    return canWrite(outputPath(suffixOf()), options.emit == Emit::Exe && !text, messages);
+    std::string path = outputPath(suffixOf());
+    bool clash = options.output.empty() && llvm::sys::fs::is_directory(path);
+    return clash ? (messages.error(path, "cannot write: is a directory", "name the output with -o"), false)
+                 : canWrite(path, options.emit == Emit::Exe && !text, messages);
   }
 
   StringRef suffixOf() const {

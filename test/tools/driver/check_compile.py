@@ -1,0 +1,216 @@
+#!/usr/bin/python3
+# check_compile.py - the command line of llmc: what is accepted, what goes where, exit codes, and that the bytes depend on the model alone.
+#
+# Not here: malformed models (test/error), and what the model answers (test/e2e).
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "error"))
+import tiny_checkpoint as tiny  # noqa: E402
+
+STOPS = ["parse", "import", "raise", "fuse", "quantize", "lower", "schedule"]
+LLMC = LLMC_OPT = None
+
+
+class Compile(unittest.TestCase):
+    def setUp(self):
+        self.root = Path(tempfile.mkdtemp(prefix="llmc-compile-"))
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+        tiny.write(self.root / "model")
+
+    def llmc(self, *arguments, code=0, cwd=None, stdin=None, program=None, **options):
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.root), **options.pop("env", {})}
+        done = subprocess.run([program or LLMC, *map(str, arguments)], cwd=cwd or self.root, env=environment, input=stdin,
+                              capture_output=True, timeout=100, **options)
+        self.assertEqual(done.returncode, code, (arguments, done.stdout[:500], done.stderr[:500]))
+        return done
+
+    def compiled(self, *arguments, **options):
+        """The bytes of what a compile to `out` writes, which is then removed."""
+        self.llmc("compile", *arguments, "-o", self.root / "out", **options)
+        data = (self.root / "out").read_bytes()
+        (self.root / "out").unlink()
+        return data
+
+    def test_executable_runs(self):
+        done = self.llmc("compile", "model", "-o", "out")
+        self.assertEqual(done.stdout, b"")
+        for word in (b"weights", b"code", b"arena", b"kv_cache", b"time"):
+            self.assertIn(word, done.stderr)
+        self.assertTrue(os.access(self.root / "out", os.X_OK))
+        self.assertEqual(self.llmc("--ids", "1", "-n", "3", "--ids-only", program=self.root / "out").stderr, b"")
+
+    def test_default_name_does_not_take_the_models_folder(self):
+        done = self.llmc("compile", "model", code=1)
+        self.assertEqual(done.stderr, b"./model: error: cannot write: is a directory\nnote: name the output with -o\n")
+
+    def test_default_name_is_the_models(self):
+        shutil.move(self.root / "model", self.root / "models")
+        (self.root / "work").mkdir()
+        self.llmc("compile", "../models", cwd=self.root / "work")
+        self.assertEqual(os.listdir(self.root / "work"), ["models"])
+        self.llmc("compile", "../models", "--emit", "llmc", cwd=self.root / "work")
+        self.assertEqual(sorted(os.listdir(self.root / "work")), ["models", "models.llmc"])
+
+    def test_same_bytes_twice_elsewhere_and_on_one_core(self):
+        first = self.compiled("model")
+        self.assertEqual(self.compiled("model"), first, "twice")
+        away = self.root / "a longer way" / "model"
+        shutil.copytree(self.root / "model", away)
+        self.assertEqual(self.compiled("model", cwd=away.parent), first, "elsewhere")
+        self.assertEqual(self.compiled(away), first, "by an absolute path")
+        core = min(os.sched_getaffinity(0))
+        self.assertEqual(self.compiled("model", preexec_fn=lambda: os.sched_setaffinity(0, [core])), first, "on one core")
+
+    def test_every_stops_text_goes_on_to_the_same_bytes(self):
+        for options in ([], ["--weights", "bf16"]):
+            direct = self.compiled("model", *options)
+            for stop in STOPS:
+                with self.subTest(stop=stop, options=options):
+                    text = self.llmc("compile", "model", *options, "--compile-to", stop, "--emit", "mlir", "-o", "-").stdout
+                    self.assertEqual(self.compiled("-", *options, stdin=text), direct)
+
+    def test_printed_pipelines_lead_from_text_to_text(self):
+        texts = [self.llmc("compile", "model", "--compile-to", stop, "-o", "-").stdout for stop in STOPS]
+        for before, after, stop in zip(texts, texts[1:], STOPS[1:]):
+            with self.subTest(stop=stop):
+                pipeline = self.llmc("compile", "-", "--print-pipeline", "--compile-to", stop, stdin=before).stdout.decode().strip()
+                got = self.llmc(f"--pass-pipeline={pipeline}", "-", stdin=before, program=LLMC_OPT).stdout
+                self.assertEqual(got, after)
+
+    def test_weights_option_changes_their_size(self):
+        sizes = {kind: len(self.compiled("model", "--weights", kind, "--emit", "llmc")) for kind in ("f32", "bf16", "f16")}
+        self.assertLess(sizes["bf16"], sizes["f32"])
+        self.assertEqual(sizes["bf16"], sizes["f16"])
+        self.assertEqual(self.compiled("model", "--weights", "keep"), self.compiled("model", "--weights", "f32"))
+
+    def test_code_forms(self):
+        self.assertIn(b"ymm", self.llmc("compile", "model", "--emit", "asm", "--cpu", "x86-64-v3", "-o", "-").stdout)
+        self.assertIn(b"zmm", self.llmc("compile", "model", "--emit", "asm", "-march=x86-64-v4", "-o", "-").stdout)
+        self.assertIn(b"define", self.llmc("compile", "model", "--emit", "llvm", "-o", "-").stdout)
+        self.assertEqual(self.compiled("model", "--emit", "obj")[:4], b"\x7fELF")
+
+    def test_variants(self):
+        both = self.llmc("compile", "model", "-o", "out").stderr
+        self.assertIn(b"x86-64-v3", both)
+        self.assertIn(b"x86-64-v4", both)
+        one = self.llmc("compile", "model", "-o", "out", "--cpu", "x86-64-v3").stderr
+        self.assertNotIn(b"x86-64-v4", one)
+
+    def test_temps_and_printed_stop(self):
+        done = self.llmc("compile", "model", "-o", "out", "--save-temps=temps", "--print-ir-after", "raise")
+        self.assertIn(b"// after raise\n", done.stderr)
+        self.assertIn(b"transformer.layers classes [0, 0]", done.stderr)
+        names = sorted(os.listdir(self.root / "temps"))
+        self.assertEqual([name.split(".", 1)[1] for name in names if name.endswith(".mlir")],
+                         [f"{i + 1}-{stop}.mlir" for i, stop in enumerate(STOPS)])
+        self.assertEqual(sum(name.endswith(".s") for name in names), 2)
+
+    def test_usage_mistakes(self):
+        for arguments, message in [
+            ([], "no command given"),
+            (["bake"], "unknown command 'bake'"),
+            (["compile"], "MODEL is required"),
+            (["compile", "model", "--weights", "q3"], "--weights"),
+            (["compile", "model", "--kv", "q8"], "--kv"),
+            (["compile", "model", "--max-step", "0"], "--max-step"),
+            (["compile", "model", "--frobnicate"], "--frobnicate"),
+            (["compile", "model", "--cpu", "z80"], "--cpu: unknown processor 'z80' (expected native, all, x86-64-v4, x86-64-v3)"),
+            (["compile", "model", "--target", "aarch64-linux-gnu"], "--target: no backend for 'aarch64-linux-gnu'"),
+            (["compile", "model", "--emit", "mlir", "--compile-to", "pack"], "the stop 'pack' has no text form"),
+            (["compile", "model", "--emit", "exe", "--compile-to", "raise"], "the stop 'raise' has no such form"),
+            (["inspect"], "no file given"),
+            (["verify", "a", "b"], "surplus argument 'b'"),
+        ]:
+            with self.subTest(arguments=arguments):
+                done = self.llmc(*arguments, code=2)
+                self.assertEqual(done.stdout, b"")
+                lines = done.stderr.decode().splitlines()
+                self.assertEqual(len(lines), 2, lines)
+                self.assertTrue(lines[0].startswith("llmc: error: "), lines)
+                self.assertIn(message.lower(), lines[0].lower())
+                self.assertTrue(lines[1].startswith("note: all options: llmc "), lines)
+        self.assertEqual(sorted(os.listdir(self.root)), ["model"])
+
+    def test_help_begins_with_examples(self):
+        for arguments in (["--help"], ["compile", "--help"], ["inspect", "--help"], ["verify", "-h"]):
+            self.assertTrue(self.llmc(*arguments).stdout.startswith(b"Examples:\n"), arguments)
+
+    def test_messages_as_json(self):
+        (self.root / "model" / "config.json").unlink()
+        done = self.llmc("compile", "model", "-o", "out", "--diagnostics", "json", code=1)
+        message = json.loads(done.stderr)
+        self.assertEqual(message["severity"], "error")
+        self.assertEqual(message["file"], "model/config.json")
+
+    def test_text_with_a_mistake_is_located(self):
+        done = self.llmc("compile", "-", "-o", "out", stdin=b"module {\n  frobnicate\n}\n", code=1)
+        self.assertTrue(done.stderr.startswith(b"<stdin>:2:3: error: "), done.stderr)
+        text = self.llmc("compile", "model", "--compile-to", "schedule", "-o", "-").stdout
+        done = self.llmc("compile", "-", "-o", "out", stdin=text.replace(b"model.norm.weight", b"model.nrom.weight"), code=1)
+        self.assertIn(b"error: the checkpoint has no tensor 'model.nrom.weight'\n", done.stderr)
+        done = self.llmc("compile", "-", "--compile-to", "fuse", "-o", "-", stdin=text, code=1)
+        self.assertIn(b"the module is at the stop 'schedule', past 'fuse'", done.stderr)
+        self.assertEqual(sorted(os.listdir(self.root)), ["model"])
+
+    def test_a_cached_model_is_found_by_name(self):
+        snapshot = self.root / "hub" / "models--some--tiny" / "snapshots" / "abc123"
+        snapshot.parent.mkdir(parents=True)
+        shutil.move(self.root / "model", snapshot)
+        self.llmc("compile", "some/tiny", env={"HF_HUB_CACHE": str(self.root / "hub")})
+        self.assertTrue((self.root / "tiny").is_file())
+
+    def test_inspect_and_verify(self):
+        self.llmc("compile", "model", "-o", "out", "--emit", "llmc")
+        self.assertIn(b"kv_cache", self.llmc("inspect", "out").stdout)
+        self.assertIn(b"2 in 1 class", self.llmc("inspect", "model").stdout)
+        self.assertIn(b"match", self.llmc("verify", "out").stdout)
+        data = bytearray((self.root / "out").read_bytes())
+        data[-1] ^= 1
+        (self.root / "out").write_bytes(data)
+        self.llmc("verify", "out", code=3)
+
+    def test_an_interrupt_leaves_nothing(self):
+        # Code generation alone takes longer than the first signal needs.
+        process = subprocess.Popen([LLMC, "compile", "model", "-o", "out"], cwd=self.root, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        process.wait(timeout=20)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertEqual(sorted(os.listdir(self.root)), ["model"])
+
+    def test_a_closed_pipe_ends_quietly(self):
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([LLMC, "compile", "model", "--compile-to", "lower", "-o", "-"], cwd=self.root, stdout=write,
+                              stderr=subprocess.PIPE, timeout=60)
+        os.close(write)
+        self.assertEqual(done.stderr, b"")
+
+    def test_a_full_stdout_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([LLMC, "compile", "model", "--compile-to", "lower", "-o", "-"], cwd=self.root, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"<stdout>: error: cannot write: No space left on device\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--llmc", required=True)
+    parser.add_argument("--llmc-opt", required=True)
+    arguments, rest = parser.parse_known_args()
+    LLMC, LLMC_OPT = os.path.abspath(arguments.llmc), os.path.abspath(arguments.llmc_opt)
+    unittest.main(argv=[sys.argv[0], *rest])
