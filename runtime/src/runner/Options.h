@@ -13,7 +13,7 @@
 namespace llmc::runtime {
 
 /// Exit codes, the same for all of llmc's programs.
-constexpr int exitDone = 0, exitFailed = 1, exitUsage = 2, exitBelowThreshold = 3, exitInterrupted = 130;
+constexpr int exitDone = 0, exitFailed = 1, exitUsage = 2, exitBelowThreshold = 3;
 
 /// What the command line asks for; empty optionals leave a default to the model.
 struct RunOptions {

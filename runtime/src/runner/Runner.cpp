@@ -23,12 +23,14 @@ namespace llmc::runtime {
 
 namespace {
 
-volatile sig_atomic_t interruptions = 0;
+/// The signal that asked to end; 0: none.
+volatile sig_atomic_t interruption = 0;
 
 /// The first one ends generation after the current step, the second one the process.
-void onInterrupt(int) {
-  if (interruptions++)
-    _exit(exitInterrupted);
+void onInterrupt(int number) {
+  if (interruption)
+    _exit(128 + number);
+  interruption = number;
 }
 
 /// One run of the program, from the opened model to its exit code.
@@ -138,7 +140,7 @@ bool Run::fillGenerateOptions() {
   hooks.user = this;
   hooks.beside = options.sequencesBeside;
   generateOptions.sequence = options.sequencesBeside / 2; // others before and after it
-  hooks.shouldStop = [](void *) { return interruptions > 0; };
+  hooks.shouldStop = [](void *) { return interruption != 0; };
   if (options.logitsPath.empty())
     return true;
   hooks.onLogits = onLogits;
@@ -240,8 +242,8 @@ int Run::converse() {
       said += char(byte);
     if ((byte == EOF && said.empty()) || said == "/exit")
       return exitDone;
-    if (interruptions)
-      return exitInterrupted;
+    if (interruption)
+      return 128 + interruption;
     if (said == "/reset") {
       llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
       continue;
@@ -254,7 +256,7 @@ int Run::converse() {
     if (said.empty() || !tokenizePrompt(model, file, said, first, prompt))
       continue;
     answer();
-    interruptions = 0; // Ctrl-C ends an answer, not the conversation
+    interruption = 0; // Ctrl-C ends an answer, not the conversation
   }
 }
 
@@ -267,8 +269,8 @@ int Run::reportOutput() {
 }
 
 int Run::finish() {
-  if (interruptions)
-    return exitInterrupted;
+  if (interruption)
+    return 128 + interruption; // 130 for SIGINT
   if (!options.logitsPath.empty() && !logits.close()) {
     printError(options.logitsPath.c_str(), (std::string("cannot be written: ") + systemReason(errno)).c_str(), "");
     return exitFailed;
@@ -293,6 +295,7 @@ int Run::run() {
   struct sigaction action = {};
   action.sa_handler = onInterrupt;
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr); // so that a half-written file of logits is removed
   if (conversation)
     return converse();
   line.reserve(1 << 16);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <memory>
+#include <sched.h>
 #include <time.h>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct Relay {
   Team *team;
   uint32_t rounds;
   std::vector<uint32_t> cells; ///< One for each thread.
+  uint32_t core = 0;           ///< For the test that puts all on one core.
   bool wrong = false;
 };
 
@@ -66,6 +68,31 @@ TEST(TeamTest, BarriersOrderReadsAndWrites) {
     EXPECT_FALSE(data.wrong) << threads;
     EXPECT_EQ(data.cells[0], data.rounds);
   }
+}
+
+TEST(TeamTest, ThreadsOnOneCoreDoNotSpinForEachOther) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  StartedTeam started(2);
+  started.team->spinNanoseconds = 100 * 1000 * 1000; // a wait that spun to its end would take this long
+  CPU_ZERO(&one);
+  CPU_SET(platform::currentCore(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  Relay data = {started.team.get(), 500, std::vector<uint32_t>(2 * 64), platform::currentCore()};
+  runOnTeam(
+      *started.team,
+      [](void *argument, uint32_t thread, uint32_t threads) {
+        cpu_set_t caller;
+        CPU_ZERO(&caller);
+        CPU_SET(static_cast<Relay *>(argument)->core, &caller);
+        sched_setaffinity(0, sizeof caller, &caller); // the worker follows the caller
+        relay(argument, thread, threads);
+      },
+      &data);
+  sched_setaffinity(0, sizeof before, &before);
+  EXPECT_FALSE(data.wrong);
+  // 1000 barriers of 100 ms would take 100 s: the test's time limit is the check, this says why it fails.
+  EXPECT_EQ(data.cells[64], 500u);
 }
 
 TEST(TeamTest, SleepersAreWoken) {
