@@ -78,7 +78,7 @@ def Transformer_YieldOp : Transformer_Op<"yield", [
     Ends a body of `transformer.layers`.
 
     ```mlir
-    transformer.yield %h, %kv : tensor<?x64xf32>, !kv
+    transformer.yield %h, %c : tensor<?x64xf32>, !kv
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$values);

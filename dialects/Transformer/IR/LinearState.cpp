@@ -52,23 +52,22 @@ LogicalResult llmc::transformer::verifyFinite(Operation *op, StringRef what, con
 LogicalResult llmc::transformer::verifyLinear(Value state) {
   // An op nested in a region of the block (a layers body) counts where its ancestor stands.
   Block *home = state.getParentBlock();
-  Operation *consumer = nullptr, *consumerAtHome = nullptr;
-  for (OpOperand &use : state.getUses()) {
-    Operation *user = use.getOwner();
-    if (user->hasTrait<StateReader>())
-      continue;
-    if (consumer) {
-      InFlightDiagnostic diagnostic = user->emitOpError("consumes a state that is consumed already");
-      diagnostic.attachNote(consumer->getLoc()) << "another consumer is here";
-      return diagnostic;
-    }
-    consumer = user;
-    consumerAtHome = home->findAncestorOpInBlock(*user);
-    if (consumerAtHome != user)
-      return user->emitOpError("consumes a state of an enclosing region; hand it in as an iteration value");
-  }
-  if (!consumer)
+  SmallVector<std::pair<Operation *, Operation *>> consumers; // with their ancestors at home
+  for (Operation *user : state.getUsers())
+    if (!user->hasTrait<StateReader>())
+      consumers.push_back({home->findAncestorOpInBlock(*user), user});
+  if (consumers.empty())
     return success();
+  llvm::sort(consumers,
+             [](const auto &a, const auto &b) { return a.first != b.first && a.first->isBeforeInBlock(b.first); });
+  auto [consumerAtHome, consumer] = consumers.front();
+  if (consumers.size() > 1) {
+    InFlightDiagnostic diagnostic = consumers[1].second->emitOpError("consumes a state that is consumed already");
+    diagnostic.attachNote(consumer->getLoc()) << "another consumer is here";
+    return diagnostic;
+  }
+  if (consumerAtHome != consumer)
+    return consumer->emitOpError("consumes a state of an enclosing region; hand it in as an iteration value");
   for (Operation *user : state.getUsers()) {
     Operation *reader = home->findAncestorOpInBlock(*user);
     if (reader == consumerAtHome || !consumerAtHome->isBeforeInBlock(reader))

@@ -49,11 +49,11 @@ static bool fitsRole(Role role, Type type) {
 
 static LogicalResult verifyRole(Operation *op, Twine where, NamedAttribute attribute, Type type) {
   if (attribute.getName() != TransformerDialect::kRoleAttrName)
-    return op->emitError() << where << " has unknown attribute '" << attribute.getName() << "', expected '"
+    return op->emitError() << where << " has unknown attribute '" << attribute.getName().getValue() << "', expected '"
                            << TransformerDialect::kRoleAttrName << "'";
   auto role = dyn_cast<RoleAttr>(attribute.getValue());
   if (!role)
-    return op->emitError() << where << ": attribute '" << attribute.getName()
+    return op->emitError() << where << ": attribute '" << attribute.getName().getValue()
                            << "' is not a role, expected #transformer.role<...>";
   if (!fitsRole(role.getValue(), type))
     return op->emitError() << where << " of type " << type << " cannot have the role '"
@@ -65,7 +65,8 @@ LogicalResult TransformerDialect::verifyRegionArgAttribute(Operation *op, unsign
                                                            NamedAttribute attribute) {
   auto function = dyn_cast<func::FuncOp>(op);
   if (!function)
-    return op->emitError() << "attribute '" << attribute.getName() << "' belongs to arguments of func.func only";
+    return op->emitError() << "attribute '" << attribute.getName().getValue()
+                           << "' belongs to arguments of func.func only";
   return verifyRole(op, "argument " + Twine(argument), attribute, function.getArgumentTypes()[argument]);
 }
 
@@ -73,7 +74,8 @@ LogicalResult TransformerDialect::verifyRegionResultAttribute(Operation *op, uns
                                                               NamedAttribute attribute) {
   auto function = dyn_cast<func::FuncOp>(op);
   if (!function)
-    return op->emitError() << "attribute '" << attribute.getName() << "' belongs to results of func.func only";
+    return op->emitError() << "attribute '" << attribute.getName().getValue()
+                           << "' belongs to results of func.func only";
   return verifyRole(op, "result " + Twine(result), attribute, function.getResultTypes()[result]);
 }
 
@@ -118,5 +120,5 @@ LogicalResult TransformerDialect::verifyOperationAttribute(Operation *op, NamedA
       return op->emitError() << "attribute '" << kBoundsAttrName << "' must be #transformer.bounds<...> on func.func";
     return success();
   }
-  return op->emitError() << "unknown attribute '" << attribute.getName() << "' of the transformer dialect";
+  return op->emitError() << "unknown attribute '" << attribute.getName().getValue() << "' of the transformer dialect";
 }

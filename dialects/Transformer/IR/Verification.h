@@ -30,7 +30,7 @@ mlir::LogicalResult verifyFinite(mlir::Operation *op, llvm::StringRef what, cons
                                  bool positive = false);
 
 /// `state` is consumed at most once, and only after every read of it in the same block. Errors are on the op that
-/// breaks the rule, with a note on the first consumer. `definition` locates a state that is a block argument.
+/// breaks the rule, with a note on the first consumer.
 mlir::LogicalResult verifyLinear(mlir::Value state);
 
 /// The element type is f16, bf16, f32 or f64.

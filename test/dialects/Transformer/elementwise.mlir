@@ -36,17 +36,22 @@ func.func @rope(%q: tensor<?x576xf32>, %positions: tensor<?xi32>, %f: tensor<1x3
 }
 
 // CHECK-LABEL: @elementwise
-func.func @elementwise(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %c: tensor<?x1xf32>) {
+func.func @elementwise(%a: tensor<?x64xf32>, %b: tensor<?x64xf32>, %x: tensor<?x64xf32>, %logits: tensor<?x512xf32>) {
   // CHECK: transformer.add %{{.*}}, %{{.*}} : tensor<?x64xf32>
   %0 = transformer.add %a, %b : tensor<?x64xf32>
-  // CHECK: transformer.mul %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?x1xf32>
-  %1 = transformer.mul %a, %c : tensor<?x64xf32>, tensor<?x1xf32>
   // CHECK: transformer.mul %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?x64xf32>
   %2 = transformer.mul %a, %b : tensor<?x64xf32>, tensor<?x64xf32>
   // CHECK: transformer.scale %{{.*}} by {{.*}} : tensor<?x64xf32>
-  %3 = transformer.scale %a by 0.125 : tensor<?x64xf32>
-  // CHECK: transformer.soft_cap %{{.*}} at {{.*}} : tensor<?x64xf32>
-  %4 = transformer.soft_cap %a at 30.0 : tensor<?x64xf32>
+  %3 = transformer.scale %x by 0.125 : tensor<?x64xf32>
+  // CHECK: transformer.soft_cap %{{.*}} at {{.*}} : tensor<?x512xf32>
+  %4 = transformer.soft_cap %logits at 30.0 : tensor<?x512xf32>
+  return
+}
+
+// CHECK-LABEL: @mul_by_a_column
+func.func @mul_by_a_column(%a: tensor<?x64xf32>, %b: tensor<?x1xf32>) {
+  // CHECK: transformer.mul %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?x1xf32>
+  %y = transformer.mul %a, %b : tensor<?x64xf32>, tensor<?x1xf32>
   return
 }
 

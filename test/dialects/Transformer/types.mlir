@@ -49,3 +49,8 @@ func.func @entry(%tokens: tensor<?xi32> {transformer.role = #transformer.role<to
                 transformer.bounds = #transformer.bounds<max_tokens = 64, max_sequences = 4, max_context = 2048>} {
   return %scores, %kv, %hidden : tensor<?x7xf32>, !cache, tensor<?x5xf32>
 }
+
+// CHECK-LABEL: func.func private @step()
+// CHECK-SAME: #transformer.bounds<max_tokens = 64, max_sequences = 4, max_context = 2048>
+func.func private @step() attributes {
+  transformer.bounds = #transformer.bounds<max_tokens = 64, max_sequences = 4, max_context = 2048>}
