@@ -32,15 +32,17 @@ bytes_text() { awk -v n="$1" 'BEGIN { if (n < 1e6) printf "%.0f KB", n / 1e3; el
 # step LABEL COMMAND... : runs it with its output in a log; on a terminal one line shows how far it is. Returns its status.
 # A counter like [12/80] or a percentage in the output becomes the progress.
 step() {
-  local label=$1 log=$logs/${1//[^A-Za-z0-9]/-}.log start=$SECONDS status=0
+  local label=$1
+  local log=$logs/${1//[^A-Za-z0-9]/-}.log start=$SECONDS status=0
   shift
   mkdir -p "$logs"
+  : >"$log"
   if on_terminal; then
     "$@" >"$log" 2>&1 </dev/null &
     local child=$! shown
     trap 'kill '"$child"' 2>/dev/null; printf "\n"; exit 130' INT TERM
     while kill -0 "$child" 2>/dev/null; do
-      shown=$(tail -c 4000 "$log" | tr '\r' '\n' | grep -oE '\[ *[0-9]+/[0-9]+\]|[0-9]+%|[0-9]+/[0-9]+ Test' | tail -n 1)
+      shown=$(tail -c 4000 "$log" | tr '\r' '\n' | grep -oE '\[ *[0-9]+/[0-9]+\]|[0-9]+%|[0-9]+/[0-9]+ Test' | tail -n 1 || true)
       printf '\r\033[K  %s … %s %s' "$label" "${shown% Test}" "$(duration $((SECONDS - start)))"
       sleep 0.5
     done
