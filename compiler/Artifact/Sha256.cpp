@@ -92,13 +92,13 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void acceleratedBlocks(uint32
 }
 #endif
 
-Sha256::Sha256() {
+Sha256::Sha256(bool portable) {
   // First 32 bits of the fractional parts of the square roots of the first 8 primes (FIPS 180-4, section 5.3.3).
   static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::copy(initial, initial + 8, state);
 #if defined(__x86_64__)
-  accelerated = hasShaInstructions();
+  accelerated = !portable && hasShaInstructions();
 #else
   accelerated = false;
 #endif

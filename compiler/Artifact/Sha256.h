@@ -13,7 +13,8 @@ namespace llmc::artifact {
 /// some five times faster than the portable code, hence a class of our own beside LLVM's.
 class Sha256 {
 public:
-  Sha256();
+  /// `portable` leaves the instructions alone; the digest is the same.
+  explicit Sha256(bool portable = false);
   void update(llvm::ArrayRef<uint8_t> bytes);
   /// Writes the digest; the object may not be used after.
   void finish(uint8_t digest[32]);

@@ -25,6 +25,7 @@
 #include "llvm/TargetParser/Triple.h"
 
 #include <chrono>
+#include <new>
 #include <unistd.h>
 
 using namespace mlir;
@@ -59,19 +60,35 @@ namespace {
 /// The module that a fatal error inside LLVM leaves a reproducer of; set while code is generated.
 ModuleOp *moduleInCodegen = nullptr;
 
+/// Writes a module's text to a temporary file; its name, or nothing.
+std::string saveReproducer(StringRef text) {
+  llvm::SmallString<128> path;
+  int descriptor;
+  if (llvm::sys::fs::createTemporaryFile("llmc-reproducer", "mlir", descriptor, path))
+    return "";
+  llvm::raw_fd_ostream(descriptor, /*shouldClose=*/true) << text;
+  return std::string(path);
+}
+
 /// LLVM ends the process on errors of its own. Says so in the agreed form; files are removed by the handlers it runs.
 void onFatalError(void *, const char *reason, bool) {
   llvm::errs() << "llmc: error: internal error: " << reason << "\n";
-  llvm::SmallString<128> path;
-  int descriptor;
-  if (moduleInCodegen && !llvm::sys::fs::createTemporaryFile("llmc-reproducer", "mlir", descriptor, path)) {
-    llvm::raw_fd_ostream file(descriptor, /*shouldClose=*/true);
-    moduleInCodegen->print(file);
-    file.close();
-    llvm::errs() << "note: reproduce with: llmc compile - < " << path << "\n";
+  if (moduleInCodegen) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    moduleInCodegen->print(stream);
+    llvm::errs() << "note: reproduce with: llmc compile - < " << saveReproducer(text) << "\n";
   }
   llvm::sys::RunInterruptHandlers();
   _exit(exitInternal);
+}
+
+[[noreturn]] void onOutOfMemory() {
+  // Nothing may be allocated any more.
+  constexpr StringLiteral message = "llmc: error: out of memory\n";
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+  llvm::sys::RunInterruptHandlers();
+  _exit(exitInput);
 }
 
 class CompileJob {
@@ -97,10 +114,10 @@ public:
       return exitInput;
     for (Stop stop : {Stop::Import, Stop::Raise, Stop::Fuse, Stop::Quantize, Stop::Lower, Stop::Schedule})
       if (stop > at && stop <= options.to && !advance(stop))
-        return exitInput;
+        return failure;
     bool done = options.to <= Stop::Schedule ? writeModule() : finish();
     messages.clearProgress();
-    return done ? exitDone : exitInput;
+    return done ? exitDone : failure;
   }
 
 private:
@@ -109,7 +126,8 @@ private:
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
   Stop at = Stop::Parse;
-  std::string name; // of the model
+  std::string name;             // of the model
+  ExitCode failure = exitInput; // whose mistake it is that a compile failed
   Report report;
 
   /// Times what leads to a stop, and shows it while it runs.
@@ -181,21 +199,29 @@ private:
       llvm::errs() << "// after " << stopName(at) << "\n" << moduleText();
     if (!options.tempsFolder)
       return true;
-    llvm::SmallString<256> path(*options.tempsFolder);
-    llvm::sys::path::append(path, name + "." + std::to_string(static_cast<int>(at) + 1) + "-" + stopName(at) + ".mlir");
-    return writeWhole(std::string(path), moduleText(), messages);
+    return saveTemp(std::to_string(static_cast<int>(at) + 1) + "-" + stopName(at) + ".mlir", moduleText());
+  }
+
+  /// A mistake of ours, not of the user: the file is sound once it is imported, and what no kernel can do is refused
+  /// while lowering. Text that came in may be anything.
+  bool internalError(Stop stop, StringRef before) {
+    bool theirs = options.model == "-" || stop == Stop::Import || stop == Stop::Lower;
+    if (!messages.sawError())
+      messages.error("", "the stop '" + stopName(stop).str() + "' failed without saying why");
+    if (theirs)
+      return false;
+    failure = exitInternal;
+    llvm::errs() << "note: this is a mistake of llmc; reproduce with: llmc compile - < " << saveReproducer(before)
+                 << "\n";
+    return false;
   }
 
   bool advance(Stop stop) {
     PassManager manager(context.get());
     addPipeline(manager, stop, options.pipeline);
-    bool done = timed(stop, [&] { return succeeded(manager.run(*module)); });
-    if (!done) {
-      // Every refusal says why; a pass that fails without a word is a mistake of ours.
-      if (!messages.sawError())
-        messages.error("", "the stop '" + stopName(stop).str() + "' failed without saying why");
-      return false;
-    }
+    std::string before = moduleText();
+    if (!timed(stop, [&] { return succeeded(manager.run(*module)); }))
+      return internalError(stop, before);
     at = stop;
     return saved();
   }
@@ -291,11 +317,8 @@ private:
         llvm::scope_exit reset([] { moduleInCodegen = nullptr; });
         return compilePrograms(*module, *targetBackend(variant), dumps);
       });
-      if (failed(code)) {
-        if (!messages.sawError())
-          messages.error("", "code generation for '" + variant + "' failed without saying why");
-        return false;
-      }
+      if (failed(code))
+        return internalError(Stop::Codegen, moduleText());
       report.codeBytes.push_back({variant, code->image.size()});
       input.codes.push_back(std::move(*code));
       dump += options.emit == Emit::LLVM ? llvmIR : options.emit == Emit::Asm ? assembly : "";
@@ -313,7 +336,7 @@ private:
     bool written = timed(
         Stop::Pack, [&] { return writePackage(input, report.output, options.emit == Emit::Exe, report, messages); });
     messages.clearProgress();
-    if (!written)
+    if (!written || (options.tempsFolder && !saveTemp("9-pack.manifest", input.manifest.bytes())))
       return false;
     printReport(llvm::errs(), report, input.manifest);
     if (options.report || options.verbose)
@@ -322,9 +345,13 @@ private:
   }
 
   bool saveCode(StringRef variant, StringRef suffix, StringRef text) {
+    return saveTemp("8-codegen." + variant + "." + suffix, text);
+  }
+
+  bool saveTemp(const Twine &what, StringRef bytes) {
     llvm::SmallString<256> path(*options.tempsFolder);
-    llvm::sys::path::append(path, name + ".8-codegen." + variant + "." + suffix);
-    return writeWhole(std::string(path), text, messages);
+    llvm::sys::path::append(path, name + "." + what);
+    return writeWhole(std::string(path), bytes, messages);
   }
 };
 
@@ -332,7 +359,9 @@ private:
 
 ExitCode compile(const CompileOptions &options, Messages &messages) {
   llvm::install_fatal_error_handler(onFatalError);
+  std::new_handler handlerBefore = std::set_new_handler(onOutOfMemory);
   ExitCode code = CompileJob(options, messages).run();
+  std::set_new_handler(handlerBefore);
   llvm::remove_fatal_error_handler();
   return code;
 }

@@ -79,6 +79,8 @@ bool PackageInput::open(Messages &messages) {
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
+  } else {
+    messages.warning({folder, 0, 0, "has no tokenizer.json: the model will take token ids only", ""});
   }
   Result<std::string> terms = readLicence(*directory);
   if (!terms)

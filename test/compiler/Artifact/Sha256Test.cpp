@@ -11,8 +11,8 @@ using llmc::artifact::Sha256;
 
 namespace {
 
-std::string hashOf(llvm::ArrayRef<uint8_t> bytes, size_t piece) {
-  Sha256 hash;
+std::string hashOf(llvm::ArrayRef<uint8_t> bytes, size_t piece, bool portable = false) {
+  Sha256 hash(portable);
   while (bytes.size() > piece) {
     hash.update(bytes.take_front(piece));
     bytes = bytes.drop_front(piece);
@@ -39,7 +39,8 @@ TEST(Sha256, EveryLengthAndPiece) {
     llvm::ArrayRef<uint8_t> part(bytes.data(), length);
     std::string expected = llvm::toHex(llvm::SHA256::hash(part), /*LowerCase=*/true);
     for (size_t piece : {1, 63, 64, 65, 300})
-      ASSERT_EQ(hashOf(part, piece), expected) << length << " bytes in pieces of " << piece;
+      for (bool portable : {false, true})
+        ASSERT_EQ(hashOf(part, piece, portable), expected) << length << " bytes in pieces of " << piece;
   }
 }
 
