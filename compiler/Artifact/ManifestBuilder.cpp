@@ -181,8 +181,9 @@ FailureOr<Manifest> buildManifest(ModuleOp module) {
   auto tokens = static_cast<uint64_t>(bounds.getMaxTokens());
   auto sequences = static_cast<uint64_t>(bounds.getMaxSequences()),
        context = static_cast<uint64_t>(bounds.getMaxContext());
+  // No rows in the middle of a prompt; a caller that wants every position's logits asks for more than one.
   manifest.dims = {{"tokens", LLMC_DIM_TOKENS, 1, tokens, tokens},
-                   {"rows", LLMC_DIM_ROWS, 0, tokens, 1}, // none in the middle of a prompt; a caller that wants every position's logits asks for more
+                   {"rows", LLMC_DIM_ROWS, 0, tokens, 1},
                    {"sequences", LLMC_DIM_SEQUENCES, 1, sequences, 1},
                    {"context", LLMC_DIM_CONTEXT, 1, context, context}};
   for (kernel::ProgramOp program : programs) {
