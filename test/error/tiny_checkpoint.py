@@ -1,8 +1,11 @@
 # tiny_checkpoint.py - writes a seeded checkpoint of a few kilobytes with the standard library alone.
+#
+#   tiny_checkpoint.py FOLDER [KEY=JSON ...]    config keys that differ
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import json
 import random
 import struct
+import sys
 from pathlib import Path
 
 CONFIG = {
@@ -39,6 +42,11 @@ def tensors(config=CONFIG):
         shapes[prefix + "self_attn.k_proj.weight"] = [cached, hidden]
         shapes[prefix + "self_attn.v_proj.weight"] = [cached, hidden]
         shapes[prefix + "self_attn.o_proj.weight"] = [hidden, hidden]
+        if config["attention_bias"]:
+            shapes[prefix + "self_attn.q_proj.bias"] = [hidden]
+            shapes[prefix + "self_attn.k_proj.bias"] = [cached]
+            shapes[prefix + "self_attn.v_proj.bias"] = [cached]
+            shapes[prefix + "self_attn.o_proj.bias"] = [hidden]
         shapes[prefix + "post_attention_layernorm.weight"] = [hidden]
         shapes[prefix + "mlp.gate_proj.weight"] = [inner, hidden]
         shapes[prefix + "mlp.up_proj.weight"] = [inner, hidden]
@@ -92,3 +100,11 @@ def write(folder, config=CONFIG, weights=None, tokens=None):
     (folder / "config.json").write_text(config if isinstance(config, str) else json.dumps(config, indent=2))
     (folder / "tokenizer.json").write_text(tokens if isinstance(tokens, str) else json.dumps(tokens or tokenizer()))
     (folder / "model.safetensors").write_bytes(safetensors(tensors()) if weights is None else weights)
+
+
+if __name__ == "__main__":
+    chosen = dict(CONFIG)
+    for change in sys.argv[2:]:
+        name, value = change.split("=", 1)
+        chosen[name] = json.loads(value)
+    write(sys.argv[1], config=chosen, weights=safetensors(tensors(chosen)))
