@@ -105,7 +105,7 @@ public:
 
     if (options.tempsFolder)
       if (std::error_code error = llvm::sys::fs::create_directories(*options.tempsFolder))
-        return messages.error(*options.tempsFolder, "cannot make the folder: " + error.message()), exitInput;
+        return messages.error(*options.tempsFolder, "cannot make the folder: " + reasonOf(error)), exitInput;
     if (!load())
       return exitInput;
     if (options.printPipeline)
@@ -131,11 +131,11 @@ private:
   Report report;
 
   /// Times what leads to a stop, and shows it while it runs.
-  template <typename Work> auto timed(Stop stop, Work work) {
+  template <typename Work> auto timed(Stop stop, Work work, StringRef part = "") {
     const StopInfo &info = allStops()[static_cast<size_t>(stop)];
-    messages.progress(("[" + Twine(static_cast<int>(stop) + 1) + "/" + Twine(allStops().size()) + "] " + info.name +
-                       ": " + info.description)
-                          .str());
+    std::string place = std::to_string(static_cast<int>(stop) + 1) + "/" + std::to_string(allStops().size());
+    messages.progress(
+        ("[" + place + "] " + info.name + ": " + info.description + (part.empty() ? "" : ": ") + part).str());
     auto start = std::chrono::steady_clock::now();
     auto result = work();
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -164,7 +164,7 @@ private:
   bool readText() {
     auto text = llvm::MemoryBuffer::getSTDIN();
     if (!text)
-      return messages.error("<stdin>", text.getError().message()), false;
+      return messages.error("<stdin>", "cannot read: " + reasonOf(text.getError())), false;
     auto buffer = llvm::MemoryBuffer::getMemBufferCopy((*text)->getBuffer(), "<stdin>");
     llvm::SourceMgr sources;
     sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
@@ -285,7 +285,7 @@ private:
     llvm::outs().flush();
     if (!llvm::outs().has_error())
       return true;
-    std::string reason = llvm::outs().error().message();
+    std::string reason = reasonOf(llvm::outs().error());
     bool closed = llvm::outs().error() == std::errc::broken_pipe;
     llvm::outs().clear_error();
     return closed || (messages.error("<stdout>", "cannot write: " + reason), false);
@@ -311,12 +311,15 @@ private:
         dumps.assembly = &assembly;
       if (options.emit == Emit::Obj)
         dumps.object = &object;
-      FailureOr<CompiledCode> code = timed(Stop::Codegen, [&] {
-        ModuleOp inCodegen = *module;
-        moduleInCodegen = &inCodegen;
-        llvm::scope_exit reset([] { moduleInCodegen = nullptr; });
-        return compilePrograms(*module, *targetBackend(variant), dumps);
-      });
+      FailureOr<CompiledCode> code = timed(
+          Stop::Codegen,
+          [&] {
+            ModuleOp inCodegen = *module;
+            moduleInCodegen = &inCodegen;
+            llvm::scope_exit reset([] { moduleInCodegen = nullptr; });
+            return compilePrograms(*module, *targetBackend(variant), dumps);
+          },
+          variant);
       if (failed(code))
         return internalError(Stop::Codegen, moduleText());
       report.codeBytes.push_back({variant, code->image.size()});

@@ -3,6 +3,7 @@
 #include "tools/driver/Messages.h"
 
 #include "mlir/IR/Location.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
@@ -67,6 +68,13 @@ void Messages::write(llvm::StringRef severity, const Diagnostic &mistake) {
   out << (mistake.file.empty() ? "" : ": ") << plain << colour << severity << ": " << plain << mistake.message << "\n";
   if (!mistake.note.empty())
     out << noteColour << "note: " << plain << mistake.note << "\n";
+}
+
+std::string reasonOf(std::error_code error) {
+  std::string reason = error.message();
+  if (!reason.empty())
+    reason[0] = llvm::toLower(reason[0]);
+  return reason;
 }
 
 /// The file, line and column that a location leads to, whatever it is wrapped in.

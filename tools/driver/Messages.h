@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <system_error>
 
 namespace llmc::driver {
 
@@ -51,6 +52,9 @@ private:
   unsigned errors = 0;
   bool progressShown = false;
 };
+
+/// The system's words for an error, lower case at the front: "no space left on device".
+std::string reasonOf(std::error_code error);
 
 /// The diagnostic of MLIR in the project's form: the innermost file location, and the first note as remedy.
 Diagnostic fromMLIR(mlir::Diagnostic &diagnostic);

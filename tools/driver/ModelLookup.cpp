@@ -101,7 +101,10 @@ std::string modelName(const std::string &directory) {
     if (repository.consume_front("models--"))
       return repository.rsplit("--").second.str();
   }
-  StringRef name = sys::path::filename(real);
+  // The name as given, where it is one: a link may lead to a folder called otherwise.
+  StringRef name = sys::path::filename(StringRef(directory).rtrim('/'));
+  if (name.empty() || name == "." || name == "..")
+    name = sys::path::filename(real);
   return name.empty() || name == "/" ? "model" : name.str();
 }
 

@@ -14,7 +14,7 @@ namespace llmc::driver {
 /// Never the network: when it is absent the note has the command that downloads it.
 Result<std::string> findModel(const std::string &argument);
 
-/// A model's name for files and facts: the last part of its directory's real path, or `name` of a cached `org/name`.
+/// A model's name for files and facts: the last part of its directory's path, or `name` of a cached `org/name`.
 std::string modelName(const std::string &directory);
 
 } // namespace llmc::driver

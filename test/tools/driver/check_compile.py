@@ -204,7 +204,7 @@ class Compile(unittest.TestCase):
             done = subprocess.run([LLMC, "compile", "model", "--compile-to", "lower", "-o", "-"], cwd=self.root, stdout=full,
                                   stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stderr, b"<stdout>: error: cannot write: No space left on device\n")
+        self.assertEqual(done.stderr, b"<stdout>: error: cannot write: no space left on device\n")
 
 
 if __name__ == "__main__":
