@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Kernel/IR/Kernel.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -41,7 +43,7 @@ FailureOr<Type> outputType(Operation *op, OperandRange outs) {
   Type type = outs.empty() ? op->getResult(0).getType() : outs[0].getType();
   if (isa<RankedTensorType>(type) == !outs.empty())
     return op->emitOpError() << "results are tensors and outs are buffers, found " << type;
-  if (cast<ShapedType>(type).getRank() != 2 || cast<ShapedType>(type).isDynamicDim(1))
+  if (cast<ShapedType>(type).isDynamicDim(1))
     return op->emitOpError() << "writes rows [T, C] with C known, found " << type;
   return type;
 }
@@ -52,7 +54,16 @@ LogicalResult expectColumns(Operation *op, StringRef what, int64_t found, int64_
   return op->emitOpError() << what << " has " << found << " columns, expected " << expected;
 }
 
-/// The region takes `sums` f32 sums and one f32 per extra, and yields one f32.
+/// Ops that a target can compute on whole vectors; emitScalarBody (compiler/Targets) knows all of them and no other.
+bool isScalarFunction(Operation *op) {
+  if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    return constant.getType().isF32();
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::MaximumFOp,
+             arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::CmpFOp, arith::SelectOp, math::ExpOp,
+             math::TanhOp, math::ErfOp>(op);
+}
+
+/// The region takes `numArguments` f32 and yields one f32 that a few known ops compute from them and nothing else.
 LogicalResult verifyScalarRegion(Operation *op, Region &region, unsigned numArguments) {
   Block &block = region.front();
   if (block.getNumArguments() != numArguments)
@@ -60,9 +71,32 @@ LogicalResult verifyScalarRegion(Operation *op, Region &region, unsigned numArgu
   for (BlockArgument argument : block.getArguments())
     if (!argument.getType().isF32())
       return op->emitOpError() << "body takes f32 values, found " << argument.getType();
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield || yield.getValues().size() != 1 || !yield.getValues()[0].getType().isF32())
+  if (!isa<YieldOp>(block.back()) || block.back().getOperandTypes() != TypeRange{Float32Type::get(op->getContext())})
     return op->emitOpError() << "body yields one f32";
+  for (Operation &inner : block) {
+    if (&inner != &block.back() && !isScalarFunction(&inner))
+      return op->emitOpError() << "body computes with '" << inner.getName() << "', which no target knows";
+    for (Value operand : inner.getOperands())
+      if (operand.getParentBlock() != &block)
+        return op->emitOpError() << "body reads a value from outside";
+    for (Type type : inner.getResultTypes())
+      if (!type.isF32() && !type.isInteger(1))
+        return op->emitOpError() << "body computes with f32, found " << type;
+  }
+  return success();
+}
+
+/// A page is a cut of the state's cache, in the element type that kernels compute with.
+LogicalResult verifyPage(Operation *op, PageAttr page, transformer::StateType state) {
+  if (page.getTokens() < 1 || page.getTokens() % PageAttr::chunkKeys != 0)
+    return op->emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
+                             << page.getTokens();
+  if (!page.getElement().isF32())
+    return op->emitOpError() << "a page holds f32, found " << page.getElement();
+  if (!state.isKVCache() || page.getSlots() != state.getSlots() || page.getHeads() != state.getHeads() ||
+      page.getHeadDim() != state.getHeadDim() || page.getHeadDim() != state.getValueDim() ||
+      page.getElement() != state.getElementType())
+    return op->emitOpError() << "page " << page << " is not one of " << state;
   return success();
 }
 
@@ -159,13 +193,14 @@ LogicalResult RopeOp::verify() {
 }
 
 LogicalResult CacheUpdateOp::verify() {
+  if (getNumResults() > 1)
+    return emitOpError() << "has one result (tensor form) or none (buffer form), found " << getNumResults();
+  if (failed(verifyPage(*this, getPage(), cast<transformer::StateType>(getState().getType()))))
+    return failure();
   int64_t columns = getPage().getHeads() * getPage().getHeadDim();
   if (failed(expectColumns(*this, "k", columnsOf(getK().getType()), columns)) ||
       failed(expectColumns(*this, "v", columnsOf(getV().getType()), columns)))
     return failure();
-  if (getPage().getTokens() < 1 || getPage().getTokens() % PageAttr::chunkKeys != 0)
-    return emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
-                         << getPage().getTokens();
   return success();
 }
 
@@ -173,12 +208,11 @@ LogicalResult AttentionOp::verify() {
   auto type = outputType(*this, getOuts());
   if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getQ().getType()))))
     return failure();
+  if (failed(verifyPage(*this, getPage(), cast<transformer::StateType>(getState().getType()))))
+    return failure();
   int64_t heads = getPage().getHeads(), numHeads = getNumHeads(), window = getWindow();
-  if (numHeads < 1 || heads < 1 || numHeads % heads != 0)
+  if (numHeads < 1 || numHeads % heads != 0)
     return emitOpError() << "num_heads = " << numHeads << " is not a multiple of the cache's " << heads << " heads";
-  if (getPage().getTokens() < 1 || getPage().getTokens() % PageAttr::chunkKeys != 0)
-    return emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
-                         << getPage().getTokens();
   if (window < 0)
     return emitOpError() << "window is not negative, found " << window;
   return expectColumns(*this, "q", columnsOf(getQ().getType()), numHeads * getPage().getHeadDim());
@@ -203,7 +237,17 @@ LogicalResult ElementwiseOp::verify() {
 
 LogicalResult ColumnsOp::verify() {
   int64_t from = columnsOf(getX().getType()), taken = columnsOf(getResult().getType()), offset = getOffset();
-  if (offset < 0 || taken < 1 || offset > from || taken > from - offset)
-    return emitOpError() << "takes columns " << offset << " to " << offset + taken << " of " << from;
+  if (from < 1 || taken < 1)
+    return emitOpError() << "needs known columns, found " << getX().getType() << " and " << getResult().getType();
+  if (offset < 0 || offset > from || taken > from - offset)
+    return emitOpError() << "takes " << taken << " columns from " << offset << " of " << from;
+  auto base = dyn_cast<MemRefType>(getX().getType());
+  auto view = dyn_cast<MemRefType>(getResult().getType());
+  if (!base != !view)
+    return emitOpError() << "makes a tensor of a tensor or a view of a buffer, found " << getX().getType() << " and "
+                         << getResult().getType();
+  if (base && (rowStride(view) != rowStride(base) || columnOffset(view) != columnOffset(base) + offset))
+    return emitOpError() << "view lies at column " << columnOffset(base) + offset << " of rows of " << rowStride(base)
+                         << ", found " << view;
   return success();
 }

@@ -7,8 +7,8 @@ include "dialects/Kernel/IR/KernelBase.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/RegionKindInterface.td"
 
-def Kernel_Rows : AnyTypeOf<[RankedTensorOf<[F32]>, MemRefRankOf<[F32], [2]>], "f32 rows [T, C], tensor or buffer">;
-def Kernel_Indices : AnyTypeOf<[RankedTensorOf<[I32]>, MemRefRankOf<[I32], [1]>], "i32 [T], tensor or buffer">;
+def Kernel_Rows : AnyTypeOf<[TensorRankOf<[F32], [2]>, MemRefRankOf<[F32], [2]>], "f32 rows [T, C], tensor or buffer">;
+def Kernel_Indices : AnyTypeOf<[TensorRankOf<[I32], [1]>, MemRefRankOf<[I32], [1]>], "i32 [T], tensor or buffer">;
 def Kernel_State : Type<CPred<"::llvm::isa<::llmc::transformer::StateType>($_self)">, "a state">;
 
 // Every compute op: tensor form with results, or buffer form with outs.

@@ -104,7 +104,8 @@ def Kernel_ProgramOp : Op<Kernel_Dialect, "program", [Symbol, SingleBlock, Isola
   let description = [{
     What every thread of the team runs, in order. Block arguments are the entry's inputs (buffers), its outputs (buffers), then its
     states. Compute ops in it are launches: the team splits each one's output. Between two launches of which one
-    touches what the other writes, with a different split, stands a `kernel.barrier`.
+    touches what the other writes, with a different split, stands a `kernel.barrier`. Nothing else stands in a program or its
+    layers: compute ops in buffer form, `kernel.buffer`, `kernel.columns`, `kernel.get_weight`, `kernel.layers`, `kernel.barrier`.
 
     `roles` says what each block argument is to the caller (#transformer.role).
 
@@ -128,6 +129,7 @@ def Kernel_ProgramOp : Op<Kernel_Dialect, "program", [Symbol, SingleBlock, Isola
     $sym_name `inputs` $num_inputs `outputs` $num_outputs `roles` $roles `slots` $slots `slot_sizes` $slot_sizes $body attr-dict
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Kernel_BufferOp : Op<Kernel_Dialect, "buffer", []> {

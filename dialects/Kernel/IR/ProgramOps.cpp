@@ -25,7 +25,7 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "has at least one copy, found " << copies;
   if (offset < -1 || stride < 0 || (offset >= 0 && (offset % 64 != 0 || stride % 64 != 0)))
     return emitOpError() << "lies at multiples of 64 bytes, found offset " << offset << " and stride " << stride;
-  auto yield = dyn_cast<YieldOp>(getRecipe().front().getTerminator());
+  auto yield = dyn_cast<YieldOp>(getRecipe().front().back());
   if (!yield || yield.getValues().size() != 1 || yield.getValues()[0].getType() != getType())
     return emitOpError() << "recipe yields one " << getType();
   return success();
@@ -55,7 +55,9 @@ LogicalResult LayersOp::verify() {
     if (block.getNumArguments() != 2 + getInits().size() || !block.getArgument(0).getType().isIndex() ||
         !block.getArgument(1).getType().isIndex())
       return emitOpError() << "body takes slot, member and " << getInits().size() << " carried values";
-    auto yield = dyn_cast<YieldOp>(block.getTerminator());
+    if (TypeRange(block.getArguments().drop_front(2)) != TypeRange(getInits()))
+      return emitOpError() << "body takes the carried values' types";
+    auto yield = block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
     if (!yield || TypeRange(yield.getValues()) != TypeRange(getInits()))
       return emitOpError() << "body yields the carried values' types";
   }
@@ -64,16 +66,67 @@ LogicalResult LayersOp::verify() {
   return success();
 }
 
+/// A program holds launches in buffer form, what gives them memory and weights, barriers, and loops of these: the
+/// emitter of programs (compiler/Targets) knows nothing else.
+static LogicalResult verifySteps(Block &block) {
+  for (Operation &op : block) {
+    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp>(op))
+      continue;
+    if (isa<YieldOp>(op)) {
+      if (op.getNumOperands() != 0)
+        return op.emitOpError() << "hands nothing on in a program, found " << op.getNumOperands() << " values";
+      continue;
+    }
+    if (auto layers = dyn_cast<LayersOp>(op)) {
+      for (Region &body : layers.getBodies())
+        if (failed(verifySteps(body.front())))
+          return failure();
+      continue;
+    }
+    if (!isa<EmbedOp, RMSNormOp, MatmulOp, RopeTableOp, RopeOp, CacheUpdateOp, AttentionOp, GatherRowsOp,
+             ElementwiseOp>(op))
+      return op.emitOpError() << "is nothing that a program runs";
+    auto isTensor = [](Type type) { return isa<TensorType>(type); };
+    if (op.getNumResults() != 0 || llvm::any_of(op.getOperandTypes(), isTensor))
+      return op.emitOpError() << "stands in a program in tensor form";
+  }
+  return success();
+}
+
+LogicalResult ProgramOp::verifyRegions() { return verifySteps(getBody().front()); }
+
 LogicalResult ProgramOp::verify() {
   int64_t pairs = 0;
-  for (int64_t size : getSlotSizes())
+  for (int64_t size : getSlotSizes()) {
+    if (size < 0)
+      return emitOpError() << "a slot has no fewer than 0 sizes, found " << size;
     pairs += size;
+  }
   if (static_cast<int64_t>(getSlots().size()) != 2 * pairs)
     return emitOpError() << "slot_sizes count " << pairs << " sizes, slots list " << getSlots().size() / 2;
   if (getRoles().size() != getBody().getNumArguments())
     return emitOpError() << "has " << getRoles().size() << " roles for " << getBody().getNumArguments() << " arguments";
   if (getNumInputs() > getBody().getNumArguments() || getNumOutputs() > getBody().getNumArguments() - getNumInputs())
     return emitOpError() << "has " << getBody().getNumArguments() << " arguments, fewer than inputs and outputs";
+  for (size_t i = 0; i < getSlots().size(); i += 2)
+    if (getSlots()[i] < 0 || getSlots()[i] % 64 != 0 || !symbolizeDimKind(getSlots()[i + 1]))
+      return emitOpError() << "a slot's size is bytes in 64s and a kind of rows, found " << getSlots()[i] << " and "
+                           << getSlots()[i + 1];
+  for (BlockArgument argument : getBody().getArguments()) {
+    int64_t i = argument.getArgNumber(), inputs = getNumInputs(), outputs = getNumOutputs();
+    if (!isa<transformer::RoleAttr>(getRoles()[i]))
+      return emitOpError() << "role of argument " << i << " is a #transformer.role, found " << getRoles()[i];
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (i < inputs && (!type || type.getRank() != 1 || !type.getElementType().isInteger(32)))
+      return emitOpError() << "argument " << i << " is an input, a memref<?xi32>, found " << argument.getType();
+    if (i >= inputs && i < inputs + outputs &&
+        (!type || type.getRank() != 2 || !type.getElementType().isF32() || rowStride(type) % 16 != 0 ||
+         rowStride(type) < type.getDimSize(1) || columnOffset(type) != 0))
+      return emitOpError() << "argument " << i << " is an output, f32 rows of a padded stride, found "
+                           << argument.getType();
+    if (i >= inputs + outputs && !isa<transformer::StateType>(argument.getType()))
+      return emitOpError() << "argument " << i << " is a state, found " << argument.getType();
+  }
   return success();
 }
 

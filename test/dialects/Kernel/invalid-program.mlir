@@ -291,13 +291,6 @@ kernel.weight @w copies 1 at 0 stride 0 : !kernel.packed<panels, 53, 13, 1, f32>
 
 // -----
 
-// expected-error @+1 {{ends with kernel.yield}}
-"kernel.program"() <{num_inputs = 0 : i64, num_outputs = 0 : i64, roles = [], slot_sizes = array<i64>, slots = array<i64>, sym_name = "step"}> ({
-  "kernel.barrier"() : () -> ()
-}) : () -> ()
-
-// -----
-
 kernel.program @step inputs 0 outputs 0 roles [] slots [64, 0] slot_sizes [1] {
   // expected-error @+1 {{needs the padded row stride 16, found 24}}
   %x = kernel.buffer 0 tokens : memref<?x13xf32, strided<[24, 1]>>
