@@ -7,13 +7,16 @@
 
 namespace llmc {
 
-/// True when every element of the one result is a function of the elements of the inputs at the same place: parallel
+/// True when every f32 of the one result is a function of the f32 elements of the inputs at the same place: parallel
 /// loops, identity maps, and an initial value that the body does not read.
 inline bool isElementwise(mlir::linalg::GenericOp op) {
   if (op->getNumResults() != 1 || op.getNumDpsInits() != 1 || op.getNumParallelLoops() != op.getNumLoops())
     return false;
   for (mlir::AffineMap map : op.getIndexingMapsArray())
     if (!map.isIdentity())
+      return false;
+  for (mlir::BlockArgument argument : op.getBlock()->getArguments())
+    if (!argument.getType().isF32())
       return false;
   return op.getBlock()->getArguments().back().use_empty();
 }

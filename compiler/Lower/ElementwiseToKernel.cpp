@@ -23,8 +23,9 @@ struct ElementwiseToKernel : llmc::impl::ElementwiseToKernelPassBase<Elementwise
     bool failed = false;
     getOperation().walk([&](linalg::LinalgOp op) {
       auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
-      auto type = dyn_cast<RankedTensorType>(op->getResultTypes().front());
-      if (!generic || !isElementwise(generic) || !type || type.getRank() != 2 || !type.getElementType().isF32()) {
+      auto type =
+          op->getNumResults() == 1 ? dyn_cast<RankedTensorType>(op->getResultTypes().front()) : RankedTensorType();
+      if (!generic || !isElementwise(generic) || !type || type.getRank() != 2) {
         op->emitOpError() << "has no lowering: only elementwise ops on f32 rows [T, C] have";
         failed = true;
         return;

@@ -4,6 +4,7 @@
 #include "compiler/Lower/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace llmc {
@@ -17,11 +18,25 @@ using namespace llmc::kernel;
 
 namespace {
 
-/// The input of `generic` that is a matmul with no other user, or null.
+/// True when `generic` alone reads `product`, once; asking how many rows it has is no reading.
+bool isOnlyReader(linalg::GenericOp generic, Value product) {
+  int64_t reads = 0;
+  for (OpOperand &use : product.getUses()) {
+    auto dim = dyn_cast<tensor::DimOp>(use.getOwner());
+    if (dim && dim.getConstantIndex() == 0)
+      continue;
+    if (use.getOwner() != generic)
+      return false;
+    ++reads;
+  }
+  return reads == 1;
+}
+
+/// The input of `generic` that is a matmul whose product nothing else reads, or null.
 MatmulOp feedingMatmul(linalg::GenericOp generic) {
   for (Value input : generic.getDpsInputs())
     if (auto matmul = input.getDefiningOp<MatmulOp>())
-      if (input.hasOneUse() && matmul->getBlock() == generic->getBlock())
+      if (matmul->getBlock() == generic->getBlock() && isOnlyReader(generic, input))
         return matmul;
   return nullptr;
 }
@@ -55,6 +70,9 @@ void fold(linalg::GenericOp generic, MatmulOp matmul) {
   YieldOp::create(b, generic.getLoc(), mapping.lookupOrDefault(generic.getBlock()->getTerminator()->getOperand(0)));
   generic->getResult(0).replaceAllUsesWith(fused->getResult(0));
   generic.erase();
+  // The product has the rows of x.
+  for (OpOperand &use : llvm::make_early_inc_range(matmul->getResult(0).getUses()))
+    use.set(matmul.getX());
   matmul.erase();
 }
 

@@ -231,9 +231,12 @@ struct Lowering {
     Operation *outermost = op;
     while (!isa<func::FuncOp>(outermost->getParentOp()))
       outermost = outermost->getParentOp();
-    if (Operation *source = op.getFrequencies().getDefiningOp())
-      if (source->getNumOperands() == 0 && source->getParentOp() != outermost->getParentOp())
-        source->moveBefore(outermost);
+    if (Operation *source = op.getFrequencies().getDefiningOp();
+        source && source->getBlock() != outermost->getBlock()) {
+      if (!isa<tr::RopeFrequenciesOp>(source))
+        return refuse(op, "frequencies made within a layer");
+      source->moveBefore(outermost);
+    }
     Value table;
     {
       OpBuilder::InsertionGuard guard(b);
@@ -399,7 +402,7 @@ struct LowerToKernel : llmc::impl::LowerToKernelPassBase<LowerToKernel> {
 
   void runOnOperation() override {
     if (pageTokens < 64 || pageTokens % 64 != 0) {
-      getOperation().emitError() << "page-tokens is a multiple of 64, found " << pageTokens;
+      getOperation().emitError() << "page-tokens is a multiple of 64, found " << pageTokens.getValue();
       return signalPassFailure();
     }
     for (auto func : getOperation().getOps<func::FuncOp>()) {
