@@ -12,7 +12,7 @@ def VerifyStopPass : Pass<"llmc-verify-stop", "::mlir::ModuleOp"> {
 
     | stop | guarantees |
     |---|---|
-    | `import`, `raise`, `fuse`, `quantize` | one checkpoint and no index of tensors; every function is an entry with bounds and holds `transformer` ops only |
+    | `import`, `raise`, `shard`, `fuse`, `quantize` | one checkpoint and no index of tensors; every function is an entry with bounds and holds `transformer` ops only |
     | `lower` | entries hold `kernel` ops in tensor form and ops on weight values, nothing else |
     | `schedule` | no function is left, and there is a program; every program has bounds; every weight has a place, and no two overlap |
 
@@ -26,7 +26,7 @@ def VerifyStopPass : Pass<"llmc-verify-stop", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [Option<"stop", "stop", "std::string", "", "Name of the stop: import, raise, fuse, quantize, lower or schedule">];
+  let options = [Option<"stop", "stop", "std::string", "", "Name of the stop: import, raise, shard, fuse, quantize, lower or schedule">];
 }
 
 #endif // LLMC_COMPILER_PIPELINES_PASSES_TD

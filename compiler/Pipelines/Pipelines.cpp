@@ -23,6 +23,7 @@ ArrayRef<StopInfo> allStops() {
       {Stop::Parse, "parse", "map the files and index their tensors"},
       {Stop::Import, "import", "build the model that the config describes"},
       {Stop::Raise, "raise", "roll repeated layers into classes"},
+      {Stop::Shard, "shard", "split over devices; one device has nothing to split"},
       {Stop::Fuse, "fuse", "join products that share their input"},
       {Stop::Quantize, "quantize", "choose how weights are stored"},
       {Stop::Lower, "lower", "turn ops into kernels with packed weights"},
@@ -76,6 +77,11 @@ void addRaisePipeline(OpPassManager &manager, const RaiseOptions &) {
   addCheck(manager, Stop::Raise);
 }
 
+void addShardPipeline(OpPassManager &manager, const ShardOptions &) {
+  // One device holds the whole model: the stop is there so that what comes before and after it keeps its place.
+  addCheck(manager, Stop::Shard);
+}
+
 void addFusePipeline(OpPassManager &manager, const FuseOptions &options) {
   // One product instead of three reads the rows once and needs one barrier.
   if (options.qkv)
@@ -126,6 +132,8 @@ void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &optio
     return addImportPipeline(manager, options.import);
   case Stop::Raise:
     return addRaisePipeline(manager, options.raise);
+  case Stop::Shard:
+    return addShardPipeline(manager, options.shard);
   case Stop::Fuse:
     return addFusePipeline(manager, options.fuse);
   case Stop::Quantize:

@@ -17,7 +17,7 @@
 namespace llmc {
 
 /// The stops, in order. A module has a text form at each up to Schedule; at Codegen and Pack there are bytes.
-enum class Stop { Parse, Import, Raise, Fuse, Quantize, Lower, Schedule, Codegen, Pack };
+enum class Stop { Parse, Import, Raise, Shard, Fuse, Quantize, Lower, Schedule, Codegen, Pack };
 
 struct StopInfo {
   Stop stop;
@@ -41,6 +41,7 @@ struct ImportOptions {
   std::string kv = "f32"; ///< element type of the cache
 };
 struct RaiseOptions {};
+struct ShardOptions {};
 struct FuseOptions {
   bool qkv = true, gated = true;
 };
@@ -55,6 +56,7 @@ struct ScheduleOptions {};
 struct PipelineOptions {
   ImportOptions import;
   RaiseOptions raise;
+  ShardOptions shard;
   FuseOptions fuse;
   QuantizeOptions quantize;
   LowerOptions lower;
@@ -65,6 +67,7 @@ struct PipelineOptions {
 /// passes live in the frontends and are reached by their registered names.
 void addImportPipeline(mlir::OpPassManager &manager, const ImportOptions &options);
 void addRaisePipeline(mlir::OpPassManager &manager, const RaiseOptions &options);
+void addShardPipeline(mlir::OpPassManager &manager, const ShardOptions &options);
 void addFusePipeline(mlir::OpPassManager &manager, const FuseOptions &options);
 void addQuantizePipeline(mlir::OpPassManager &manager, const QuantizeOptions &options);
 void addLowerPipeline(mlir::OpPassManager &manager, const LowerOptions &options);

@@ -112,8 +112,8 @@ public:
       return printPasses() ? exitDone : exitInput;
     if (!checkOutput())
       return exitInput;
-    for (Stop stop : {Stop::Import, Stop::Raise, Stop::Fuse, Stop::Quantize, Stop::Lower, Stop::Schedule})
-      if (stop > at && stop <= options.to && !advance(stop))
+    for (const StopInfo &info : allStops())
+      if (info.stop > at && info.stop <= std::min(options.to, Stop::Schedule) && !advance(info.stop))
         return failure;
     bool done = options.to <= Stop::Schedule ? writeModule() : finish();
     messages.clearProgress();
@@ -339,7 +339,9 @@ private:
     bool written = timed(
         Stop::Pack, [&] { return writePackage(input, report.output, options.emit == Emit::Exe, report, messages); });
     messages.clearProgress();
-    if (!written || (options.tempsFolder && !saveTemp("9-pack.manifest", input.manifest.bytes())))
+    if (!written ||
+        (options.tempsFolder &&
+         !saveTemp(std::to_string(static_cast<int>(Stop::Pack) + 1) + "-pack.manifest", input.manifest.bytes())))
       return false;
     printReport(llvm::errs(), report, input.manifest);
     if (options.report || options.verbose)
@@ -348,7 +350,7 @@ private:
   }
 
   bool saveCode(StringRef variant, StringRef suffix, StringRef text) {
-    return saveTemp("8-codegen." + variant + "." + suffix, text);
+    return saveTemp(std::to_string(static_cast<int>(Stop::Codegen) + 1) + "-codegen." + variant + "." + suffix, text);
   }
 
   bool saveTemp(const Twine &what, StringRef bytes) {

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "error"))
 import tiny_checkpoint as tiny  # noqa: E402
 
-STOPS = ["parse", "import", "raise", "fuse", "quantize", "lower", "schedule"]
+STOPS = ["parse", "import", "raise", "shard", "fuse", "quantize", "lower", "schedule"]
 LLMC = LLMC_OPT = None
 
 
