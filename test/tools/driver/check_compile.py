@@ -153,6 +153,30 @@ class Compile(unittest.TestCase):
         self.assertEqual(message["severity"], "error")
         self.assertEqual(message["file"], "model/config.json")
 
+    def on_terminal(self, *arguments, **env):
+        """What llmc writes to a terminal."""
+        ours, theirs = os.openpty()
+        process = subprocess.Popen([LLMC, *arguments], cwd=self.root, stdin=subprocess.DEVNULL, stderr=theirs,
+                                   env={"PATH": "/usr/bin:/bin", **env})
+        os.close(theirs)
+        written = b""
+        try:
+            while piece := os.read(ours, 4096):
+                written += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(ours)
+        process.wait(timeout=60)
+        return written
+
+    def test_colours_and_progress_are_for_terminals(self):
+        self.assertIn(b"\x1b[1;31merror: \x1b[0m", self.on_terminal("compile", "absent", "-o", "out"))
+        self.assertNotIn(b"\x1b[1", self.on_terminal("compile", "absent", "-o", "out", NO_COLOR="1"))
+        progress = self.on_terminal("compile", "model", "--compile-to", "lower", "-o", "out")
+        self.assertIn(b"lower: turn ops into kernels with packed weights", progress)
+        self.assertTrue(progress.endswith(b"\r\x1b[K"), progress[-80:])
+        self.assertEqual(self.llmc("compile", "model", "--compile-to", "lower", "-o", "out").stderr, b"")
+
     def test_text_with_a_mistake_is_located(self):
         done = self.llmc("compile", "-", "-o", "out", stdin=b"module {\n  frobnicate\n}\n", code=1)
         self.assertTrue(done.stderr.startswith(b"<stdin>:2:3: error: "), done.stderr)
