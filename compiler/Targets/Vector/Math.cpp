@@ -77,8 +77,9 @@ Value emitTanh(VectorBuilder &b, Value x) {
   Value e = emitExp(b, b.fmul(magnitude, b.constant(type, -2.0)));
   Value one = b.constant(type, 1.0);
   Value large = b.fdiv(b.fsub(one, e), b.fadd(one, e));
-  large = LLVM::CopySignOp::create(b, type, large, x);
-  return select(b, compare(b, arith::CmpFPredicate::OLT, magnitude, 0.625), small, large);
+  // The sign last: the fused step turns -0 into +0.
+  Value result = select(b, compare(b, arith::CmpFPredicate::OLT, magnitude, 0.625), small, large);
+  return LLVM::CopySignOp::create(b, type, result, x);
 }
 
 Value emitErf(VectorBuilder &b, Value x) {

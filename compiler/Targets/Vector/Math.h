@@ -14,10 +14,10 @@ namespace llmc::vector_emit {
 /// e^x for f32 (scalar or vector). Zero below -87.3, infinity above 88.7; NaN for NaN. Within 1 ulp between.
 Value emitExp(VectorBuilder &b, Value x);
 
-/// tanh(x) for f32, odd, within 3 ulp.
+/// tanh(x) for f32, odd, within 2 ulp.
 Value emitTanh(VectorBuilder &b, Value x);
 
-/// The error function for f32, odd, within 4 ulp.
+/// The error function for f32, odd, within 3 ulp.
 Value emitErf(VectorBuilder &b, Value x);
 
 /// Sine and cosine of f64 values with |x| < 2^30, absolute error below 1e-15: enough to round to f32 almost always

@@ -8,6 +8,8 @@
 #include "compiler/Targets/Vector/Math.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace llmc;
@@ -19,6 +21,8 @@ namespace {
 /// Panels whose weights one thread walks for all rows before it goes on: 8 panels of 128 columns with K = 1536 in bf16
 /// are 384 KiB, within the second-level cache of the processors this is for.
 constexpr int64_t kGroupPanels = 8;
+/// Row counts up to which the weights' way from memory is what takes the time.
+constexpr int64_t kPrefetchRows = 2;
 /// k steps in one turn of the loop, a multiple of 2 for pairs.
 constexpr int64_t kUnroll = 4;
 
@@ -58,6 +62,14 @@ struct MatmulEmitter {
     return result;
   }
 
+  /// Asks for what the same place of the next tile's panels holds: with few rows a product waits for memory, and the
+  /// processor's own prefetching ends at each page of each panel.
+  void prefetchAhead(Value panel, Value k, int64_t kOffset) {
+    int64_t bytes = weight.getElement().getIntOrFloatBitWidth() / 8;
+    int64_t ahead = kGroupPanels * weight.getPanelBytes();
+    b.prefetch(b.at(panel, b.add(b.mul(k, kLanes * bytes), kOffset * kLanes * bytes + ahead)));
+  }
+
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
   void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k,
                   int64_t kOffset, int64_t steps) {
@@ -65,8 +77,11 @@ struct MatmulEmitter {
     for (int64_t step = 0; step < steps; step += pairs ? 2 : 1) {
       int64_t width = pairs && step + 1 < steps ? 2 : 1;
       SmallVector<SmallVector<Value, 2>> weights;
-      for (Value panel : panels)
+      for (Value panel : panels) {
         weights.push_back(loadWeights(panel, k, kOffset + step, width == 2));
+        if (rows <= kPrefetchRows)
+          prefetchAhead(panel, k, kOffset + step);
+      }
       for (int64_t part = 0; part < width; ++part)
         for (int64_t row = 0; row < rows; ++row) {
           Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + kOffset + step + part) * 4));
@@ -77,6 +92,28 @@ struct MatmulEmitter {
           }
         }
     }
+  }
+
+  /// The panel's 16 columns of an extra at a row. Where the columns of a view end, its buffer may end, too: the last
+  /// panel then reads what there is.
+  Value extraColumns(Value extra, Value row, Value panel) {
+    Value column = b.mul(panel, kLanes);
+    int64_t panels = weight.getPanels(), left = weight.getN() % kLanes;
+    if (isa<PackedType>(extra.getType()) || left == 0)
+      return loadExtra(b, arguments, extra, row, column);
+    RowsInMemory rows = arguments.rows(extra);
+    if (rows.offset + panels * kLanes <= rows.stride)
+      return loadExtra(b, arguments, extra, row, column);
+    auto branch =
+        scf::IfOp::create(b, TypeRange{b.vecF32()}, b.equal(panel, b.i64(panels - 1)), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value some = loadExtra(b, arguments, extra, row, column, left);
+    scf::YieldOp::create(b, ValueRange{vector::InsertStridedSliceOp::create(
+                                b, some, b.constant(b.vecF32(), 0.0), ArrayRef<int64_t>{0}, ArrayRef<int64_t>{1})});
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, loadExtra(b, arguments, extra, row, column));
+    return branch.getResult(0);
   }
 
   /// One register tile: `rows` rows from `row`, `width` panels from `panel`.
@@ -106,7 +143,7 @@ struct MatmulEmitter {
         for (int64_t s = 0; s < streams; ++s)
           values.push_back(sums[r * panels.size() + p * streams + s]);
         for (Value extra : op.getExtras())
-          values.push_back(loadExtra(b, arguments, extra, outputRow, column));
+          values.push_back(extraColumns(extra, outputRow, b.add(panel, p)));
         Value result = emitScalarBody(b, op.getEpilogue().front(), values, kLanes)[0];
         b.store(result, b.at(y.row(b, outputRow), b.mul(column, 4)), 64);
       }

@@ -52,7 +52,7 @@ Value VectorBuilder::frame(int64_t bytes) {
   return LLVM::AllocaOp::create(*this, pointerType(), getI8Type(), i64(bytes), 64);
 }
 void VectorBuilder::prefetch(Value pointer) {
-  LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+  LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }
 
 //===-- floats

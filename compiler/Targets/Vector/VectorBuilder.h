@@ -62,7 +62,7 @@ public:
   Value loadPointer(Value pointer) { return load(pointerType(), pointer, 8); }
   /// Memory of the function's frame, 64-byte aligned. Call only at the start of a function.
   Value frame(int64_t bytes);
-  /// Asks for the line at `pointer` to be read into all caches.
+  /// Asks for the line at `pointer` to be read into the second-level cache.
   void prefetch(Value pointer);
 
   //===-- floats, scalars or vectors -----------------------------------------------------------------------------===//

@@ -70,7 +70,8 @@ bool Rows::sameBits(const Rows &other) const {
   return true;
 }
 
-//===-- weights -------------------------------------------------------------------------------------------------------===//
+//===-- weights
+//-------------------------------------------------------------------------------------------------------===//
 
 /// The bits of a number that the element type can hold, in the low bytes.
 static uint32_t encode(float value, const std::string &element) {
@@ -105,9 +106,10 @@ Matrix randomMatrix(std::mt19937 &random, int64_t n, int64_t k, const std::strin
   return matrix;
 }
 
-static std::string packedType(const std::string &layout, const Matrix &shape, size_t streams, const std::string &element) {
-  return "<" + layout + ", " + std::to_string(shape.n) + ", " + std::to_string(shape.k) + ", " + std::to_string(streams) +
-         ", " + element + ">";
+static std::string packedType(const std::string &layout, const Matrix &shape, size_t streams,
+                              const std::string &element) {
+  return "<" + layout + ", " + std::to_string(shape.n) + ", " + std::to_string(shape.k) + ", " +
+         std::to_string(streams) + ", " + element + ">";
 }
 
 void ProgramBuilder::weight(const std::string &name, const std::string &layout, const std::vector<Matrix> &streams,
@@ -116,8 +118,8 @@ void ProgramBuilder::weight(const std::string &name, const std::string &layout, 
   std::string tensor =
       "tensor<" + std::to_string(streams[0].n) + "x" + std::to_string(streams[0].k) + "x" + element + ">";
   section.resize((section.size() + 63) / 64 * 64);
-  weightOps += "kernel.weight @" + name + " copies 1 at " + std::to_string(section.size()) + " stride 0 : !kernel.packed" +
-               type + " {\n";
+  weightOps += "kernel.weight @" + name + " copies 1 at " + std::to_string(section.size()) +
+               " stride 0 : !kernel.packed" + type + " {\n";
   std::string names, tensors;
   for (size_t i = 0; i < streams.size(); ++i) {
     std::string value = "%w" + std::to_string(i);
@@ -169,7 +171,8 @@ GuardedMemory ProgramBuilder::weightsSection() const {
   return memory;
 }
 
-//===-- text ----------------------------------------------------------------------------------------------------------===//
+//===-- text
+//----------------------------------------------------------------------------------------------------------===//
 
 std::string ProgramBuilder::rowsType(int64_t columns) {
   return "memref<?x" + std::to_string(columns) + "xf32, strided<[" + std::to_string(kernel::paddedRowStride(columns)) +
@@ -182,7 +185,9 @@ void ProgramBuilder::input(const std::string &name, const std::string &role) {
 void ProgramBuilder::output(const std::string &name, int64_t columns, const std::string &role) {
   outputs.push_back({name, rowsType(columns), role});
 }
-void ProgramBuilder::state(const std::string &name, const std::string &type) { states.push_back({name, type, "state"}); }
+void ProgramBuilder::state(const std::string &name, const std::string &type) {
+  states.push_back({name, type, "state"});
+}
 
 std::string ProgramBuilder::text() const {
   std::string roles, arguments;
@@ -192,11 +197,12 @@ std::string ProgramBuilder::text() const {
       arguments += (arguments.empty() ? "%" : ", %") + argument.name + ": " + argument.type;
     }
   return weightOps + "kernel.program @step inputs " + std::to_string(inputs.size()) + " outputs " +
-         std::to_string(outputs.size()) + " roles [" + roles + "] slots [] slot_sizes [] {\n^bb0(" + arguments + "):\n" +
-         body + "  kernel.yield\n}\n";
+         std::to_string(outputs.size()) + " roles [" + roles + "] slots [] slot_sizes [] {\n^bb0(" + arguments +
+         "):\n" + body + "  kernel.yield\n}\n";
 }
 
-//===-- execution -----------------------------------------------------------------------------------------------------===//
+//===-- execution
+//-----------------------------------------------------------------------------------------------------===//
 
 std::unique_ptr<Executable> Executable::compile(const std::string &text, const std::string &variant) {
   mlir::DialectRegistry registry;
@@ -216,8 +222,7 @@ std::unique_ptr<Executable> Executable::compile(const std::string &text, const s
   }
   auto executable = std::unique_ptr<Executable>(new Executable);
   executable->mapped = code->image.size();
-  executable->mapping =
-      mmap(nullptr, executable->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  executable->mapping = mmap(nullptr, executable->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (executable->mapping == MAP_FAILED)
     abort();
   std::memcpy(executable->mapping, code->image.data(), code->image.size());
@@ -225,7 +230,8 @@ std::unique_ptr<Executable> Executable::compile(const std::string &text, const s
     ADD_FAILURE() << "memory cannot be made executable";
     return nullptr;
   }
-  executable->entry = reinterpret_cast<llmc_entry_function>(static_cast<char *>(executable->mapping) + code->entryOffsets[0]);
+  executable->entry =
+      reinterpret_cast<llmc_entry_function>(static_cast<char *>(executable->mapping) + code->entryOffsets[0]);
   return executable;
 }
 
@@ -294,8 +300,9 @@ void VariantTest::SetUp() {
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
     GTEST_SKIP() << "this processor lacks AVX2, FMA or F16C";
   if (std::string(GetParam()) == "x86-64-v4" &&
-      (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
-       !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512cd")))
+      (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl") ||
+       !__builtin_cpu_supports("avx512cd")))
     GTEST_SKIP() << "this processor lacks AVX-512 (F, BW, DQ, VL, CD)";
 }
 

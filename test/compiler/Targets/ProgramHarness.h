@@ -1,4 +1,5 @@
-// ProgramHarness.h - small step programs, compiled, mapped and called as the runtime would, for tests of single kernels.
+// ProgramHarness.h - small step programs, compiled, mapped and called as the runtime would, for tests of single
+// kernels.
 //
 // All memory that a program sees ends at a page that cannot be touched, so that a read or a write past the last row's
 // padding is a crash.

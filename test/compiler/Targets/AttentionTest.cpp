@@ -1,0 +1,243 @@
+// AttentionTest.cpp - cache_update and attention of both variants against softmax in double, and against themselves: a
+// query gives the same bits alone, in a tile, by any team, and however a prompt was cut.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "test/compiler/Targets/ProgramHarness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace llmc::test;
+
+namespace {
+
+struct Shape {
+  int64_t headDim, heads, kvHeads, window = 0;
+  float softcap = 0;
+  int64_t pageTokens = 64;
+};
+
+/// A cache of 3 slots for 3 sequences of `pages` pages each; the pages lie in another order than the sequences'
+/// positions. What no token has written is NaN.
+struct Cache {
+  static constexpr int64_t slots = 3, sequences = 3;
+  Cache(const Shape &shape, int64_t pages)
+      : pages(pages), pageBytes(slots * 2 * shape.kvHeads * shape.pageTokens * shape.headDim * 4),
+        memory(pageBytes * pages * sequences) {
+    std::memset(memory.data(), 0xff, pageBytes * pages * sequences);
+    for (int64_t i = 0; i < pages * sequences; ++i)
+      table.push_back(static_cast<int32_t>((i * 7 + 2) % (pages * sequences)));
+    // 7 shares no factor with the number of pages: a permutation.
+    EXPECT_NE(pages * sequences % 7, 0);
+  }
+  llmc_state_view view() const { return {memory.data(), table.data(), static_cast<uint64_t>(pages)}; }
+  int64_t pages, pageBytes;
+  GuardedMemory memory;
+  std::vector<int32_t> table;
+};
+
+struct Tokens {
+  std::vector<int32_t> positions, sequences;
+  Rows q, k, v;
+  int64_t count() const { return positions.size(); }
+};
+
+class Attention : public VariantTest {
+protected:
+  std::mt19937 random{27182};
+
+  ProgramBuilder program(const Shape &shape) {
+    std::string d = std::to_string(shape.headDim), kv = std::to_string(shape.kvHeads);
+    std::string state = "!transformer.state<kv_cache, slots = 3, heads = " + kv + ", head_dim = " + d + ", f32>";
+    std::string page = "page = #kernel.page<tokens = " + std::to_string(shape.pageTokens) +
+                       ", slots = 3, heads = " + kv + ", head_dim = " + d + ", f32>";
+    std::string q = ProgramBuilder::rowsType(shape.headDim * shape.heads);
+    std::string k = ProgramBuilder::rowsType(shape.headDim * shape.kvHeads);
+    ProgramBuilder builder;
+    builder.input("p", "positions");
+    builder.input("s", "sequences");
+    builder.output("q", shape.headDim * shape.heads);
+    builder.output("k", shape.headDim * shape.kvHeads);
+    builder.output("v", shape.headDim * shape.kvHeads);
+    builder.output("y", shape.headDim * shape.heads);
+    builder.state("kv", state);
+    // Slot 2: one layer, so that the offset of a slot counts.
+    builder.op("kernel.layers classes [0] slots [2] {\n  ^bb0(%slot: index, %member: index):");
+    builder.op("kernel.cache_update %kv[%slot], %k, %v, %p, %s {" + page + "} : (" + state + ", index, " + k + ", " +
+               k + ", memref<?xi32>, memref<?xi32>) -> ()\n  kernel.barrier");
+    builder.op("kernel.attention %q, %kv[%slot], %p, %s outs(%y) {num_heads = " + std::to_string(shape.heads) +
+               " : i64, scale = 0.31 : f32, window = " + std::to_string(shape.window) +
+               " : i64, softcap = " + std::to_string(shape.softcap) + " : f32, " + page + "} : (" + q + ", " + state +
+               ", index, memref<?xi32>, memref<?xi32>, " + q + ") -> ()");
+    builder.op("  kernel.yield\n  }");
+    return builder;
+  }
+
+  Tokens tokens(const Shape &shape, const std::vector<std::pair<int32_t, std::pair<int32_t, int32_t>>> &runs) {
+    Tokens result;
+    for (auto [sequence, range] : runs)
+      for (int32_t position = range.first; position < range.second; ++position) {
+        result.positions.push_back(position);
+        result.sequences.push_back(sequence);
+      }
+    int64_t count = result.count();
+    result.q = Rows(count, shape.headDim * shape.heads);
+    result.k = Rows(count, shape.headDim * shape.kvHeads);
+    result.v = Rows(count, shape.headDim * shape.kvHeads);
+    result.q.fill(random);
+    result.k.fill(random);
+    result.v.fill(random);
+    return result;
+  }
+
+  /// Runs tokens [from, to) of `all` as one step and writes their rows of y.
+  void step(const Executable &executable, const Cache &cache, const Tokens &all, int64_t from, int64_t to, Rows &y,
+            unsigned threads) {
+    auto part = [&](const Rows &rows) {
+      Rows copy(to - from, rows.columns);
+      std::memcpy(copy.memory(), rows.memory() + from * rows.stride, (to - from) * rows.stride * 4);
+      return copy;
+    };
+    Rows q = part(all.q), k = part(all.k), v = part(all.v), out(to - from, y.columns);
+    Step step;
+    step.tokens = to - from;
+    step.inputs = {{all.positions.begin() + from, all.positions.begin() + to},
+                   {all.sequences.begin() + from, all.sequences.begin() + to}};
+    step.outputs = {&q, &k, &v, &out};
+    step.states = {cache.view()};
+    step.run(executable, threads);
+    for (int64_t row = from; row < to; ++row)
+      for (int64_t column = 0; column < y.columns; ++column)
+        y.at(row, column) = out.at(row - from, column);
+  }
+
+  /// Softmax attention in double, over all tokens of the same sequence that came before.
+  double reference(const Shape &shape, const Tokens &all, int64_t token, int64_t head, int64_t d) {
+    int64_t kv = head / (shape.heads / shape.kvHeads) * shape.headDim;
+    std::vector<double> scores;
+    std::vector<int64_t> keys;
+    for (int64_t other = 0; other < all.count(); ++other) {
+      int64_t distance = all.positions[token] - all.positions[other];
+      if (all.sequences[other] != all.sequences[token] || distance < 0 || (shape.window && distance >= shape.window))
+        continue;
+      double s = 0;
+      for (int64_t i = 0; i < shape.headDim; ++i)
+        s += static_cast<double>(all.q.at(token, head * shape.headDim + i)) * all.k.at(other, kv + i);
+      s *= 0.31f;
+      if (shape.softcap > 0)
+        s = shape.softcap * std::tanh(s / shape.softcap);
+      scores.push_back(s);
+      keys.push_back(other);
+    }
+    double most = *std::max_element(scores.begin(), scores.end()), sum = 0, y = 0;
+    for (size_t i = 0; i < scores.size(); ++i) {
+      sum += std::exp(scores[i] - most);
+      y += std::exp(scores[i] - most) * all.v.at(keys[i], kv + d);
+    }
+    return y / sum;
+  }
+
+  void check(const Shape &shape, const std::vector<std::pair<int32_t, std::pair<int32_t, int32_t>>> &runs,
+             int64_t pages) {
+    SCOPED_TRACE("head_dim " + std::to_string(shape.headDim) + ", heads " + std::to_string(shape.heads) + " of " +
+                 std::to_string(shape.kvHeads) + ", window " + std::to_string(shape.window));
+    auto executable = compile(program(shape));
+    ASSERT_TRUE(executable);
+    Tokens all = tokens(shape, runs);
+    int64_t count = all.count();
+    Rows whole(count, all.q.columns);
+    {
+      Cache cache(shape, pages);
+      step(*executable, cache, all, 0, count, whole, 1);
+    }
+    // |v| < 1, so that y's error is that of the weights: each score's is below headDim + 3 roundings of a sum below
+    // 0.31 * headDim, the sums of up to 200 weights add 200 more of 2^-24; taken twice.
+    double bound = std::ldexp(2 * ((shape.headDim + 3) * 0.31 * shape.headDim + 200), -24), worst = 0;
+    for (int64_t token = 0; token < count; token += count > 40 ? 3 : 1)
+      for (int64_t head = 0; head < shape.heads; ++head)
+        for (int64_t d = 0; d < shape.headDim; ++d) {
+          double error = std::fabs(whole.at(token, head * shape.headDim + d) - reference(shape, all, token, head, d));
+          if (!(error <= worst))
+            worst = error;
+        }
+    printf("head_dim %d: error at most %.3g of %.3g\n", static_cast<int>(shape.headDim), worst, bound);
+    EXPECT_LE(worst, bound);
+    // Teams.
+    for (unsigned threads : {2u, 3u}) {
+      Cache cache(shape, pages);
+      Rows again(count, all.q.columns);
+      step(*executable, cache, all, 0, count, again, threads);
+      EXPECT_TRUE(again.sameBits(whole)) << threads << " threads";
+    }
+    // Each token alone.
+    Cache single(shape, pages);
+    Rows alone(count, all.q.columns);
+    for (int64_t token = 0; token < count; ++token)
+      step(*executable, single, all, token, token + 1, alone, 1);
+    EXPECT_TRUE(alone.sameBits(whole)) << "one token at a time";
+    // In steps of 5: tiles begin elsewhere.
+    Cache cut(shape, pages);
+    Rows parts(count, all.q.columns);
+    for (int64_t token = 0; token < count; token += 5)
+      step(*executable, cut, all, token, std::min(token + 5, count), parts, 2);
+    EXPECT_TRUE(parts.sameBits(whole)) << "in steps of 5";
+  }
+};
+
+using Runs = std::vector<std::pair<int32_t, std::pair<int32_t, int32_t>>>;
+
+} // namespace
+
+// One sequence over three chunks and pages.
+TEST_P(Attention, HeadDims) {
+  for (int64_t headDim : {1, 7, 8, 16, 20, 64, 80, 128})
+    check({headDim, 2, 1}, Runs{{1, {0, 83}}}, 3);
+}
+
+TEST_P(Attention, ThreeChunksAndPages) { check({20, 6, 3}, Runs{{2, {0, 150}}}, 3); }
+
+TEST_P(Attention, PagesOfTwoChunks) { check({7, 4, 2, 0, 0, 128}, Runs{{0, {0, 150}}}, 2); }
+
+// Sequences share a step: tiles must not cross from one to the next.
+TEST_P(Attention, SequencesInOneStep) { check({8, 3, 3}, Runs{{0, {0, 3}}, {2, {0, 70}}, {1, {0, 13}}}, 3); }
+
+// Windows that begin within a chunk, at one, and that are a chunk long.
+TEST_P(Attention, Windows) {
+  for (int64_t window : {1, 2, 19, 63, 64, 65, 100, 4096})
+    check({7, 2, 2, window}, Runs{{1, {0, 140}}}, 3);
+}
+
+TEST_P(Attention, SoftCap) {
+  check({16, 2, 1, 0, 0.5f}, Runs{{1, {0, 70}}}, 3);
+  check({16, 2, 1, 30, 2.0f}, Runs{{1, {0, 70}}}, 3);
+}
+
+// What cache_update stores: every number once, at its page, slot, head and place; nothing else is written.
+TEST_P(Attention, CacheUpdateWritesItsPlacesOnly) {
+  Shape shape{7, 2, 2, 0, 0, 128};
+  auto executable = compile(program(shape));
+  ASSERT_TRUE(executable);
+  Tokens all = tokens(shape, Runs{{0, {126, 131}}, {2, {17, 18}}});
+  Cache cache(shape, 2);
+  int64_t count = all.count(), numbers = cache.pageBytes * cache.pages * Cache::sequences / 4;
+  // The rest of what the queries look at is there already: zeros.
+  std::memset(cache.memory.data(), 0, numbers * 4);
+  Rows y(count, all.q.columns);
+  step(*executable, cache, all, 0, count, y, 2);
+  std::vector<float> expected(numbers, 0.0f);
+  int64_t block = shape.pageTokens * shape.headDim;
+  for (int64_t token = 0; token < count; ++token) {
+    int64_t position = all.positions[token], within = position % shape.pageTokens;
+    int64_t page = cache.table[all.sequences[token] * cache.pages + position / shape.pageTokens];
+    for (int64_t head = 0; head < shape.kvHeads; ++head)
+      for (int64_t d = 0; d < shape.headDim; ++d) {
+        int64_t keys = page * (cache.pageBytes / 4) + 2 * (2 * shape.kvHeads * block) + head * block;
+        expected[keys + within / 16 * 16 * shape.headDim + d * 16 + within % 16] =
+            all.k.at(token, head * shape.headDim + d);
+        expected[keys + shape.kvHeads * block + within * shape.headDim + d] = all.v.at(token, head * shape.headDim + d);
+      }
+  }
+  EXPECT_EQ(std::memcmp(expected.data(), cache.memory.data(), numbers * 4), 0);
+}
+
+LLMC_FOR_EACH_VARIANT(Attention);
