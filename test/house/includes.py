@@ -117,6 +117,8 @@ def include_directions(tree):
                 yield path, line, f"{_room(path)} includes '{name}'"
 
 
+# LLVM writes gtest in quotes, and so may tests.
+_GTEST = ("gtest/", "gmock/")
 _ROOTS = ("compiler/", "dialects/", "runtime/", "frontends/", "test/", "tools/", "llmc/")
 
 
@@ -125,7 +127,7 @@ def include_root(tree):
         if not path.endswith((".cpp", ".h", ".c", ".td", ".def")):
             continue
         for line, name, quoted in includes_of(tree, path):
-            if quoted and not name.startswith(_ROOTS + _MLIR):
+            if quoted and not name.startswith(_ROOTS + _MLIR + _GTEST):
                 if path.startswith("test/") and "/" not in name:  # programs that a test compiles by itself
                     continue
                 yield path, line, f"'{name}' does not start at the repository's root"
