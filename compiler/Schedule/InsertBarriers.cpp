@@ -40,7 +40,8 @@ struct Access {
       return true; // different buffers in one slot overlap anywhere
     if (to <= later.from || later.to <= from)
       return false;
-    return !(split == later.split);
+    // Panels are counted from the view's first column: two views share them only when they begin at one column.
+    return !(split == later.split) || (split.kind == Split::panels && from != later.from);
   }
 };
 
@@ -104,14 +105,17 @@ struct InsertBarriers : llmc::impl::InsertBarriersPassBase<InsertBarriers> {
       if (isa<BarrierOp>(op)) {
         pending.clear();
       } else if (auto layers = dyn_cast<LayersOp>(op)) {
-        // Any body may follow any other: run them with all that may be under way, until no barrier is added.
+        // Any body may follow any other: run them with all that may be under way until no barrier is added. The first
+        // run only finds out what the bodies leave under way.
         Pending after = pending;
-        for (int64_t before = -1; before != inserted;) {
-          before = inserted;
+        bool stable = false;
+        for (int64_t run = 0; run < 2 || !stable; ++run) {
+          int64_t before = inserted;
           Pending ends = pending;
           for (Region &body : layers.getBodies())
             llvm::append_range(ends, process(body.front(), after));
           after = ends;
+          stable = before == inserted;
         }
         pending = after;
       } else if (!isa<BufferOp, ColumnsOp, GetWeightOp, YieldOp>(op)) {

@@ -123,23 +123,50 @@ struct Planner {
     return candidates;
   }
 
+  /// True when `value` is all of its storage: neither a view nor the result of an op that works in place on one.
+  bool isWhole(Value value) {
+    Operation *op = value.getDefiningOp();
+    if (isa_and_present<ColumnsOp>(op))
+      return false;
+    if (isa_and_present<RMSNormOp, RopeOp>(op) && storageOf.lookup(op->getOperand(0)) == storageOf.lookup(value))
+      return isWhole(op->getOperand(0));
+    return true;
+  }
+
+  /// True when only `op` still needs `view`'s columns: it alone has them, in each turn of the loops around it.
+  bool ownsColumns(ColumnsOp view, Operation *op) {
+    Value base = view.getX();
+    return isWhole(base) && blockOf(base) == op->getBlock() &&
+           llvm::all_of(base.getUsers(), [](Operation *user) { return isa<ColumnsOp>(user); }) && noOverlap(view);
+  }
+
+  /// True when `op`'s result may take the memory of its operand `candidate`.
+  bool canWorkInPlace(Operation *op, Value candidate, int64_t columns) {
+    if (blockOf(candidate) != op->getBlock() || !diesAt(candidate, op))
+      return false;
+    // What else the op reads must not change under its hands: only the candidate itself is read where it is written.
+    for (Value operand : op->getOperands())
+      if (isRows(operand) && operand != candidate && storageOf.lookup(operand) == storageOf.lookup(candidate))
+        return false;
+    if (isWhole(candidate))
+      return cast<RankedTensorType>(candidate.getType()).getDimSize(1) == columns;
+    // These take an operand's view for their result.
+    if (!isa<RMSNormOp, RopeOp>(op))
+      return false;
+    auto view = candidate.getDefiningOp<ColumnsOp>();
+    return !view || ownsColumns(view, op);
+  }
+
   Storage *storageForResult(Operation *op) {
     Value result = op->getResult(0);
     int64_t columns = cast<RankedTensorType>(result.getType()).getDimSize(1);
     auto output = outputOf.find(result);
     if (output == outputOf.end())
-      for (Value candidate : reusable(op)) {
-        // A view's memory may be taken when its neighbours are other views: an in-place op touches its own columns
-        // only.
-        auto view = candidate.getDefiningOp<ColumnsOp>();
-        bool whole = !view && cast<RankedTensorType>(candidate.getType()).getDimSize(1) == columns;
-        bool part = view && isa<RMSNormOp, RopeOp>(op) &&
-                    llvm::all_of(view.getX().getUsers(), [](Operation *user) { return isa<ColumnsOp>(user); });
-        if ((whole || part) && blockOf(candidate) == op->getBlock() && diesAt(candidate, op) && noOverlap(view)) {
+      for (Value candidate : reusable(op))
+        if (canWorkInPlace(op, candidate, columns)) {
           ++inPlace;
           return storageOf.lookup(candidate);
         }
-      }
     Storage *storage = newStorage(columns, rowsKindOf(op), number.lookup(op));
     if (output != outputOf.end())
       storage->output = output->second;
@@ -148,8 +175,6 @@ struct Planner {
 
   /// The view's columns are in no other view of the same value.
   static bool noOverlap(ColumnsOp view) {
-    if (!view)
-      return true;
     int64_t from = view.getOffset(), to = from + cast<RankedTensorType>(view.getType()).getDimSize(1);
     for (Operation *user : view.getX().getUsers()) {
       auto other = cast<ColumnsOp>(user);
@@ -196,7 +221,7 @@ struct Planner {
     Value result = identity->getResult(0);
     Storage *source = storageOf.lookup(value);
     if (!storage)
-      storage = newStorage(source->columns, source->rowsKind, number.lookup(op));
+      storage = newStorage(cast<RankedTensorType>(value.getType()).getDimSize(1), source->rowsKind, number.lookup(op));
     storageOf[result] = storage;
     touch(value, identity);
     touch(result, identity);
@@ -214,9 +239,9 @@ struct Planner {
         storageOf[columns.getResult()] = storageOf.lookup(columns.getX());
         continue;
       }
+      if (!isa<KernelDialect>(op.getDialect()) && !op.hasTrait<OpTrait::IsTerminator>())
+        return op.emitOpError() << "cannot be planned: only kernel ops can";
       if (op.getNumResults() == 1 && isRows(op.getResult(0))) {
-        if (!isa<KernelDialect>(op.getDialect()))
-          return op.emitOpError() << "cannot be planned: only kernel ops can";
         storageOf[op.getResult(0)] = storageForResult(&op);
       }
       for (Value operand : op.getOperands())
@@ -232,8 +257,7 @@ struct Planner {
       if (!isRows(init.get()))
         continue;
       bool repeated = llvm::count(layers.getInits(), init.get()) > 1;
-      bool view = init.get().getDefiningOp<ColumnsOp>() != nullptr;
-      if (view || repeated || blockOf(init.get()) != layers->getBlock() || !diesAt(init.get(), layers))
+      if (!isWhole(init.get()) || repeated || blockOf(init.get()) != layers->getBlock() || !diesAt(init.get(), layers))
         init.set(copy(init.get(), layers, nullptr));
       Storage *storage = storageOf.lookup(init.get());
       unsigned i = init.getOperandNumber();
@@ -420,6 +444,15 @@ struct Planner {
     }
     if (failed(assign(entry)))
       return failure();
+    // The caller's rows are counted by the output's role.
+    for (auto [value, output] : outputOf) {
+      DimKind expected =
+          cast<tr::RoleAttr>(outputRoles[output]).getValue() == tr::Role::Logits ? DimKind::rows : DimKind::tokens;
+      if (storageOf.lookup(value)->rowsKind != expected)
+        return terminator.emitOpError() << "hands back " << outputRoles[output] << " with a row for each of the "
+                                        << stringifyDimKind(storageOf.lookup(value)->rowsKind) << ", expected the "
+                                        << stringifyDimKind(expected);
+    }
     SmallVector<int64_t> slots, slotSizes;
     assignSlots(slots, slotSizes);
 
