@@ -61,7 +61,7 @@ TEST(Manifest, EveryTableReadsBack) {
   auto rows = reader.row<llmc_dim>(manifest.dims, 1);
   EXPECT_EQ(reader.text(rows.name), "rows");
   EXPECT_EQ(rows.kind, LLMC_DIM_ROWS);
-  EXPECT_EQ(rows.minimum, 0u);
+  EXPECT_EQ(rows.minimum, 1u);
   EXPECT_EQ(rows.maximum, 512u);
   EXPECT_EQ(rows.default_value, 1u);
 
