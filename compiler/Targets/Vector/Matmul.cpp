@@ -25,6 +25,8 @@ constexpr int64_t kGroupPanels = 8;
 constexpr int64_t kPrefetchRows = 2;
 /// k steps in one turn of the loop, a multiple of 2 for pairs.
 constexpr int64_t kUnroll = 4;
+/// Up to so many rows panels are worked through one by one, above activations are.
+constexpr int64_t kFewRows = 2;
 
 struct MatmulEmitter {
   VectorBuilder &b;
@@ -76,21 +78,34 @@ struct MatmulEmitter {
     bool pairs = weight.getElement().isBF16();
     for (int64_t step = 0; step < steps; step += pairs ? 2 : 1) {
       int64_t width = pairs && step + 1 < steps ? 2 : 1;
-      SmallVector<SmallVector<Value, 2>> weights;
-      for (Value panel : panels) {
-        weights.push_back(loadWeights(panel, k, kOffset + step, width == 2));
+      SmallVector<SmallVector<Value, 2>> weights(panels.size());
+      auto loadPanel = [&](size_t panel) {
+        weights[panel] = loadWeights(panels[panel], k, kOffset + step, width == 2);
         if (rows <= kPrefetchRows)
-          prefetchAhead(panel, k, kOffset + step);
-      }
-      for (int64_t part = 0; part < width; ++part)
-        for (int64_t row = 0; row < rows; ++row) {
-          Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + kOffset + step + part) * 4));
-          Value activation = b.broadcast(b.load(b.f32(), address));
-          for (size_t panel = 0; panel < panels.size(); ++panel) {
-            Value &sum = sums[row * panels.size() + panel];
-            sum = b.fma(activation, weights[panel][part], sum);
-          }
+          prefetchAhead(panels[panel], k, kOffset + step);
+      };
+      auto multiply = [&](size_t panel, int64_t row, int64_t part) {
+        Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + kOffset + step + part) * 4));
+        Value activation = b.broadcast(b.load(b.f32(), address));
+        Value &sum = sums[row * panels.size() + panel];
+        sum = b.fma(activation, weights[panel][part], sum);
+      };
+      if (rows <= kFewRows) {
+        // Few activations, many panels: one panel's unpacked weights at a time are all that registers have to hold.
+        for (size_t panel = 0; panel < panels.size(); ++panel) {
+          loadPanel(panel);
+          for (int64_t part = 0; part < width; ++part)
+            for (int64_t row = 0; row < rows; ++row)
+              multiply(panel, row, part);
         }
+        continue;
+      }
+      for (size_t panel = 0; panel < panels.size(); ++panel)
+        loadPanel(panel);
+      for (int64_t part = 0; part < width; ++part)
+        for (int64_t row = 0; row < rows; ++row)
+          for (size_t panel = 0; panel < panels.size(); ++panel)
+            multiply(panel, row, part);
     }
   }
 
