@@ -42,6 +42,22 @@ LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+/// The state that a layer keeps has a place for its slot.
+static LogicalResult verifySlot(Block &body, int64_t slot) {
+  auto fits = [&](auto op) -> LogicalResult {
+    if (op.getSlot() != body.getArgument(0) || (slot >= 0 && slot < op.getPage().getSlots()))
+      return success();
+    return op.emitOpError() << "runs for slot " << slot << ", its page has " << op.getPage().getSlots();
+  };
+  for (Operation &op : body) {
+    if (auto update = dyn_cast<CacheUpdateOp>(op); update && failed(fits(update)))
+      return failure();
+    if (auto attention = dyn_cast<AttentionOp>(op); attention && failed(fits(attention)))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult LayersOp::verify() {
   if (getClasses().empty() || getClasses().size() != getSlots().size())
     return emitOpError() << "lists one class and one slot per layer, found " << getClasses().size() << " and "
@@ -61,6 +77,9 @@ LogicalResult LayersOp::verify() {
     if (!yield || TypeRange(yield.getValues()) != TypeRange(getInits()))
       return emitOpError() << "body yields the carried values' types";
   }
+  for (auto [layerClass, slot] : llvm::zip(getClasses(), getSlots()))
+    if (failed(verifySlot(getBodies()[layerClass].front(), slot)))
+      return failure();
   if (TypeRange(getResults()) != TypeRange(getInits()))
     return emitOpError() << "results have the carried values' types";
   return success();
@@ -139,5 +158,12 @@ LogicalResult BufferOp::verify() {
   auto program = (*this)->getParentOfType<ProgramOp>();
   if (!program || getSlot() >= program.getSlotSizes().size())
     return emitOpError() << "slot " << getSlot() << " is not one of the program's";
-  return success();
+  int64_t bytes = stride * 4, first = 0;
+  for (int64_t size : program.getSlotSizes().take_front(getSlot()))
+    first += size;
+  auto sizes = program.getSlots().slice(2 * first, 2 * program.getSlotSizes()[getSlot()]);
+  for (size_t i = 0; i < sizes.size(); i += 2)
+    if (sizes[i] >= bytes && sizes[i + 1] == static_cast<int64_t>(getRowsKind()))
+      return success();
+  return emitOpError() << "has rows of " << bytes << " bytes, slot " << getSlot() << " has no room for so many";
 }

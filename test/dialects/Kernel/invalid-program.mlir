@@ -321,3 +321,35 @@ func.func @outside_a_program() {
   %x = kernel.buffer 0 tokens : memref<?x13xf32, strided<[16, 1]>>
   return
 }
+
+// -----
+
+!kv = !transformer.state<kv_cache, slots = 2, heads = 3, head_dim = 7, f32>
+#page = #kernel.page<tokens = 64, slots = 2, heads = 3, head_dim = 7, f32>
+func.func @layer_slot(%kv: !kv, %k: tensor<?x21xf32>, %p: tensor<?xi32>) -> !kv {
+  %0 = kernel.layers classes [0, 0] slots [0, 2] iter(%kv : !kv) {
+  ^bb0(%slot: index, %member: index, %carried: !kv):
+    // expected-error @+1 {{runs for slot 2, its page has 2}}
+    %1 = kernel.cache_update %carried[%slot], %k, %k, %p, %p {page = #page}
+      : (!kv, index, tensor<?x21xf32>, tensor<?x21xf32>, tensor<?xi32>, tensor<?xi32>) -> !kv
+    kernel.yield %1 : !kv
+  } -> (!kv)
+  return %0 : !kv
+}
+
+// -----
+
+kernel.program @room inputs 0 outputs 0 roles [] slots [256, 1, 192, 0] slot_sizes [1, 1] {
+  %fits = kernel.buffer 0 rows : memref<?x60xf32, strided<[64, 1]>>
+  // expected-error @+1 {{has rows of 256 bytes, slot 1 has no room for so many}}
+  %x = kernel.buffer 1 tokens : memref<?x60xf32, strided<[64, 1]>>
+  kernel.yield
+}
+
+// -----
+
+kernel.program @other_rows inputs 0 outputs 0 roles [] slots [256, 1] slot_sizes [1] {
+  // expected-error @+1 {{has rows of 256 bytes, slot 0 has no room for so many}}
+  %x = kernel.buffer 0 tokens : memref<?x60xf32, strided<[64, 1]>>
+  kernel.yield
+}
