@@ -184,24 +184,36 @@ uint32_t Sampler::keepLikely(uint32_t count) {
   return kept;
 }
 
+/// The likeliest token alone; returns how many that are: none when no logit is a number.
+uint32_t Sampler::keepLikeliest(const float *logits) {
+  Candidate best = {-1, -infinity};
+  for (uint32_t i = 0; i < vocabSize; ++i)
+    if (float logit = penalized(logits, i); logit > best.logit)
+      best = {static_cast<int32_t>(i), logit};
+  if (best.token < 0)
+    return 0;
+  candidates[0] = best;
+  return 1;
+}
+
 const Candidate *Sampler::filter(const float *logits, uint32_t &count) {
   count = 0;
   if (!(options.temperature > 0)) {
-    Candidate best = {-1, -infinity};
-    for (uint32_t i = 0; i < vocabSize; ++i)
-      if (float logit = penalized(logits, i); logit > best.logit)
-        best = {static_cast<int32_t>(i), logit};
-    if (best.token >= 0) {
-      candidates[0] = best;
-      count = 1;
-    }
+    count = keepLikeliest(logits);
     return candidates;
   }
-  for (uint32_t i = 0; i < vocabSize; ++i)
-    if (float logit = penalized(logits, i) / options.temperature; logit > -infinity)
-      candidates[count++] = {static_cast<int32_t>(i), logit};
-  if (count == 0)
+  bool tooLarge = false; // a finite logit divided by a tiny temperature
+  for (uint32_t i = 0; i < vocabSize; ++i) {
+    float logit = penalized(logits, i), divided = logit / options.temperature;
+    tooLarge |= divided == infinity && logit != infinity;
+    if (divided > -infinity)
+      candidates[count++] = {static_cast<int32_t>(i), divided};
+  }
+  // Where a float cannot tell the logits apart any more, the likeliest has all the probability.
+  if (tooLarge || count == 0) {
+    count = keepLikeliest(logits);
     return candidates;
+  }
   if (options.topK > 0 && static_cast<uint32_t>(options.topK) < count)
     count = keepTopK(count);
   count = keepLikely(count);

@@ -54,6 +54,7 @@ public:
 
 private:
   float penalized(const float *logits, uint32_t token) const;
+  uint32_t keepLikeliest(const float *logits);
   uint32_t keepTopK(uint32_t count);
   uint32_t keepLikely(uint32_t count);
 

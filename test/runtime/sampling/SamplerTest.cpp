@@ -137,8 +137,22 @@ TEST(Sampler, OddLogitsNeverBreakIt) {
   odd.topP = nan;
   float logits[] = {1, 2};
   EXPECT_EQ(Sampling(odd, 2).sampler.sample(logits), 1);
-  odd.temperature = 1e-38f;                                                 // logits become infinite
-  EXPECT_EQ(Sampling(odd, 2).tokens({8, 9}), (std::vector<int32_t>{0, 1})); // both +infinity: equally likely
+}
+
+TEST(Sampler, ATinyTemperatureTakesTheLikeliest) {
+  SamplerOptions options;
+  for (float temperature : {1e-38f, 1e-45f}) { // logits divided by it are infinite
+    options.temperature = temperature;
+    EXPECT_EQ(Sampling(options, 3).tokens({8, 9, -1}), (std::vector<int32_t>{1}));
+    EXPECT_EQ(Sampling(options, 2).tokens({-8, -7}), (std::vector<int32_t>{1}));
+    EXPECT_EQ(Sampling(options, 2).tokens({-infinity, std::nanf("")}), (std::vector<int32_t>{}));
+    Sampling shared(options, 3); // truly infinite ones share
+    float logits[] = {infinity, 1e-45f, infinity};
+    bool drawn[3] = {};
+    for (int i = 0; i < 40; ++i)
+      drawn[shared.sampler.sample(logits)] = true;
+    EXPECT_TRUE(drawn[0] && !drawn[1] && drawn[2]);
+  }
 }
 
 TEST(Sampler, TheSameSeedGivesTheSameTokens) {
