@@ -6,6 +6,7 @@
 
 #include "runtime/src/runner/Bench.h"
 #include "runtime/src/runner/Inspect.h"
+#include "runtime/src/runner/Output.h"
 #include "runtime/src/runner/Runner.h"
 #include "tools/driver/Compile.h"
 #include "tools/driver/InspectModel.h"
@@ -61,7 +62,8 @@ struct CompileArguments {
 int usageError(const Messages &, const char *command, const std::string &text) {
   Messages messages(MessageStyle::forTerminal());
   std::string message = text;
-  if (!message.empty())
+  // Not the names of arguments, as in "MODEL is required".
+  if (message.size() > 1 && !std::isupper(static_cast<unsigned char>(message[1])))
     message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
   messages.error("llmc", message, std::string("all options: llmc ") + command + (*command ? " --help" : "--help"));
   return exitUsage;
@@ -194,7 +196,7 @@ int runCompile(int argc, char **argv) {
   } catch (const CLI::CallForHelp &) {
     std::string help = std::string(compileExamples) + "\n" + app.help();
     std::fwrite(help.data(), 1, help.size(), stdout);
-    return exitDone;
+    return runtime::flushOutput() ? exitDone : exitInput;
   } catch (const CLI::ParseError &mistake) {
     return usageError(messages, "compile", mistake.what());
   }
@@ -214,7 +216,7 @@ template <typename Command> int runOnFile(const char *name, const char *help, in
   for (int i = 1; i < argc; ++i)
     if (!std::strcmp(argv[i], "--help") || !std::strcmp(argv[i], "-h")) {
       std::fputs(help, stdout);
-      return exitDone;
+      return runtime::flushOutput() ? exitDone : exitInput;
     }
   Messages messages(MessageStyle::forTerminal());
   if (argc != 2)
@@ -225,6 +227,7 @@ template <typename Command> int runOnFile(const char *name, const char *help, in
 } // namespace
 
 int runCommandLine(int argc, char **argv) {
+  runtime::reserveStandardDescriptors();
   // A reader that goes away ends the writer quietly: writes then fail with EPIPE.
   std::signal(SIGPIPE, SIG_IGN);
   std::string command = argc > 1 ? argv[1] : "";
@@ -246,11 +249,11 @@ int runCommandLine(int argc, char **argv) {
                      argc - 1, argv + 1, runtime::verifyArtifactFile);
   if (command == "--version") {
     std::puts("llmc " LLMC_VERSION);
-    return exitDone;
+    return runtime::flushOutput() ? exitDone : exitInput;
   }
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(mainHelp, stdout);
-    return exitDone;
+    return runtime::flushOutput() ? exitDone : exitInput;
   }
   Messages messages(MessageStyle::forTerminal());
   return usageError(messages, "", command.empty() ? "no command given" : "unknown command '" + command + "'");

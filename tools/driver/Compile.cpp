@@ -33,8 +33,10 @@ using namespace mlir;
 namespace llmc::driver {
 
 Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu) {
-  if (!triple.empty() && llvm::Triple(triple).getArch() != llvm::Triple::x86_64)
-    return Diagnostic{"", 0, 0, "--target: no backend for '" + triple + "' (expected an x86_64 triple)", ""};
+  llvm::Triple target(llvm::Triple::normalize(triple));
+  if (!triple.empty() && (target.getArch() != llvm::Triple::x86_64 ||
+                          (target.getOS() != llvm::Triple::Linux && target.getOS() != llvm::Triple::UnknownOS)))
+    return Diagnostic{"", 0, 0, "--target: no backend for '" + triple + "' (expected x86_64-linux-gnu)", ""};
   std::vector<std::string> all;
   for (StringRef name : targetBackendNames())
     all.push_back(name.str());
@@ -83,6 +85,34 @@ void onFatalError(void *, const char *reason, bool) {
   _exit(exitInternal);
 }
 
+/// MLIR's parser takes a call of itself for each bracket that is open. Where too many are, an offset; else npos.
+size_t findTooDeep(StringRef text) {
+  constexpr size_t most = 256;
+  size_t depth = 0;
+  char quote = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char byte = text[i];
+    if (quote) {
+      if (byte == '\\')
+        ++i;
+      else if (byte == quote || byte == '\n')
+        quote = 0;
+    } else if (byte == '"') {
+      quote = byte;
+    } else if (text.substr(i).starts_with("//")) {
+      i = text.find('\n', i);
+      if (i == StringRef::npos)
+        break;
+    } else if (StringRef("([{<").contains(byte)) {
+      if (++depth > most)
+        return i;
+    } else if (StringRef(")]}>").contains(byte) && depth > 0 && !(byte == '>' && i > 0 && text[i - 1] == '-')) {
+      --depth;
+    }
+  }
+  return StringRef::npos;
+}
+
 [[noreturn]] void onOutOfMemory() {
   // Nothing may be allocated any more.
   constexpr StringLiteral message = "llmc: error: out of memory\n";
@@ -101,6 +131,7 @@ public:
     registerPasses();
     context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
     context->loadAllAvailableDialects();
+    context->printOpOnDiagnostic(false); // a message has two lines at most
     MessageHandler handler(context.get(), messages);
 
     if (options.tempsFolder)
@@ -166,6 +197,13 @@ private:
     if (!text)
       return messages.error("<stdin>", "cannot read: " + reasonOf(text.getError())), false;
     auto buffer = llvm::MemoryBuffer::getMemBufferCopy((*text)->getBuffer(), "<stdin>");
+    if (size_t at = findTooDeep(buffer->getBuffer()); at != StringRef::npos) {
+      StringRef before = buffer->getBuffer().take_front(at);
+      size_t lineStart = before.rfind('\n') + 1; // 0 where there is none
+      return messages.error({"<stdin>", unsigned(before.count('\n') + 1), unsigned(at - lineStart + 1),
+                             "nested more than 256 deep", ""}),
+             false;
+    }
     llvm::SourceMgr sources;
     sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
     module = parseSourceFile<ModuleOp>(sources, context.get());
@@ -250,10 +288,28 @@ private:
              false;
     if (options.output == "-")
       return true;
+    if (isModelFile(options.output))
+      return messages.error(options.output, "cannot write: is a file of the model", "name another output with -o"),
+             false;
     std::string path = outputPath(suffixOf());
     bool clash = options.output.empty() && llvm::sys::fs::is_directory(path);
     return clash ? (messages.error(path, "cannot write: is a directory", "name the output with -o"), false)
                  : canWrite(path, options.emit == Emit::Exe && !text, messages);
+  }
+
+  /// Whether a path leads to one of the files that the model is read from.
+  bool isModelFile(StringRef path) {
+    auto checkpoint = transformer::lookupOnly<transformer::CheckpointOp>(*module);
+    if (!checkpoint || !llvm::sys::fs::exists(path))
+      return false;
+    std::error_code error;
+    for (llvm::sys::fs::directory_iterator file(checkpoint.getDirectory(), error), end; file != end && !error;
+         file.increment(error)) {
+      StringRef suffix = llvm::sys::path::extension(file->path());
+      if ((suffix == ".json" || suffix == ".safetensors") && llvm::sys::fs::equivalent(file->path(), path))
+        return true;
+    }
+    return false;
   }
 
   StringRef suffixOf() const {

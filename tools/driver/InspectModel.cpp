@@ -64,6 +64,11 @@ static int inspectCheckpoint(const std::string &directory) {
   for (const auto &[type, sums] : byType)
     out << "    " << type << "  " << sums.first << (sums.first == 1 ? " tensor, " : " tensors, ")
         << formatBytes(sums.second) << "\n";
+  out.flush();
+  std::error_code failure = llvm::outs().error();
+  llvm::outs().clear_error();
+  if (failure && failure != std::errc::broken_pipe)
+    return messages.error("<stdout>", "cannot write: " + reasonOf(failure)), exitInput;
   return exitDone;
 }
 

@@ -84,9 +84,10 @@ void Generation::start(const int32_t *prompt, uint32_t numTokens) {
     decoder.continueText();
 }
 
-/// Tokens that each sequence beside takes: a few, fewer when a step has little room.
+/// Tokens that each sequence beside takes: a few, one when a step or the context has little room.
 uint32_t Generation::tokensBeside() const {
-  return session.maxTokens >= (besideMost + 1) * (hooks.beside + 1) ? besideMost : 1;
+  bool roomy = session.maxTokens >= (besideMost + 1) * (hooks.beside + 1) && session.contextLength >= besideMost;
+  return roomy ? besideMost : 1;
 }
 
 void Generation::addSequenceBeside(uint32_t sequence, uint32_t numTokens) {

@@ -100,37 +100,39 @@ int benchMain(const RunnerProgram &program, int argc, char **argv) {
   bool json = false;
   opterr = 0;
   optind = 0;
-  for (int option; (option = getopt_long(argc, argv, ":t:h", longOptions, nullptr)) != -1;) {
+  for (int option, index = 0; (option = getopt_long(argc, argv, ":t:h", longOptions, &index)) != -1;) {
+    uint32_t most = INT32_MAX;
     bool good = true;
     switch (option) {
     case 't':
-      good = number(optarg, 1, 256, options.threads);
+      good = number(optarg, 1, most = 256, options.threads);
       break;
     case OptPrompt:
-      good = number(optarg, 1, INT32_MAX, options.promptTokens);
+      good = number(optarg, 1, most, options.promptTokens);
       break;
     case OptNew:
-      good = number(optarg, 0, INT32_MAX, options.newTokens);
+      good = number(optarg, 0, most, options.newTokens);
       break;
     case OptRepetitions:
-      good = number(optarg, 1, 1000, options.repetitions);
+      good = number(optarg, 1, most = 1000, options.repetitions);
       break;
     case OptBatch:
-      good = number(optarg, 1, 1024, options.batch);
+      good = number(optarg, 1, most = 1024, options.batch);
       break;
     case OptJson:
       json = true;
       break;
     case 'h':
       fputs(helpText, stdout);
-      return fflush(stdout) ? exitFailed : exitDone;
+      return flushOutput() ? exitDone : exitFailed;
     case ':':
       return usage(std::string("option '") + argv[optind - 1] + "' needs a value");
     default:
       return usage(std::string("unknown option '") + argv[optind - 1] + "'");
     }
     if (!good)
-      return usage(std::string("'") + optarg + "' is not a number this option takes");
+      return usage(std::string("--") + (option == 't' ? "threads" : longOptions[index].name) + ": '" + optarg +
+                   "' is not a number from " + (option == OptNew ? "0" : "1") + " to " + std::to_string(most));
   }
   const char *path = program.ownModel;
   if (!path && optind < argc)
@@ -146,7 +148,7 @@ int benchMain(const RunnerProgram &program, int argc, char **argv) {
     return exitFailed;
   }
   json ? printJson(result) : printTable(result);
-  return fflush(stdout) ? exitFailed : exitDone;
+  return flushOutput() ? exitDone : exitFailed;
 }
 
 } // namespace llmc::runtime

@@ -8,6 +8,7 @@
 #include "runtime/src/platform/Platform.h"
 #include "runtime/src/runner/Messages.h"
 #include "runtime/src/runner/Options.h"
+#include "runtime/src/runner/Output.h"
 #include "runtime/src/session/Model.h"
 
 #include <map>
@@ -167,8 +168,6 @@ Status openAnyArtifact(const char *path, platform::MappedFile &file, Artifact &a
   return error.status;
 }
 
-bool flushed() { return !fflush(stdout); }
-
 } // namespace
 
 bool printAbout(const char *file, const llmc_model *model) {
@@ -178,7 +177,7 @@ bool printAbout(const char *file, const llmc_model *model) {
   printGeneration(artifact);
   printVariants(artifact);
   printWeights(artifact);
-  return flushed();
+  return flushOutput();
 }
 
 int inspectArtifact(const char *path) {
@@ -195,7 +194,7 @@ int inspectArtifact(const char *path) {
   printWeights(artifact);
   printSections(artifact);
   platform::unmapFile(file);
-  return flushed() ? exitDone : exitFailed;
+  return flushOutput() ? exitDone : exitFailed;
 }
 
 int verifyArtifactFile(const char *path) {
@@ -210,7 +209,7 @@ int verifyArtifactFile(const char *path) {
   else
     printf("%s: %u sections, %s: all hashes match\n", path, artifact.sectionCount, byteSize(artifact.size).c_str());
   platform::unmapFile(file);
-  return status ? exitBelowThreshold : flushed() ? exitDone : exitFailed;
+  return status ? exitBelowThreshold : flushOutput() ? exitDone : exitFailed;
 }
 
 } // namespace llmc::runtime

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/Inspect.h"
 
+#include "runtime/src/runner/Output.h"
+
 #include <stdio.h>
 
 namespace llmc::runtime {
@@ -41,7 +43,7 @@ bool printLicences(const llmc_model *model) {
   fputs(libmdLicence, stdout);
   rule("GNU Lesser General Public License 2.1");
   fputs(lgplLicence, stdout);
-  return !fflush(stdout);
+  return flushOutput();
 }
 
 } // namespace llmc::runtime

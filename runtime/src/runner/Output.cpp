@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/Output.h"
 
+#include "runtime/src/runner/Messages.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +12,20 @@
 #include <unistd.h>
 
 namespace llmc::runtime {
+
+void reserveStandardDescriptors() {
+  constexpr int modes[] = {O_WRONLY, O_RDONLY, O_RDWR};
+  for (int descriptor = 0; descriptor < 3; ++descriptor) // the lowest free number is taken
+    if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF && ::open("/dev/null", modes[descriptor]) < 0)
+      return;
+}
+
+bool flushOutput() {
+  bool good = !fflush(stdout) && !ferror(stdout);
+  if (!good && errno != EPIPE)
+    printError("standard output", (std::string("cannot be written: ") + systemReason(errno)).c_str(), "");
+  return good || errno == EPIPE;
+}
 
 /// Writes all bytes; false with errno set.
 static bool writeAll(int descriptor, const void *bytes, size_t size) {

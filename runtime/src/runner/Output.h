@@ -22,6 +22,14 @@ private:
   int failed = 0;
 };
 
+/// Standard input, output and error that the caller closed are opened anew, so that no file of ours takes their number:
+/// input and output as ones that every use of fails, error as one that swallows messages.
+void reserveStandardDescriptors();
+
+/// Sends on what stdio holds for standard output. False, with a message, when the system refused; a reader that has
+/// gone is no failure.
+bool flushOutput();
+
 /// Appends text as a JSON string, quotes included. The bytes are UTF-8.
 void appendJsonString(std::string &out, const char *bytes, size_t size);
 

@@ -240,10 +240,10 @@ int Run::converse() {
     int byte;
     while ((byte = getchar()) != EOF && byte != '\n')
       said += char(byte);
-    if ((byte == EOF && said.empty()) || said == "/exit")
-      return exitDone;
     if (interruption)
       return 128 + interruption;
+    if ((byte == EOF && said.empty()) || said == "/exit")
+      return exitDone;
     if (said == "/reset") {
       llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
       continue;
@@ -296,6 +296,7 @@ int Run::run() {
   action.sa_handler = onInterrupt;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr); // so that a half-written file of logits is removed
+  sigaction(SIGHUP, &action, nullptr);
   if (conversation)
     return converse();
   line.reserve(1 << 16);
@@ -312,11 +313,13 @@ int Run::run() {
 
 int runMain(const RunnerProgram &program, int argc, char **argv) {
   uint64_t start = platform::nanoseconds();
+  reserveStandardDescriptors();
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); // writes fail with EFBIG then
   RunOptions options;
   int code = readOptions(program, argc, argv, options);
   if (code >= 0)
-    return fflush(stdout) && errno != EPIPE ? exitFailed : code;
+    return flushOutput() ? code : exitFailed;
   return Run(program, options, start).run();
 }
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import resource
 import signal
 import struct
 import subprocess
@@ -148,6 +149,21 @@ def behaviour(toy, folder):
     with open("/dev/full", "w") as full:
         done = subprocess.run([toy, "--ids", "1", "-n", "4"], stdout=full, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
         check("a full disk", (done.returncode, done.stderr), (1, "standard output: error: cannot be written: no space left on device\n"))
+        for option in ("--help", "--version", "--about", "--licenses"):
+            done = subprocess.run([toy, option], stdout=full, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+            check(f"a full disk and {option}", (done.returncode, done.stderr),
+                  (1, "standard output: error: cannot be written: no space left on device\n"))
+    # What the caller closed is not taken by our own files.
+    logits = folder / "closed.npy"
+    done = subprocess.run([toy, "--ids", "1", "-n", "4", "--logits", logits], stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: (os.close(0), os.close(1)))
+    check("closed standard output", (done.returncode, done.stderr),
+          (1, "standard output: error: cannot be written: bad file descriptor\n"))
+    done = run(toy, "-", preexec_fn=lambda: os.close(0), stdin=None)
+    check("closed standard input", (done.returncode, done.stderr), (1, "standard input: error: cannot be read: bad file descriptor\n"))
+    done = run(toy, "--ids", "1", "-n", "50", "--logits", logits, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+    check("a file size limit", (done.returncode, done.stderr, logits.exists()),
+          (1, f"error: {logits}: cannot be written: file too large\n", False))
     # The reader takes one byte and goes: generation without an end stops, and nothing is said.
     process = subprocess.Popen([toy, "--ids", "1", "-c", "1009"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                stdin=subprocess.DEVNULL)
@@ -170,14 +186,16 @@ def behaviour(toy, folder):
         check("no allocation after opening", counted, "allocations after opening: 0\n")
 
 
-def on_terminal(program, *arguments, say=b""):
-    """What a terminal shows of the program, and its exit code; `say` is typed."""
+def on_terminal(program, *arguments, say=b"", after=b""):
+    """What a terminal shows of the program, and its exit code; `say` is typed, once `after` is seen."""
     process_id, terminal = pty.fork()
     if process_id == 0:
         os.environ["NO_COLOR"] = "1"
         os.execv(program, [str(program), *map(str, arguments)])
-    os.write(terminal, say)
     shown = b""
+    while after not in shown:
+        shown += os.read(terminal, 4096)
+    os.write(terminal, say)
     try:
         while chunk := os.read(terminal, 4096):
             shown += chunk
@@ -211,6 +229,7 @@ def text(toy, folder):
     check("a terminal gets a line end", on_terminal(toy, "the théâtre", "-n", 20), (wanted + "\n", 0))
     shown, code = on_terminal(toy, "-n", 5, say=b"the sea\n/stats\n/reset\n/exit\n")
     check("a conversation", (code, "A line continues the text" in shown, "variant   plain" in shown, shown.count("> ")), (0, True, True, 4))
+    check("Ctrl-C where nothing runs ends a conversation", on_terminal(toy, say=b"\x03", after=b"> ")[1], 130)
     check("Ctrl-D ends a conversation", on_terminal(toy, say=b"\x04")[1], 0)
     shown, _ = on_terminal(toy, "--frob", say=b"")
     check("messages on a terminal", shown.startswith("error: unknown or ambiguous option '--frob'"), True)

@@ -129,6 +129,7 @@ class Compile(unittest.TestCase):
             (["compile", "model", "--frobnicate"], "--frobnicate"),
             (["compile", "model", "--cpu", "z80"], "--cpu: unknown processor 'z80' (expected native, all, x86-64-v4, x86-64-v3)"),
             (["compile", "model", "--target", "aarch64-linux-gnu"], "--target: no backend for 'aarch64-linux-gnu'"),
+            (["compile", "model", "--target", "x86_64-windows-msvc"], "--target: no backend for 'x86_64-windows-msvc'"),
             (["compile", "model", "--emit", "mlir", "--compile-to", "pack"], "the stop 'pack' has no text form"),
             (["compile", "model", "--emit", "exe", "--compile-to", "raise"], "the stop 'raise' has no such form"),
             (["inspect"], "no file given"),
@@ -140,7 +141,7 @@ class Compile(unittest.TestCase):
                 lines = done.stderr.decode().splitlines()
                 self.assertEqual(len(lines), 2, lines)
                 self.assertTrue(lines[0].startswith("llmc: error: "), lines)
-                self.assertIn(message.lower(), lines[0].lower())
+                self.assertIn(message, lines[0])
                 self.assertTrue(lines[1].startswith("note: all options: llmc "), lines)
         self.assertEqual(sorted(os.listdir(self.root)), ["model"])
 
@@ -217,6 +218,39 @@ class Compile(unittest.TestCase):
         self.assertNotEqual(process.returncode, 0)
         self.assertEqual(sorted(os.listdir(self.root)), ["model"])
 
+    def test_files_of_the_model_are_not_written_over(self):
+        kept = {file.name: file.read_bytes() for file in (self.root / "model").iterdir()}
+        os.symlink("model/config.json", self.root / "link")
+        text = self.llmc("compile", "model", "--compile-to", "lower", "-o", "-").stdout
+        for output in ("model/config.json", "model/../model/model.safetensors", "link"):
+            for model in ("model", "-"):
+                done = self.llmc("compile", model, "--compile-to", "lower", "-o", output, stdin=text, code=1)
+                self.assertEqual(done.stderr.decode(), f"{output}: error: cannot write: is a file of the model\n"
+                                                       "note: name another output with -o\n")
+        self.assertEqual({file.name: file.read_bytes() for file in (self.root / "model").iterdir()}, kept)
+        self.llmc("compile", "model", "--compile-to", "lower", "-o", "model/lower.mlir")
+
+    def test_text_nested_deeply_is_refused(self):
+        for text, column in ((b"module {\n" * 300000, 8), (b"!t = " + b"tensor<" * 300000, None), (b"[" * 300000, 257)):
+            done = self.llmc("compile", "-", "-o", "out", stdin=text, code=1)
+            self.assertRegex(done.stderr.decode(), r"^<stdin>:\d+:%s: error: nested more than 256 deep\n$" % (column or r"\d+"))
+        # Brackets in names and comments are none.
+        done = self.llmc("compile", "-", "-o", "out", stdin=b'// ' + b"(" * 999 + b'\nmodule @"' + b"<" * 999 + b'" {}\n', code=1)
+        self.assertIn(b"the module names no checkpoint", done.stderr)
+
+    def test_a_message_has_two_lines_at_most(self):
+        text = self.llmc("compile", "model", "--compile-to", "raise", "-o", "-").stdout
+        done = self.llmc("compile", "-", "-o", "out", stdin=text.replace(b"slots [0, 1]", b"slots [0, 7]"), code=1)
+        self.assertRegex(done.stderr, rb"^<stdin>:\d+:\d+: error: [^\n]*has slot 7, expected -1 to 1\n$")
+
+    def test_closed_descriptors_are_not_taken_by_files(self):
+        done = subprocess.run([LLMC, "compile", "model", "-o", "out"], cwd=self.root, stdin=subprocess.DEVNULL,
+                              preexec_fn=lambda: [os.close(number) for number in (1, 2)], timeout=100)
+        self.assertEqual(done.returncode, 0)
+        self.llmc("verify", "out")
+        done = subprocess.run([LLMC, "inspect", "model"], cwd=self.root, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1), timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (1, b"<stdout>: error: cannot write: bad file descriptor\n"))
+
     def test_a_closed_pipe_ends_quietly(self):
         read, write = os.pipe()
         os.close(read)
@@ -231,6 +265,12 @@ class Compile(unittest.TestCase):
                                   stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, b"<stdout>: error: cannot write: no space left on device\n")
+        self.llmc("compile", "model", "-o", "out")
+        for arguments in (["--help"], ["--version"], ["compile", "--help"], ["verify", "-h"], ["inspect", "out"], ["inspect", "model"], ["verify", "out"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([LLMC, *arguments], cwd=self.root, stdout=full, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertRegex(done.stderr, rb"^(<stdout>|standard output): error: cannot (write|be written): no space left on device\n$", arguments)
 
 
 if __name__ == "__main__":
