@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,15 +76,31 @@ NpyWriter::~NpyWriter() {
   if (descriptor < 0)
     return;
   ::close(descriptor);
-  struct stat status; // never a device such as /dev/null
-  if (!stat(path.c_str(), &status) && S_ISREG(status.st_mode))
-    unlink(path.c_str());
+  if (!temporary.empty())
+    unlink(temporary.c_str());
 }
 
 bool NpyWriter::open(const std::string &newPath, uint32_t newColumns) {
-  path = newPath;
   columns = newColumns;
-  descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  path = newPath;
+  if (char *real = realpath(newPath.c_str(), nullptr)) { // what a link leads to is replaced, not the link
+    path = real;
+    free(real);
+  }
+  struct stat status;
+  if (!stat(path.c_str(), &status)) {
+    if (!S_ISREG(status.st_mode)) { // a device such as /dev/null
+      descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+      return descriptor >= 0 && header();
+    }
+    if (access(path.c_str(), W_OK) < 0)
+      return false;
+  }
+  // Beside it, so that a file that is there, perhaps the model itself, stays whole until the new one is.
+  temporary = path + ".XXXXXX";
+  descriptor = mkostemp(temporary.data(), O_CLOEXEC);
+  if (descriptor < 0)
+    temporary.clear();
   return descriptor >= 0 && header();
 }
 
@@ -106,10 +123,19 @@ bool NpyWriter::row(const float *values) {
 bool NpyWriter::close() {
   if (lseek(descriptor, 0, SEEK_SET) < 0 || !header())
     return false;
-  if (::close(descriptor) < 0)
+  if (temporary.empty()) {
+    bool good = !::close(descriptor);
+    descriptor = -1;
+    return good;
+  }
+  mode_t mask = umask(0);
+  umask(mask);
+  if (fchmod(descriptor, 0666 & ~mask) < 0 || rename(temporary.c_str(), path.c_str()) < 0)
     return false;
+  temporary.clear();
+  bool good = !::close(descriptor); // a network file system may report a failed write only here
   descriptor = -1;
-  return true;
+  return good;
 }
 
 } // namespace llmc::runtime

@@ -33,8 +33,8 @@ bool flushOutput();
 /// Appends text as a JSON string, quotes included. The bytes are UTF-8.
 void appendJsonString(std::string &out, const char *bytes, size_t size);
 
-/// A .npy file (NumPy's format, version 1.0) of float32 [rows, columns], written row by row. Removed again unless
-/// closed.
+/// A .npy file (NumPy's format, version 1.0) of float32 [rows, columns], written row by row. Appears under
+/// its name once closed; until then it grows beside it, and goes with the writer.
 class NpyWriter {
 public:
   ~NpyWriter();
@@ -47,7 +47,7 @@ public:
 
 private:
   bool header();
-  std::string path;
+  std::string path, temporary;
   int descriptor = -1;
   uint64_t rows = 0;
   uint32_t columns = 0;

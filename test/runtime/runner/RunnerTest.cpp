@@ -7,6 +7,8 @@
 #include "runtime/src/runner/Output.h"
 #include "test/runtime/support/ContainerWriter.h"
 
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <string>
 #include <unistd.h>
@@ -70,6 +72,14 @@ TEST(OutputTest, JsonStringsAreEscaped) {
   EXPECT_EQ(out, "\"a\\\"\\\\\\n\\u0001\\u007f\xc3\xa4\"");
 }
 
+/// Files of the build folder whose names begin so.
+int filesNamed(const std::string &start) {
+  int count = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(LLMC_BUILD_FOLDER))
+    count += entry.path().filename().string().rfind(start, 0) == 0;
+  return count;
+}
+
 TEST(OutputTest, AnUnfinishedNpyFileIsRemoved) {
   std::string path = std::string(LLMC_BUILD_FOLDER) + "/unfinished.npy";
   {
@@ -77,9 +87,28 @@ TEST(OutputTest, AnUnfinishedNpyFileIsRemoved) {
     ASSERT_TRUE(writer.open(path, 3));
     float row[3] = {1, 2, 3};
     ASSERT_TRUE(writer.row(row));
-    EXPECT_EQ(access(path.c_str(), F_OK), 0);
+    EXPECT_EQ(filesNamed("unfinished.npy"), 1);
   }
-  EXPECT_NE(access(path.c_str(), F_OK), 0);
+  EXPECT_EQ(filesNamed("unfinished.npy"), 0);
+}
+
+TEST(OutputTest, AnUnfinishedNpyFileLeavesTheOneThatWasThere) {
+  std::string path = std::string(LLMC_BUILD_FOLDER) + "/earlier.npy";
+  std::ofstream(path) << "earlier";
+  {
+    NpyWriter writer;
+    ASSERT_TRUE(writer.open(path, 3));
+  }
+  EXPECT_EQ(filesNamed("earlier.npy"), 1);
+  EXPECT_EQ(readFile(path).size(), 7u);
+  {
+    NpyWriter writer;
+    ASSERT_TRUE(writer.open(path, 3));
+    ASSERT_TRUE(writer.close());
+  }
+  EXPECT_EQ(filesNamed("earlier.npy"), 1);
+  EXPECT_EQ(readFile(path).size(), 128u);
+  unlink(path.c_str());
 }
 
 TEST(OutputTest, NpyFilesHoldTheirShapeAndRows) {
