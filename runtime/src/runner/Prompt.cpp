@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/Prompt.h"
 
+#include "runtime/src/runner/Interrupts.h"
 #include "runtime/src/runner/Messages.h"
 
 #include <errno.h>
@@ -58,6 +59,28 @@ bool readPromptText(const RunOptions &options, std::string &text) {
     return readDescriptor("standard input", STDIN_FILENO, text);
   default:
     return true;
+  }
+}
+
+bool LineInput::next(std::string &line) {
+  line.clear();
+  for (;;) {
+    for (; position < size; ++position) {
+      if (buffer[position] == '\n') {
+        ++position;
+        return true;
+      }
+      line += buffer[position];
+    }
+    if (!waitForInput(STDIN_FILENO))
+      return false;
+    ssize_t got = read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR)
+      continue;
+    position = 0;
+    size = got < 0 ? 0 : size_t(got);
+    if (!size)
+      return !line.empty();
   }
 }
 

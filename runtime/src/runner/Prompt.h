@@ -13,6 +13,18 @@ namespace llmc::runtime {
 /// end). False after printing why it cannot be read.
 bool readPromptText(const RunOptions &options, std::string &text);
 
+/// Standard input line by line, for a person who types.
+class LineInput {
+public:
+  /// Sets `line` to the next one, without its line end; the last may lack one. False when nothing is left and when a
+  /// signal came (Interrupts.h).
+  bool next(std::string &line);
+
+private:
+  char buffer[4096];
+  size_t position = 0, size = 0;
+};
+
 /// Turns text into ids. Where neither text nor tokenizer give any, the model's first token starts it. False after
 /// printing why not.
 bool tokenizePrompt(const llmc_model *model, const char *file, const std::string &text, bool addSpecial,

@@ -6,6 +6,7 @@
 
 #include "runtime/src/generate/Generator.h"
 #include "runtime/src/runner/Inspect.h"
+#include "runtime/src/runner/Interrupts.h"
 #include "runtime/src/runner/Messages.h"
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
@@ -22,16 +23,6 @@
 namespace llmc::runtime {
 
 namespace {
-
-/// The signal that asked to end; 0: none.
-volatile sig_atomic_t interruption = 0;
-
-/// The first one ends generation after the current step, the second one the process.
-void onInterrupt(int number) {
-  if (interruption)
-    _exit(128 + number);
-  interruption = number;
-}
 
 /// One run of the program, from the opened model to its exit code.
 class Run {
@@ -140,7 +131,7 @@ bool Run::fillGenerateOptions() {
   hooks.user = this;
   hooks.beside = options.sequencesBeside;
   generateOptions.sequence = options.sequencesBeside / 2; // others before and after it
-  hooks.shouldStop = [](void *) { return interruption != 0; };
+  hooks.shouldStop = [](void *) { return interruption() != 0; };
   if (options.logitsPath.empty())
     return true;
   hooks.onLogits = onLogits;
@@ -234,15 +225,13 @@ int Run::answer() {
 /// Line by line on a terminal; the sequence keeps what was said.
 int Run::converse() {
   fprintf(stderr, "A line continues the text; /reset starts anew, /stats shows figures, /exit or Ctrl-D ends.\n");
+  LineInput input;
   for (std::string said;;) {
     fputs("> ", stderr);
-    said.clear();
-    int byte;
-    while ((byte = getchar()) != EOF && byte != '\n')
-      said += char(byte);
-    if (interruption)
-      return 128 + interruption;
-    if ((byte == EOF && said.empty()) || said == "/exit")
+    bool more = input.next(said);
+    if (interruption())
+      return 128 + interruption();
+    if (!more || said == "/exit")
       return exitDone;
     if (said == "/reset") {
       llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
@@ -256,7 +245,7 @@ int Run::converse() {
     if (said.empty() || !tokenizePrompt(model, file, said, first, prompt))
       continue;
     answer();
-    interruption = 0; // Ctrl-C ends an answer, not the conversation
+    forgetInterruption(); // Ctrl-C ends an answer, not the conversation
   }
 }
 
@@ -269,8 +258,8 @@ int Run::reportOutput() {
 }
 
 int Run::finish() {
-  if (interruption)
-    return 128 + interruption; // 130 for SIGINT
+  if (interruption())
+    return 128 + interruption(); // 130 for SIGINT
   if (!options.logitsPath.empty() && !logits.close()) {
     printError(options.logitsPath.c_str(), (std::string("cannot be written: ") + systemReason(errno)).c_str(), "");
     return exitFailed;
@@ -292,11 +281,7 @@ int Run::run() {
   bool conversation;
   if (!openSession() || !fillGenerateOptions() || !findPrompt(conversation))
     return exitFailed;
-  struct sigaction action = {};
-  action.sa_handler = onInterrupt;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr); // so that a half-written file of logits is removed
-  sigaction(SIGHUP, &action, nullptr);
+  noticeInterrupts();
   if (conversation)
     return converse();
   line.reserve(1 << 16);

@@ -3,6 +3,7 @@
 #include "runtime/src/generate/StopTexts.h"
 #include "runtime/src/runner/Bench.h"
 #include "runtime/src/runner/Inspect.h"
+#include "runtime/src/runner/Interrupts.h"
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
 #include "test/runtime/support/ContainerWriter.h"
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -64,6 +66,24 @@ TEST(StopTextsTest, TheLeftmostStopWinsHoweverTextIsCut) {
 }
 
 TEST(StopTextsTest, EmptyStopsAreIgnored) { EXPECT_EQ(feed({""}, {"a"}), "a|"); }
+
+TEST(InterruptsTest, ASignalBeforeTheWaitEndsTheWait) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  noticeInterrupts();
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  EXPECT_TRUE(waitForInput(ends[0]));
+  char byte;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  raise(SIGINT);
+  EXPECT_FALSE(waitForInput(ends[0])); // nothing to read: without the signal it would wait for ever
+  EXPECT_EQ(interruption(), SIGINT);
+  forgetInterruption();
+  close(ends[1]);
+  EXPECT_TRUE(waitForInput(ends[0])); // the end can be read
+  close(ends[0]);
+  signal(SIGINT, SIG_DFL);
+}
 
 TEST(OutputTest, JsonStringsAreEscaped) {
   std::string out;

@@ -6,11 +6,13 @@ import os
 import pathlib
 import pty
 import resource
+import select
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 BUILD = pathlib.Path(os.environ["LLMC_BUILD"])
 FAILURES = []
@@ -171,38 +173,57 @@ def behaviour(toy, folder):
     process.stdout.read(1)
     process.stdout.close()
     check("a closed pipe ends quietly", (process.wait(60), process.stderr.read()), (0, b""))
-    # An interrupt: a slow run is one of many steps.
+    # A slow run is one of many steps. What the program handles it lets in, and what it was told to ignore (nohup) it ignores.
     unfinished = folder / "unfinished.npy"
-    process = subprocess.Popen([toy, "--ids", ",".join(["5"] * 1000), "-c", "1009", "--max-step", "1", "--logits", unfinished],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     size = lambda: sum(file.stat().st_size for file in folder.glob("unfinished.npy*"))  # it grows beside its name
-    while process.poll() is None and size() < 4000:
-        pass
-    process.send_signal(signal.SIGINT)
-    code = process.wait(60)
-    if code != 0:  # 0: the machine was faster than we were
-        check("an interrupt", (code, process.stderr.read(), size()), (130, b"", 0))
+    for number, before in ((signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_DFL), (signal.SIGHUP, signal.SIG_DFL),
+                           (signal.SIGHUP, signal.SIG_IGN), (signal.SIGINT, signal.SIG_IGN)):
+        process = subprocess.Popen([toy, "--ids", ",".join(["5"] * 1000), "-c", "1009", "--max-step", "1", "--logits", unfinished],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                   preexec_fn=lambda: signal.signal(number, before))
+        while process.poll() is None and size() < 4000:
+            time.sleep(0.0005)
+        process.send_signal(number)
+        ended = (process.wait(60), process.stderr.read(), size() > 0)
+        unfinished.unlink(missing_ok=True)
+        if before == signal.SIG_IGN:
+            check(f"{number.name}, ignored from the start", ended, (0, b"", True))
+        elif ended[0] != 0:  # 0: the machine was faster than we were
+            check(number.name, ended, (128 + number, b"", False))
     counted = run(toy, "--ids", "1,2,3", "-n", "50", "--count-allocations").stderr
     if "does not count" not in counted:  # sanitizers bring their own allocator
         check("no allocation after opening", counted, "allocations after opening: 0\n")
 
 
-def on_terminal(program, *arguments, say=b"", after=b""):
-    """What a terminal shows of the program, and its exit code; `say` is typed, once `after` is seen."""
+def on_terminal(program, *arguments, say=b"", after=b"", blocked=(), limit=60):
+    """What a terminal shows of the program, and its exit code; `say` is typed, once `after` is seen. The program starts with the
+    signals of `blocked` held back and all others as a shell leaves them, whatever this test was started with. After `limit`
+    seconds the program is killed and the exit code says so."""
     process_id, terminal = pty.fork()
     if process_id == 0:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         os.environ["NO_COLOR"] = "1"
         os.execv(program, [str(program), *map(str, arguments)])
-    shown = b""
-    while after not in shown:
-        shown += os.read(terminal, 4096)
-    os.write(terminal, say)
-    try:
-        while chunk := os.read(terminal, 4096):
-            shown += chunk
-    except OSError:  # Linux says so when the other side has closed
-        pass
-    return shown.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+    shown, end, typed = b"", time.monotonic() + limit, False
+    while True:
+        if not typed and after in shown:
+            os.write(terminal, say)
+            typed = True
+        if not select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
+            os.kill(process_id, signal.SIGKILL)
+            break
+        try:
+            chunk = os.read(terminal, 4096)
+        except OSError:  # Linux says so when the other side has closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    code = os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+    os.close(terminal)
+    return shown.decode().replace("\r\n", "\n"), code
 
 
 def text(toy, folder):
@@ -231,12 +252,16 @@ def text(toy, folder):
     shown, code = on_terminal(toy, "-n", 5, say=b"the sea\n/stats\n/reset\n/exit\n")
     check("a conversation", (code, "A line continues the text" in shown, "variant   plain" in shown, shown.count("> ")), (0, True, True, 4))
     check("Ctrl-C where nothing runs ends a conversation", on_terminal(toy, say=b"\x03", after=b"> ")[1], 130)
+    check("and where the one who started it held interrupts back",
+          on_terminal(toy, say=b"\x03", after=b"> ", blocked=[signal.SIGINT])[1], 130)
     check("Ctrl-D ends a conversation", on_terminal(toy, say=b"\x04")[1], 0)
     shown, _ = on_terminal(toy, "--frob", say=b"")
     check("messages on a terminal", shown.startswith("error: unknown or ambiguous option '--frob'"), True)
 
 
 def main():
+    while os.open(os.devnull, os.O_RDWR) < 3:  # as some are started: without standard descriptors
+        pass
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         toy, runtime = folder / "toy", BUILD / "bin" / "llmc-runtime"
