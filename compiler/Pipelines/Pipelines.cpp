@@ -119,6 +119,8 @@ void addSchedulePipeline(OpPassManager &manager, const ScheduleOptions &) {
   manager.addPass(createHoistWeightsPass());
   // In the order in which a step reads them.
   manager.addPass(createPlaceWeightsPass());
+  // While it can be seen who reads what.
+  manager.addPass(createTrimLastLayerPass());
   // Tensors become buffers in arena slots.
   manager.addPass(createPlanMemoryPass());
   // Last, since it asks which buffers share memory.

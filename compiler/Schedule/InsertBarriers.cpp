@@ -17,7 +17,7 @@ namespace {
 /// How a launch divides what it touches among threads.
 struct Split {
   enum Kind { none, rows, panels } kind = none; ///< none: a thread may touch any of it
-  int64_t count = 0;                            ///< panels: how many
+  int64_t count = 0;                            ///< panels: how many; rows: 1 where only wanted rows are computed
   bool operator==(const Split &other) const { return kind == other.kind && count == other.count && kind != none; }
 };
 
@@ -52,9 +52,9 @@ Value rootOf(Value value) {
 }
 
 /// All memory that a launch touches. Integer inputs are never written and left out.
-SmallVector<Access> accessesOf(Operation *op) {
+SmallVector<Access> accessesOf(Operation *op, bool wantedRows) {
   SmallVector<Access> accesses;
-  Split byRows{Split::rows, 0};
+  Split byRows{Split::rows, wantedRows};
   auto add = [&](Value value, bool writes, Split split) {
     if (isa<transformer::StateType>(value.getType())) {
       accesses.push_back({value, -1, 0, 1, DimKind::tokens, writes, split});
@@ -101,6 +101,7 @@ struct InsertBarriers : llmc::impl::InsertBarriersPassBase<InsertBarriers> {
 
   /// Walks a block with what may still be under way before it; returns what may be under way after it.
   Pending process(Block &block, Pending pending) {
+    bool wantedRows = false;
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (isa<BarrierOp>(op)) {
         pending.clear();
@@ -118,8 +119,10 @@ struct InsertBarriers : llmc::impl::InsertBarriersPassBase<InsertBarriers> {
           stable = before == inserted;
         }
         pending = after;
+      } else if (isa<WantedRowsOp>(op)) {
+        wantedRows = true;
       } else if (!isa<BufferOp, ColumnsOp, GetWeightOp, YieldOp>(op)) {
-        SmallVector<Access> accesses = accessesOf(&op);
+        SmallVector<Access> accesses = accessesOf(&op, wantedRows);
         bool conflict = llvm::any_of(pending, [&](const Access &earlier) {
           return llvm::any_of(accesses, [&](const Access &later) { return earlier.conflicts(later); });
         });

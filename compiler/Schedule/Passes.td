@@ -31,6 +31,21 @@ def PlaceWeightsPass : Pass<"llmc-place-weights", "::mlir::ModuleOp"> {
   let dependentDialects = ["::llmc::kernel::KernelDialect"];
 }
 
+def TrimLastLayerPass : Pass<"llmc-trim-last-layer", "::mlir::ModuleOp"> {
+  let summary = "let the last layer compute only the rows whose logits are wanted";
+  let description = [{
+    Where all that is read of a loop's carried rows is picked by `kernel.gather_rows`, the tail of the last layer's body - what follows the last
+    op that changes a state - needs those rows alone: of a prompt usually one. A `kernel.wanted_rows` marks where it begins.
+
+    Before: `kernel.layers ... { kernel.cache_update, kernel.attention, kernel.matmul, ... }`, `kernel.gather_rows %layers, %rows`
+    After: the same with `kernel.wanted_rows %rows` before the attention
+
+    Never: where somebody else reads the rows, or two picks differ.
+  }];
+  let statistics = [Statistic<"numTrimmed", "trimmed", "loops over layers whose last is trimmed">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
 def PlanMemoryPass : Pass<"llmc-plan-memory", "::mlir::ModuleOp"> {
   let summary = "turn entries into step programs on buffers";
   let description = [{

@@ -67,6 +67,8 @@ struct ProgramEmitter {
   VectorBuilder b;
   llvm::DenseMap<Value, Value> values;
   Value context, thread, threads, dims;
+  Value lastLayer; ///< in a layer: whether it is the loop's last, i1
+  Value firstRow;  ///< of the launches that follow: null for 0
   unsigned kernelNumber = 0, layersNumber = 0;
   llvm::StringSet<> tables; ///< tables in the image so far
 
@@ -143,6 +145,17 @@ struct ProgramEmitter {
         Value thread32 = arith::TruncIOp::create(b, b.getI32Type(), thread);
         LLVM::CallOp::create(
             b, type, ValueRange{contextField(LLMC_STEP_OFFSET_BARRIER), contextField(LLMC_STEP_OFFSET_TEAM), thread32});
+      } else if (auto wanted = dyn_cast<WantedRowsOp>(op)) {
+        Value some = b.less(b.i64(0), rowCount(DimKind::rows));
+        Value trimmed = arith::AndIOp::create(b, lastLayer, some);
+        // Without rows in this step there is no first one to read.
+        auto branch = scf::IfOp::create(b, TypeRange{b.getI64Type()}, trimmed, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(branch.thenBlock());
+        scf::YieldOp::create(b, ValueRange{b.widen(b.loadI32(values.lookup(wanted.getRows())))});
+        b.setInsertionPointToStart(branch.elseBlock());
+        scf::YieldOp::create(b, ValueRange{b.i64(0)});
+        firstRow = branch.getResult(0);
       } else if (auto layers = dyn_cast<LayersOp>(op)) {
         emitLayers(layers);
       } else if (!isa<YieldOp>(op)) {
@@ -177,9 +190,11 @@ struct ProgramEmitter {
       identity &= slots[i] == i && members[i] == i;
     }
     b.forLoop(b.i64(0), b.i64(count), 1, [&](Value layer) {
+      lastLayer = b.equal(layer, b.i64(count - 1));
       Value slot = identity ? layer : tableEntry("slots", slots, layer);
       Value member = identity ? layer : tableEntry("members", members, layer);
       for (auto [number, body] : llvm::enumerate(layers.getBodies())) {
+        firstRow = {};
         values[body.getArgument(0)] = slot;
         values[body.getArgument(1)] = member;
         if (layers.getBodies().size() == 1) {
@@ -190,6 +205,15 @@ struct ProgramEmitter {
         b.ifThen(own, [&] { block(body.front()); });
       }
     });
+    firstRow = {};
+  }
+
+  /// Where `place`, the memory of `operand`, has its first row to compute.
+  Value fromFirstRow(Value operand, Value place) {
+    auto type = dyn_cast<MemRefType>(operand.getType());
+    if (!firstRow || !type)
+      return place;
+    return b.at(place, b.mul(firstRow, type.getRank() == 1 ? 4 : rowStride(type) * 4));
   }
 
   /// Emits the op's kernel function and a call of it.
@@ -197,10 +221,11 @@ struct ProgramEmitter {
     SmallVector<Value> operands;
     SmallVector<Type> types;
     for (Value operand : op->getOperands()) {
-      operands.push_back(values.lookup(operand));
+      operands.push_back(fromFirstRow(operand, values.lookup(operand)));
       types.push_back(operands.back().getType());
     }
-    for (Value value : {rowCount(rowsKindOf(rowsOperand(op))), thread, threads}) {
+    Value count = rowCount(rowsKindOf(rowsOperand(op)));
+    for (Value value : {firstRow ? b.sub(count, firstRow) : count, thread, threads}) {
       operands.push_back(value);
       types.push_back(b.getI64Type());
     }

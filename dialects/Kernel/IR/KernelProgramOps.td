@@ -99,6 +99,24 @@ def Kernel_LayersOp : Op<Kernel_Dialect, "layers", [RecursiveMemoryEffects]> {
   let hasVerifier = 1;
 }
 
+def Kernel_WantedRowsOp : Op<Kernel_Dialect, "wanted_rows", [HasParent<"LayersOp">]> {
+  let summary = "from here on, the last layer computes only the rows that somebody reads";
+  let description = [{
+    Stands in the body of a layer class. In the last layer of the loop the launches after it, up to the body's end, compute the rows from
+    the first one of `rows` (ascending; the rows that are picked after the loop) on; in all other layers every row. Where no
+    rows are picked in a step, every row, too. What stands in the rows before is then of no meaning.
+
+    (C1) what follows in the body works row by row and changes no state.
+
+    ```mlir
+    kernel.wanted_rows %rows : tensor<?xi32>
+    ```
+  }];
+  let arguments = (ins Kernel_Indices:$rows);
+  let assemblyFormat = "$rows attr-dict `:` type($rows)";
+  let hasVerifier = 1;
+}
+
 def Kernel_ProgramOp : Op<Kernel_Dialect, "program", [Symbol, SingleBlock, IsolatedFromAbove]> {
   let summary = "the SPMD step of an entry";
   let description = [{

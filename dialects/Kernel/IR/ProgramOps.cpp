@@ -85,11 +85,18 @@ LogicalResult LayersOp::verify() {
   return success();
 }
 
+LogicalResult WantedRowsOp::verify() {
+  for (Operation *op = (*this)->getNextNode(); op; op = op->getNextNode())
+    if (isa<CacheUpdateOp, EmbedOp, GatherRowsOp, RopeTableOp, LayersOp, WantedRowsOp>(op))
+      return emitOpError() << "stands before '" << op->getName() << "', which does not work row by row (C1)";
+  return success();
+}
+
 /// A program holds launches in buffer form, what gives them memory and weights, barriers, and loops of these: the
 /// emitter of programs (compiler/Targets) knows nothing else.
 static LogicalResult verifySteps(Block &block) {
   for (Operation &op : block) {
-    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp>(op))
+    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp, WantedRowsOp>(op))
       continue;
     if (isa<YieldOp>(op)) {
       if (op.getNumOperands() != 0)

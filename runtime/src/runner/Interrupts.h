@@ -5,8 +5,9 @@
 
 namespace llmc::runtime {
 
-/// Lets SIGINT, SIGTERM and SIGHUP be noticed instead of ending the process at once, so that nothing half-written stays. One
-/// that the caller ignores (nohup) stays ignored; one that it held back is let in. The second signal ends the process.
+/// Lets SIGINT, SIGTERM and SIGHUP be noticed instead of ending the process at once, so that nothing half-written
+/// stays. One that the caller ignores (nohup) stays ignored; one that it held back is let in. The second signal ends
+/// the process.
 void noticeInterrupts();
 
 /// The signal that came, 0 when none did.

@@ -69,6 +69,8 @@ kernel.program @step inputs 4 outputs 1
       : (!kv, index, memref<?x21xf32, strided<[48, 1], offset: 21>>, memref<?x21xf32, strided<[48, 1], offset: 21>>,
          memref<?xi32>, memref<?xi32>) -> ()
     kernel.barrier
+    // CHECK: kernel.wanted_rows %[[ROWS]] : memref<?xi32>
+    kernel.wanted_rows %rows : memref<?xi32>
     // CHECK: kernel.attention %[[X]], %[[KV]][%[[SLOT]]], %[[P]], %[[S]] outs(%[[X]]) {
     kernel.attention %x, %kv[%slot], %p, %s outs(%x) {num_heads = 6 : i64, scale = 0.375 : f32, page = #page}
       : (memref<?x42xf32, strided<[48, 1]>>, !kv, index, memref<?xi32>, memref<?xi32>,

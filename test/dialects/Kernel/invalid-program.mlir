@@ -353,3 +353,24 @@ kernel.program @other_rows inputs 0 outputs 0 roles [] slots [256, 1] slot_sizes
   %x = kernel.buffer 0 tokens : memref<?x60xf32, strided<[64, 1]>>
   kernel.yield
 }
+
+// -----
+
+func.func @wanted_rows_outside(%rows: tensor<?xi32>) {
+  // expected-error @+1 {{expects parent op 'kernel.layers'}}
+  kernel.wanted_rows %rows : tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @wanted_rows_before_a_pick(%x: tensor<?x13xf32>, %rows: tensor<?xi32>) -> tensor<?x13xf32> {
+  %y = kernel.layers classes [0] slots [0] iter(%x : tensor<?x13xf32>) {
+  ^bb0(%slot: index, %member: index, %h: tensor<?x13xf32>):
+    // expected-error @+1 {{stands before 'kernel.gather_rows', which does not work row by row (C1)}}
+    kernel.wanted_rows %rows : tensor<?xi32>
+    %g = kernel.gather_rows %h, %rows : (tensor<?x13xf32>, tensor<?xi32>) -> tensor<?x13xf32>
+    kernel.yield %g : tensor<?x13xf32>
+  } -> (tensor<?x13xf32>)
+  return %y : tensor<?x13xf32>
+}
