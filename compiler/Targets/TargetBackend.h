@@ -42,6 +42,9 @@ public:
   /// widest first. Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p
   /// panels keeps r * p * streams accumulators of 16 f32 in registers.
   virtual std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const = 0;
+  /// The tile of a matmul of many rows whose weight has been decoded to f32: with r rows and p panels it keeps r * p *
+  /// streams accumulators and p * streams weight vectors of 16 f32 in registers, and one activation.
+  virtual RegisterTile decodedTile(int64_t streams) const = 0;
   /// Tokens whose queries share a pass over the keys in prefill, and the vectors of 16 keys whose scores are computed
   /// at a time.
   virtual RegisterTile attentionTile() const = 0;

@@ -3,6 +3,7 @@
 // RUN: %python %S/Inputs/inner_loops.py < %t.s > %t.txt
 // RUN: FileCheck %s < %t.txt
 // RUN: FileCheck %s --check-prefix=ASM < %t.s
+// RUN: FileCheck %s --check-prefix=MANY < %t.txt
 // No loop touches the stack.
 // RUN: not grep -E "stack [1-9]" %t.txt
 
@@ -18,6 +19,9 @@
 // CHECK: step_2_matmul: fma zmm 96 ymm 0 xmm 0, stack 0, calls 0
 // CHECK: step_2_matmul: fma zmm 8 ymm 0 xmm 0, stack 0, calls 0
 // CHECK-LABEL: all:
+
+// Many rows: the same register tiles, and nothing is unpacked in them.
+// MANY: step_1_matmul: fma zmm 96 ymm 0 xmm 0, stack 0, calls 0, vpslld 0, vpandd 0
 
 // Sums are fused, products of the loop are not split, and activations are broadcast from memory.
 // ASM-LABEL: step_0_matmul:

@@ -38,9 +38,9 @@ struct AttentionEmitter {
   kernel::PageAttr page;
   RowsInMemory q, y;
   int64_t headDim;
-  /// Frame memory of a tile, f32: scores [rows][64], m [rows], l [rows], factors [rows][2], outputs
-  /// [rows][outputStride].
-  Value scores, maxima, sums, factors, outputs;
+  /// Frame memory of a tile, f32: scores [rows][64], outputs [rows][outputStride]; the others [16], a lane a row, of
+  /// which those past the tile's rows are computed and not used.
+  Value scores, outputs, maxima, sums, chunkMaxima, chunkSums, oldFactors, freshFactors;
   Value stateView, slot, positions, sequences;
   int64_t outputStride; ///< f32 per row of `outputs`
   int64_t group;        ///< query heads of one key-value head
@@ -53,10 +53,11 @@ struct AttentionEmitter {
         group(static_cast<int64_t>(op.getNumHeads()) / page.getHeads()) {
     int64_t rows = arguments.backend->attentionTile().rows;
     scores = b.frame(rows * kChunk * 4);
-    maxima = b.frame(rows * 4);
-    sums = b.frame(rows * 4);
-    factors = b.frame(rows * 8);
     outputs = b.frame(rows * outputStride * 4);
+    for (Value *array : {&maxima, &sums, &chunkMaxima, &chunkSums, &oldFactors, &freshFactors})
+      *array = b.frame(kLanes * 4);
+    for (Value array : {chunkMaxima, chunkSums}) // lanes past the rows are read
+      b.store(b.constant(b.vecF32(), 0.0), array, 64);
   }
 
   Value position(Value token) { return b.widen(b.loadI32(b.at(positions, b.mul(token, 4)))); }
@@ -127,35 +128,42 @@ struct AttentionEmitter {
     });
   }
 
-  /// Turns a row's scores into the chunk's weights e = exp(s - chunk maximum), merges the chunk's maximum and sum into
-  /// the row's, and stores the factors by which the output so far and the chunk's output are to be multiplied.
-  void softmaxRow(Value r) {
-    Value row = b.at(scores, b.mul(r, kChunk * 4));
-    SmallVector<Value> values;
-    for (int64_t i = 0; i < kChunkVectors; ++i)
-      values.push_back(b.load(b.vecF32(), b.at(row, i * kLanes * 4), 64));
-    Value most = values[0];
-    for (int64_t i = 1; i < kChunkVectors; ++i)
-      most = b.fmax(most, values[i]);
-    // A chunk without a visible key has the finite maximum "none", and so weights and a factor of zero.
-    Value chunkMaximum = b.fmax(b.constant(b.f32(), kNoKeys), b.pairwiseMax(most));
-    Value wideMaximum = b.broadcast(chunkMaximum);
-    Value lanes = b.constant(b.vecF32(), 0.0);
-    for (int64_t i = 0; i < kChunkVectors; ++i) {
-      Value weight = emitExp(b, b.fsub(values[i], wideMaximum));
-      b.store(weight, b.at(row, i * kLanes * 4), 64);
-      lanes = b.fadd(lanes, weight);
-    }
-    Value chunkSum = b.pairwiseSum(lanes);
-    Value maximumPlace = b.at(maxima, b.mul(r, 4)), sumPlace = b.at(sums, b.mul(r, 4));
-    Value before = b.load(b.f32(), maximumPlace);
-    Value after = b.fmax(before, chunkMaximum);
-    Value old = b.lane(emitExp(b, b.broadcast(b.fsub(before, after))), 0);
-    Value fresh = b.lane(emitExp(b, b.broadcast(b.fsub(chunkMaximum, after))), 0);
-    b.store(after, maximumPlace);
-    b.store(b.fadd(b.fmul(b.load(b.f32(), sumPlace), old), b.fmul(chunkSum, fresh)), sumPlace);
-    b.store(old, b.at(factors, b.mul(r, 8)));
-    b.store(fresh, b.at(factors, b.add(b.mul(r, 8), 4)));
+  /// Calls body(row) for each row of the tile.
+  void forRows(int64_t rows, llvm::function_ref<void(Value)> body) { b.forLoop(b.i64(0), b.i64(rows), 1, body); }
+
+  Value rowPlace(Value array, Value r) { return b.at(array, b.mul(r, 4)); }
+  Value loadRows(Value array) { return b.load(b.vecF32(), array, 64); }
+
+  /// Turns the rows' scores into the chunk's weights e = exp(s - chunk maximum), merges the chunk's maximum and sum
+  /// into the rows', and stores the factors by which the output so far and the chunk's output are to be multiplied.
+  /// What is one number a row is done for all rows at once.
+  void softmax(int64_t rows) {
+    auto scoresOf = [&](Value r, int64_t i) { return b.at(scores, b.add(b.mul(r, kChunk * 4), i * kLanes * 4)); };
+    forRows(rows, [&](Value r) {
+      Value most = b.load(b.vecF32(), scoresOf(r, 0), 64);
+      for (int64_t i = 1; i < kChunkVectors; ++i)
+        most = b.fmax(most, b.load(b.vecF32(), scoresOf(r, i), 64));
+      // A chunk without a visible key has the finite maximum "none", and so weights and a factor of zero.
+      b.store(b.fmax(b.constant(b.f32(), kNoKeys), b.pairwiseMax(most)), rowPlace(chunkMaxima, r));
+    });
+    Value before = loadRows(maxima), chunkMaximum = loadRows(chunkMaxima), after = b.fmax(before, chunkMaximum);
+    Value old = emitExp(b, b.fsub(before, after));
+    Value fresh = emitExp(b, b.fsub(chunkMaximum, after));
+    b.store(after, maxima, 64);
+    b.store(old, oldFactors, 64);
+    b.store(fresh, freshFactors, 64);
+    forRows(rows, [&](Value r) {
+      Value wideMaximum = b.broadcast(b.load(b.f32(), rowPlace(chunkMaxima, r)));
+      Value lanes = b.constant(b.vecF32(), 0.0);
+      for (int64_t i = 0; i < kChunkVectors; ++i) {
+        Value score = b.load(b.vecF32(), scoresOf(r, i), 64);
+        Value weight = emitExp(b, b.fsub(score, wideMaximum));
+        b.store(weight, scoresOf(r, i), 64);
+        lanes = b.fadd(lanes, weight);
+      }
+      b.store(b.pairwiseSum(lanes), rowPlace(chunkSums, r));
+    });
+    b.store(b.fadd(b.fmul(loadRows(sums), old), b.fmul(loadRows(chunkSums), fresh)), sums, 64);
   }
 
   /// outputs[r] = outputs[r] * old[r] + fresh[r] * sum over the chunk's keys j < `keysInChunk` ascending of
@@ -186,7 +194,7 @@ struct AttentionEmitter {
         return next;
       });
       for (int64_t r = 0; r < rows; ++r) {
-        Value old = b.load(b.f32(), b.at(factors, r * 8)), fresh = b.load(b.f32(), b.at(factors, r * 8 + 4));
+        Value old = b.load(b.f32(), b.at(oldFactors, r * 4)), fresh = b.load(b.f32(), b.at(freshFactors, r * 4));
         for (size_t i = 0; i < run.size(); ++i) {
           auto [column, lanes] = run[i];
           Value place = b.at(outputs, (r * outputStride + column) * 4);
@@ -207,10 +215,10 @@ struct AttentionEmitter {
     Value firstPosition = position(token), lastPosition = firstPosition;
     if (queries.overTokens)
       lastPosition = position(b.add(token, rows - 1));
-    Value zero = b.constant(b.vecF32(), 0.0), wideRows = b.i64(rows);
-    b.forLoop(b.i64(0), wideRows, 1, [&](Value r) {
-      b.store(b.constant(b.f32(), kNoKeys), b.at(maxima, b.mul(r, 4)));
-      b.store(b.constant(b.f32(), 0.0), b.at(sums, b.mul(r, 4)));
+    Value zero = b.constant(b.vecF32(), 0.0);
+    b.store(b.constant(b.vecF32(), kNoKeys), maxima, 64);
+    b.store(zero, sums, 64);
+    forRows(rows, [&](Value r) {
       for (int64_t column = 0; column < outputStride; column += kLanes)
         b.store(zero, b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
     });
@@ -224,12 +232,12 @@ struct AttentionEmitter {
       Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
       Value rowBytes = b.mul(within, headDim * 4);
       computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), firstKey);
-      b.forLoop(b.i64(0), wideRows, 1, [&](Value r) { softmaxRow(r); });
+      softmax(rows);
       Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
       addValues(rows, b.at(blocks.values, rowBytes), keys);
     });
-    b.forLoop(b.i64(0), wideRows, 1, [&](Value r) {
-      Value sum = b.load(b.f32(), b.at(sums, b.mul(r, 4)));
+    forRows(rows, [&](Value r) {
+      Value sum = b.load(b.f32(), rowPlace(sums, r));
       Value out = b.at(b.at(y.row(b, token), headOffset), b.mul(r, rowStep(queries, y)));
       forColumns(headDim, [&](int64_t column, int64_t lanes) {
         Value value = b.load(b.vecF32(lanes), b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
@@ -248,10 +256,9 @@ struct AttentionEmitter {
   void emit() {
     int64_t rows = arguments.backend->attentionTile().rows;
     Value tiles = b.div(b.add(arguments.count, rows - 1), rows);
-    // Units are tiles of tokens for one key-value head, head by head: each thread gets short and long rows of a causal
-    // prompt alike.
-    auto [first, last] = threadShare(b, arguments, b.mul(tiles, page.getHeads()));
-    b.forLoop(first, last, 1, [&](Value unit) {
+    // Units are tiles of tokens for one key-value head. The rows of a causal prompt grow longer: threads take them in
+    // turns.
+    b.forLoop(arguments.thread, b.mul(tiles, page.getHeads()), arguments.threads, [&](Value unit) {
       Value kvHead = b.div(unit, tiles);
       Value token = b.mul(b.sub(unit, b.mul(kvHead, tiles)), rows);
       Value end = b.min(b.add(token, rows), arguments.count);

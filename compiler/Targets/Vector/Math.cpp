@@ -42,26 +42,25 @@ static Value polynomial(VectorBuilder &b, Value x, ArrayRef<double> coefficients
 
 Value emitExp(VectorBuilder &b, Value x) {
   Type type = x.getType(), integer = withElement(type, b.getI32Type());
-  // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, the first with trailing zeros so that n times it is exact.
-  Value clamped = b.fmax(b.constant(type, -104.0), x);
-  clamped = select(b, compare(b, arith::CmpFPredicate::OGT, clamped, 89.0), b.constant(type, 89.0), clamped);
-  Value n = LLVM::RintOp::create(b, type, b.fmul(clamped, b.constant(type, 1.44269504088896340736)));
-  Value r = b.fma(n, b.constant(type, -0.693359375), clamped);
+  // x = n ln 2 + r with |r| <= ln 2 / 2. n is rounded by adding 1.5 * 2^23, after which it stands in the low bits of
+  // the sum.
+  constexpr double magic = 12582912.0;
+  Value shifted = b.fma(x, b.constant(type, 1.44269504088896340736), b.constant(type, magic));
+  Value n = b.fsub(shifted, b.constant(type, magic));
+  // ln 2 in two parts, the first with trailing zeros so that n times it is exact.
+  Value r = b.fma(n, b.constant(type, -0.693359375), x);
   r = b.fma(n, b.constant(type, 2.12194440e-4), r);
   // Taylor's terms to r^7: the remainder is below 2^-28 of the value on the interval.
   Value p = polynomial(b, r, {1.0, 1.0, 0.5, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040});
-  // Times 2^n in two halves, since n reaches 128.
-  Value exponent = arith::FPToSIOp::create(b, integer, n);
-  Value half = arith::ShRSIOp::create(b, exponent, intConstant(b, integer, 1));
-  Value rest = arith::SubIOp::create(b, exponent, half);
-  auto power = [&](Value e) -> Value {
-    Value bits = arith::ShLIOp::create(b, arith::AddIOp::create(b, e, intConstant(b, integer, 127)),
-                                       intConstant(b, integer, 23));
-    return arith::BitcastOp::create(b, type, bits);
-  };
-  Value result = b.fmul(b.fmul(p, power(half)), power(rest));
+  // Times 2^n by adding n to the exponent. At the ends of what is kept, n = 128 comes with p < 1 and n = -126 with p >=
+  // 1, so that the exponent stays in range.
+  Value power = arith::ShLIOp::create(b, arith::BitcastOp::create(b, integer, shifted), intConstant(b, integer, 23));
+  Value bits = arith::AddIOp::create(b, arith::BitcastOp::create(b, integer, p), power);
+  Value result = arith::BitcastOp::create(b, type, bits);
   // Results below the normal range are flushed to zero: attention's masked scores become exact zeros.
   result = select(b, compare(b, arith::CmpFPredicate::OLT, x, -87.33654), b.constant(type, 0.0), result);
+  result = select(b, compare(b, arith::CmpFPredicate::OGT, x, 88.72283),
+                  b.constant(type, std::numeric_limits<double>::infinity()), result);
   Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
   return select(b, isNaN, x, result);
 }

@@ -1,8 +1,9 @@
 // Matmul.cpp - rows times packed panels in register tiles.
 //
-// Loops, outside in: groups of panels that stay in the second-level cache, tiles of rows, tiles of panels, k. Every
-// output element is one chain of fused multiply-adds over ascending k whatever the tile, so that tiles can be chosen
-// for speed alone.
+// Few rows: groups of panels that stay in the second-level cache, tiles of rows, tiles of panels, k; weights are
+// decoded in registers. Many rows: a few panels at a time are decoded once into the function's frame, and all rows walk
+// them. Every output element is one chain of fused multiply-adds over ascending k whatever the tile, so that tiles can
+// be chosen for speed alone.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
@@ -10,6 +11,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include "llmc/step_abi.h"
 
 using namespace mlir;
 using namespace llmc;
@@ -27,6 +30,22 @@ constexpr int64_t kPrefetchRows = 2;
 constexpr int64_t kUnroll = 4;
 /// Up to so many rows panels are worked through one by one, above activations are.
 constexpr int64_t kFewRows = 2;
+/// Rows from which weights that are not f32 are decoded once for all of them: decoding a vector costs about three
+/// cycles, and a row uses it for half a one.
+constexpr int64_t kManyRows = 32;
+/// Bytes of decoded weights in the frame: a fifth of a second-level cache of 2 MiB, and with the sums below what
+/// step_abi.h says of the stack.
+constexpr int64_t kDecodedBytes = 400 << 10;
+/// Where the decoded panels do not hold all of k: rows whose sums wait in the frame for the next part of k.
+constexpr int64_t kBlockRows = 256;
+/// Most rows of a tile of many rows, where few panels would leave registers for more: each has its own stream of
+/// activations.
+constexpr int64_t kMostTileRows = 12;
+constexpr int64_t kLineBytes = 64;
+static_assert(kDecodedBytes + kBlockRows * 5 * kLanes * 4 <= LLMC_STEP_STACK_BYTES,
+              "of at most 5 vectors, spills aside");
+/// Rows of a usual step of a prompt.
+constexpr int64_t kUsualStep = 512;
 
 struct MatmulEmitter {
   VectorBuilder &b;
@@ -35,10 +54,23 @@ struct MatmulEmitter {
   PackedType weight;
   RowsInMemory x, y;
   int64_t streams;
+  RegisterTile decodedTile; ///< the tile of many rows
+  int64_t decodedK = 0;     ///< k that are decoded at a time; all of them where they fit
+  Value decoded;            ///< frame memory of many rows: [decodedK][vectors][16]
+  Value waiting;            ///< frame memory of sums between parts of k: [kBlockRows][vectors][16]
 
   MatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.rows(op.getX())),
-        y(arguments.rows(op.getOuts()[0])), streams(weight.getStreams()) {}
+        y(arguments.rows(op.getOuts()[0])), streams(weight.getStreams()),
+        decodedTile(arguments.backend->decodedTile(streams)) {
+    if (weight.getElement().isF32())
+      return;
+    int64_t vectorBytes = decodedTile.panels * streams * kLanes * 4;
+    decodedK = std::min(weight.getK(), kDecodedBytes / vectorBytes / kUnroll * kUnroll);
+    decoded = b.frame((decodedK + 1) * vectorBytes); // pairs of bf16 are decoded together
+    if (decodedK < weight.getK())
+      waiting = b.frame(kBlockRows * vectorBytes);
+  }
 
   /// The two vectors of 16 f32 for k and k+1 (bf16 pairs), or the one for k.
   SmallVector<Value, 2> loadWeights(Value panel, Value k, int64_t kOffset, bool pair) {
@@ -150,13 +182,18 @@ struct MatmulEmitter {
     if (whole < weight.getK())
       accumulate(sums, panels, xRow, rows, b.i64(whole), 0, weight.getK() - whole);
 
+    finish(rows, width, row, panel, sums);
+  }
+
+  /// Stores what the epilogue makes of the sums [rows][width * streams].
+  void finish(int64_t rows, int64_t width, Value row, Value panel, ValueRange sums) {
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t p = 0; p < width; ++p) {
         Value outputRow = b.add(row, r);
         Value column = b.mul(b.add(panel, p), kLanes);
         SmallVector<Value> values;
         for (int64_t s = 0; s < streams; ++s)
-          values.push_back(sums[r * panels.size() + p * streams + s]);
+          values.push_back(sums[(r * width + p) * streams + s]);
         for (Value extra : op.getExtras())
           values.push_back(extraColumns(extra, outputRow, b.add(panel, p)));
         Value result = emitScalarBody(b, op.getEpilogue().front(), values, kLanes)[0];
@@ -164,10 +201,150 @@ struct MatmulEmitter {
       }
   }
 
+  //===-- many rows -----------------------------------------------------------------------------------------------===//
+
+  /// Decodes k `from` .. `to` of `width` panels from `panel` on.
+  void decode(int64_t width, Value panel, Value from, Value to) {
+    int64_t vectors = width * streams, pair = weight.getElement().isBF16() ? 2 : 1;
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    b.forLoop(from, to, pair, [&](Value k) {
+      Value place = b.at(decoded, b.mul(b.sub(k, from), vectors * kLanes * 4));
+      for (int64_t v = 0; v < vectors; ++v)
+        for (auto [i, value] : llvm::enumerate(loadWeights(b.at(first, v * weight.getPanelBytes()), k, 0, pair == 2)))
+          b.store(value, b.at(place, (static_cast<int64_t>(i) * vectors + v) * kLanes * 4), 64);
+    });
+  }
+
+  /// sums[rows][vectors] += x[rows][from ..] * decoded[0 .. steps].
+  SmallVector<Value> addDecoded(SmallVector<Value> sums, int64_t rows, int64_t vectors, Value row, Value from,
+                                Value steps) {
+    Value xRow = b.at(x.row(b, row), b.mul(from, 4));
+    auto add = [&](Value k, ValueRange carried, int64_t count) {
+      SmallVector<Value> next(carried);
+      Value weights = b.at(decoded, b.mul(k, vectors * kLanes * 4));
+      for (int64_t step = 0; step < count; ++step) {
+        SmallVector<Value> loaded;
+        for (int64_t v = 0; v < vectors; ++v)
+          loaded.push_back(b.load(b.vecF32(), b.at(weights, (step * vectors + v) * kLanes * 4), 64));
+        for (int64_t r = 0; r < rows; ++r) {
+          Value activation = b.broadcast(b.load(b.f32(), b.at(xRow, b.add(b.mul(k, 4), (r * x.stride + step) * 4))));
+          for (int64_t v = 0; v < vectors; ++v)
+            next[r * vectors + v] = b.fma(activation, loaded[v], next[r * vectors + v]);
+        }
+      }
+      return next;
+    };
+    Value whole = b.mul(b.div(steps, kUnroll), kUnroll);
+    sums = b.forLoop(b.i64(0), whole, kUnroll, sums,
+                     [&](Value k, ValueRange carried) { return add(k, carried, kUnroll); });
+    if (weight.getK() % kUnroll != 0)
+      sums = b.forLoop(whole, steps, 1, sums, [&](Value k, ValueRange carried) { return add(k, carried, 1); });
+    return sums;
+  }
+
+  /// Calls body(row, rows) for rows `from` .. `to` in tiles of as many rows as keep the registers full with `width`
+  /// panels, and of fewer for what is left.
+  void forRowTiles(int64_t width, Value from, Value to, llvm::function_ref<void(Value, int64_t)> body) {
+    int64_t most = std::min(decodedTile.rows * decodedTile.panels / width, kMostTileRows);
+    for (int64_t rows : {most, int64_t(4), int64_t(2), int64_t(1)}) {
+      if (rows > most)
+        continue;
+      Value left = b.sub(to, from), whole = b.mul(b.div(left, rows), rows);
+      if (rows == 6) {
+        // One or two rows alone keep few registers busy: rather one tile of six less, and one or two of four.
+        Value rest = b.sub(left, whole);
+        Value back = arith::AndIOp::create(b, b.less(b.i64(0), rest), b.less(rest, b.i64(3)));
+        back = arith::AndIOp::create(b, back, b.less(b.i64(0), whole));
+        whole = b.sub(whole, arith::SelectOp::create(b, back, b.i64(rows), b.i64(0)));
+      }
+      Value end = b.add(from, whole);
+      b.forLoop(from, end, rows, [&](Value row) { body(row, rows); });
+      from = end;
+    }
+  }
+
+  /// While rows are worked through, asks for the next panels' weights, a part with each row: decoding them would wait
+  /// for memory.
+  void prefetchNext(int64_t width, Value panel, Value row, int64_t rows) {
+    int64_t bytes = width * streams * weight.getPanelBytes();
+    int64_t lines = std::min<int64_t>(4, (bytes / kLineBytes + kUsualStep - 1) / kUsualStep);
+    Value offset = b.mul(row, lines * kLineBytes);
+    Value next = b.at(arguments.value(op.getWeight()), b.mul(b.add(panel, width), weight.getPanelBytes() * streams));
+    b.ifThen(b.less(offset, b.i64(bytes)), [&] {
+      for (int64_t line = 0; line < rows * lines; ++line)
+        b.prefetch(b.at(next, b.add(offset, line * kLineBytes)));
+    });
+  }
+
+  /// All rows times `width` panels from `panel` on.
+  void manyRows(int64_t width, Value panel) {
+    int64_t vectors = width * streams;
+    Value k = b.i64(weight.getK());
+    if (decodedK == weight.getK()) {
+      decode(width, panel, b.i64(0), k);
+      forRowTiles(width, b.i64(0), arguments.count, [&](Value row, int64_t rows) {
+        prefetchNext(width, panel, row, rows);
+        SmallVector<Value> sums(rows * vectors, b.constant(b.vecF32(), 0.0));
+        finish(rows, width, row, panel, addDecoded(sums, rows, vectors, row, b.i64(0), k));
+      });
+      return;
+    }
+    b.forLoop(b.i64(0), arguments.count, kBlockRows, [&](Value firstRow) {
+      Value lastRow = b.min(b.add(firstRow, kBlockRows), arguments.count);
+      auto place = [&](Value row) { return b.at(waiting, b.mul(b.sub(row, firstRow), vectors * kLanes * 4)); };
+      b.forLoop(firstRow, lastRow, 1, [&](Value row) {
+        for (int64_t v = 0; v < vectors; ++v)
+          b.store(b.constant(b.vecF32(), 0.0), b.at(place(row), v * kLanes * 4), 64);
+      });
+      b.forLoop(b.i64(0), k, decodedK, [&](Value from) {
+        Value to = b.min(b.add(from, decodedK), k);
+        decode(width, panel, from, to);
+        forRowTiles(width, firstRow, lastRow, [&](Value row, int64_t rows) {
+          SmallVector<Value> sums;
+          for (int64_t i = 0; i < rows * vectors; ++i)
+            sums.push_back(b.load(b.vecF32(), b.at(place(row), i * kLanes * 4), 64));
+          sums = addDecoded(sums, rows, vectors, row, from, b.sub(to, from));
+          for (int64_t i = 0; i < rows * vectors; ++i)
+            b.store(sums[i], b.at(place(row), i * kLanes * 4), 64);
+        });
+      });
+      b.forLoop(firstRow, lastRow, 1, [&](Value row) {
+        SmallVector<Value> sums;
+        for (int64_t v = 0; v < vectors; ++v)
+          sums.push_back(b.load(b.vecF32(), b.at(place(row), v * kLanes * 4), 64));
+        finish(1, width, row, panel, sums);
+      });
+    });
+  }
+
   void emit() {
     auto [first, last] = threadShare(b, arguments, b.i64(weight.getPanels()));
+    Value from = first, to = last;
+    if (weight.getElement().isF32())
+      return fewRows(from, to);
+    b.ifThenElse(
+        b.lessEqual(b.i64(kManyRows), arguments.count),
+        [&] {
+          // What does not fill the last group of panels is spread over groups of one less: n = w a + (w - 1) m.
+          int64_t w = decodedTile.panels;
+          Value n = b.sub(to, from), panel = from;
+          Value narrow = b.mul(b.rem(b.sub(b.i64(w), b.rem(n, w)), w), w - 1);
+          Value wideEnd = b.add(from, b.max(b.sub(n, narrow), b.i64(0)));
+          for (int64_t width = w; width >= 1; --width) {
+            Value groups = b.mul(b.div(b.sub(to, panel), width), width);
+            Value end = width == w && w > 1 ? wideEnd : b.add(panel, groups);
+            b.forLoop(panel, end, width, [&](Value p) { manyRows(width, p); });
+            panel = end;
+          }
+        },
+        [&] { fewRows(from, to); });
+  }
+
+  //===-- few rows ------------------------------------------------------------------------------------------------===//
+
+  /// All rows times panels `first` .. `last`.
+  void fewRows(Value first, Value lastPanel) {
     std::vector<RegisterTile> tiles = arguments.backend->matmulTiles(streams, weight.getElement());
-    Value lastPanel = last;
     b.forLoop(first, lastPanel, kGroupPanels, [&](Value group) {
       Value groupEnd = b.min(b.add(group, kGroupPanels), lastPanel);
       Value row = b.i64(0);

@@ -24,6 +24,9 @@ extern "C" {
 /** Alignment in bytes of the arena, of every slot in it, of weights, state pages, inputs and outputs. */
 #define LLMC_STEP_ALIGNMENT 64u
 
+/** Bytes of stack that an entry uses at most: each thread that calls one has them. */
+#define LLMC_STEP_STACK_BYTES (512u << 10)
+
 /** A state (a key-value cache) as compiled code sees it.
  *
  * A page holds `page_tokens` consecutive positions of one sequence for all layer slots; its inner layout belongs to

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/platform/Platform.h"
 
+#include "llmc/step_abi.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -151,8 +153,7 @@ Thread *startThread(ThreadFunction function, void *argument) {
   thread->argument = argument;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  // Compiled code keeps its tiles in registers and small stack arrays; 1 MiB is far above what it uses.
-  pthread_attr_setstacksize(&attributes, 1u << 20);
+  pthread_attr_setstacksize(&attributes, (512u << 10) + LLMC_STEP_STACK_BYTES);
   int failed = pthread_create(&thread->handle, &attributes, enterThread, thread);
   pthread_attr_destroy(&attributes);
   if (failed) {

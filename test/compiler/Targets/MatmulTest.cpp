@@ -66,6 +66,17 @@ TEST_P(Matmul, F16) { plain({"f16", 37, 31}, {1, 2, 5, 13, 29}); }
 // An odd K is stored with a zero beside the last column, which no element may see (x's padding is NaN).
 TEST_P(Matmul, BF16OfOddK) { plain({"bf16", 53, 23}, {1, 2, 3, 5, 12, 19, 40}); }
 TEST_P(Matmul, BF16OfEvenK) { plain({"bf16", 17, 26}, {1, 13}); }
+// From 32 rows on weights are decoded once: 10 panels are groups of every width for one thread and for three, the row
+// counts end in tiles of every size.
+TEST_P(Matmul, ManyRowsOfF16) { plain({"f16", 149, 29}, {31, 32, 33, 37, 44, 55, 62, 71}); }
+TEST_P(Matmul, ManyRowsOfBF16OfOddK) { plain({"bf16", 103, 31}, {32, 35, 43}); }
+// More columns than are decoded at a time (1600 of four panels, 6400 of one), and more rows than wait between the parts
+// (256).
+TEST_P(Matmul, ManyRowsOfLongK) {
+  plain({"bf16", 61, 1699}, {37});
+  plain({"f16", 5, 6403}, {33, 261});
+}
+
 TEST_P(Matmul, LessThanOneTurnOfTheLoop) {
   plain({"f32", 3, 1}, {1, 5});
   plain({"bf16", 3, 3}, {1, 5});
@@ -92,7 +103,7 @@ TEST_P(Matmul, StreamsAndExtras) {
     auto executable = compile(builder);
     ASSERT_TRUE(executable);
     GuardedMemory weights = builder.weightsSection();
-    for (int64_t rows : {1, 2, 3, 4, 7, 12, 13, 29})
+    for (int64_t rows : {1, 2, 3, 4, 7, 12, 13, 29, 32, 41, 57})
       for (unsigned threads : {1u, 3u}) {
         Rows x(rows, shape.k), y(rows, shape.n), expected(rows, shape.n);
         x.fill(random);
