@@ -6,6 +6,7 @@
 #include "dialects/Transformer/IR/Transformer.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 
@@ -81,6 +82,13 @@ private:
     return result;
   }
 
+  /// A mistake in the checkpoint, which was another one when the module was made from it.
+  static InFlightDiagnostic changed(transformer::WeightOp op, StringRef file) {
+    InFlightDiagnostic diagnostic = emitError(FileLineColLoc::get(op.getContext(), file, 0, 0));
+    diagnostic.attachNote(op.getLoc()) << "the module and the checkpoint do not belong together: import it again";
+    return diagnostic;
+  }
+
   FailureOr<WeightRef> visit(transformer::WeightOp op) {
     // Weights that all layers of a class share have one key.
     if (op.getNumLayers() != 1 && copy >= op.getNumLayers())
@@ -88,7 +96,10 @@ private:
     StringRef key = op.getKey(op.getNumLayers() == 1 ? 0 : copy);
     const TensorEntry *entry = checkpoint.find({key.data(), key.size()});
     if (!entry)
-      return op.emitError() << "the checkpoint has no tensor '" << key << "'";
+      return changed(op, checkpoint.files().size() == 1
+                             ? checkpoint.files().front().name()
+                             : llvm::sys::path::parent_path(checkpoint.files().front().name()).str())
+             << "the checkpoint has no tensor '" << key << "'";
     auto type = cast<RankedTensorType>(op.getType());
     std::optional<Element> element = elementOf(type.getElementType());
     if (!element)
@@ -98,9 +109,9 @@ private:
     for (int64_t size : type.getShape())
       shape.push_back(size);
     if (entry->dtype != dtypeOf(*element) || entry->shape != shape)
-      return op.emitError() << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str()
-                            << " in " << checkpoint.fileName(*entry) << " (expected " << dtypeName(dtypeOf(*element))
-                            << " " << shape.str() << ")";
+      return changed(op, checkpoint.fileName(*entry))
+             << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str() << " (expected "
+             << dtypeName(dtypeOf(*element)) << " " << shape.str() << ")";
     return storedWeight(sizesOf(type.getShape()), *element, checkpoint.data(*entry));
   }
   FailureOr<WeightRef> visit(transformer::WeightSliceOp op) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,15 @@ namespace {
 
 Diagnostic cannot(const std::string &shown, const char *what) {
   return {shown, 0, 0, std::string(what) + ": " + std::strerror(errno), {}};
+}
+
+/// What stands in place of a file that Git LFS has not fetched.
+std::optional<Diagnostic> faultOfPointer(std::string_view bytes, const std::string &shown) {
+  constexpr std::string_view start = "version https://git-lfs.github.com/spec/";
+  if (bytes.substr(0, start.size()) != start)
+    return std::nullopt;
+  return Diagnostic{shown, 0, 0, "is a Git LFS pointer, the file itself is not here",
+                    "fetch it: git lfs pull (in the folder of the model)"};
 }
 
 /// Opens a regular file and says how long it is. A pipe or a device must not block or be consumed: O_NONBLOCK.
@@ -60,6 +70,8 @@ Result<MappedFile> MappedFile::open(const std::string &path, std::string shownAs
     result.start = static_cast<const uint8_t *>(address);
   }
   ::close(*file);
+  if (std::optional<Diagnostic> fault = faultOfPointer(result.bytes(), result.shown))
+    return std::move(*fault);
   return result;
 }
 
@@ -120,6 +132,8 @@ Result<std::string> readFile(const std::string &path, const std::string &shownAs
   }
   ::close(*file);
   text.resize(done);
+  if (std::optional<Diagnostic> fault = faultOfPointer(text, shown))
+    return std::move(*fault);
   return text;
 }
 

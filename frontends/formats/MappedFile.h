@@ -18,7 +18,7 @@ namespace llmc {
 class MappedFile {
 public:
   /// Maps `path`; `shownAs` is the name used in messages (`path` when empty). Errors: cannot be opened (with the
-  /// system's reason), not a regular file. An empty file maps to no bytes.
+  /// system's reason), not a regular file, a pointer that Git LFS left in its place. An empty file maps to no bytes.
   static Result<MappedFile> open(const std::string &path, std::string shownAs = {});
 
   MappedFile(MappedFile &&other) noexcept;

@@ -53,7 +53,8 @@ Exit codes: 0 done, 1 input or I/O, 2 usage, 3 a requested threshold failed, 70 
 
 /// What CLI11 fills; turned into CompileOptions once it is known to be consistent.
 struct CompileArguments {
-  std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", saveTemps, printAfter;
+  std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", saveTemps, printAfter,
+                                                    failAt;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
   bool report = false, verbose = false, printPipeline = false;
@@ -78,14 +79,22 @@ std::vector<std::string> stopNames(Stop last) {
   return names;
 }
 
+std::string notEmpty(const std::string &name) { return name.empty() ? "the name is empty" : ""; }
+
 void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
   app.add_option("MODEL", arguments.model,
                  "checkpoint directory, org/name in the local Hugging Face cache, or - for IR on stdin")
+      ->check(notEmpty)
       ->required();
   app.add_option("-o,--output", arguments.output,
-                 "output file (default: ./<model-name>); - writes text forms to stdout");
+                 "output file (default: ./<model-name>); - writes text forms to stdout")
+      ->check(notEmpty);
   app.add_option("--emit", arguments.emit, "form of the output (default: exe)")
-      ->check(CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir"}));
+      ->check([](const std::string &name) -> std::string {
+        if (name == "lib")
+          return "libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)";
+        return CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir"})(name);
+      });
   app.add_option("--compile-to", arguments.to, "stop there")->check(CLI::IsMember(stopNames(Stop::Pack)));
   app.add_option("--target", arguments.target, "triple to compile for (default: x86_64-linux-gnu)");
   app.add_option("--cpu", arguments.cpu,
@@ -116,6 +125,7 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
   app.add_option("--diagnostics", arguments.diagnostics, "form of messages")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  app.add_option("--fail-at", arguments.failAt)->check(CLI::IsMember(stopNames(Stop::Codegen)))->group(""); // for tests
   app.add_flag("-v,--verbose", arguments.verbose, "more about what was done");
 }
 
@@ -131,6 +141,8 @@ std::vector<std::string> normalised(int argc, char **argv) {
         argument = "--cpu=" + argument.substr(std::strlen(alias) + 1);
     if (argument == "--save-temps")
       argument = "--save-temps=.";
+    if (argument.rfind("--report=", 0) == 0)
+      throw CLI::ValidationError("--report: there is no report in a file yet (without a value it goes to stderr)");
     arguments.push_back(argument);
   }
   return arguments;
@@ -150,6 +162,9 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.output = arguments.output;
   options.emit = emitOf(arguments.emit);
   options.to = arguments.to.empty() ? Stop::Pack : *stopFromName(arguments.to);
+  // Code alone, where nothing else is asked for.
+  if (arguments.emit.empty() && options.to == Stop::Codegen)
+    options.emit = Emit::Obj;
   bool codeForm = options.emit == Emit::Obj || options.emit == Emit::Asm || options.emit == Emit::LLVM;
   if ((options.emit == Emit::MLIR || arguments.printPipeline) && options.to > Stop::Schedule && arguments.to.empty())
     options.to = Stop::Schedule;
@@ -157,10 +172,15 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     options.emit = Emit::MLIR;
   if (codeForm && arguments.to.empty())
     options.to = Stop::Codegen;
+  if (options.to == Stop::Codegen && (options.emit == Emit::Exe || options.emit == Emit::Llmc))
+    return "--emit " + arguments.emit + ": the stop 'codegen' has no such form (expected obj, asm or llvm)";
   if (options.emit == Emit::MLIR && options.to > Stop::Schedule)
     return "--emit mlir: the stop '" + arguments.to + "' has no text form (expected parse to schedule)";
   if (options.emit != Emit::MLIR && options.to <= Stop::Schedule)
     return "--emit " + arguments.emit + ": the stop '" + arguments.to + "' has no such form (expected mlir)";
+  bool text = options.to <= Stop::Schedule || options.emit == Emit::Asm || options.emit == Emit::LLVM;
+  if (options.output == "-" && !text)
+    return "--output: '-' takes text forms only (expected a file name, or --emit mlir, llvm or asm)";
   options.pipeline.import.maxContext = arguments.maxContext;
   options.pipeline.import.maxStep = arguments.maxStep;
   options.pipeline.import.maxSequences = arguments.maxSequences;
@@ -170,6 +190,8 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     options.tempsFolder = arguments.saveTemps;
   if (!arguments.printAfter.empty())
     options.printAfter = stopFromName(arguments.printAfter);
+  if (!arguments.failAt.empty())
+    options.failAt = stopFromName(arguments.failAt);
   options.printPipeline = arguments.printPipeline;
   options.report = arguments.report;
   options.verbose = arguments.verbose;

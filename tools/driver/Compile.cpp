@@ -10,22 +10,20 @@
 #include "frontends/models/Import.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/src/platform/CpuFeatures.h"
+#include "tools/driver/Crash.h"
 #include "tools/driver/ModelLookup.h"
 #include "tools/driver/Package.h"
 #include "tools/driver/Registration.h"
 #include "tools/driver/Report.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/TargetParser/Triple.h"
 
 #include <chrono>
-#include <new>
 #include <unistd.h>
 
 using namespace mlir;
@@ -59,32 +57,6 @@ Result<std::vector<std::string>> chooseVariants(const std::string &triple, const
 
 namespace {
 
-/// The module that a fatal error inside LLVM leaves a reproducer of; set while code is generated.
-ModuleOp *moduleInCodegen = nullptr;
-
-/// Writes a module's text to a temporary file; its name, or nothing.
-std::string saveReproducer(StringRef text) {
-  llvm::SmallString<128> path;
-  int descriptor;
-  if (llvm::sys::fs::createTemporaryFile("llmc-reproducer", "mlir", descriptor, path))
-    return "";
-  llvm::raw_fd_ostream(descriptor, /*shouldClose=*/true) << text;
-  return std::string(path);
-}
-
-/// LLVM ends the process on errors of its own. Says so in the agreed form; files are removed by the handlers it runs.
-void onFatalError(void *, const char *reason, bool) {
-  llvm::errs() << "llmc: error: internal error: " << reason << "\n";
-  if (moduleInCodegen) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    moduleInCodegen->print(stream);
-    llvm::errs() << "note: reproduce with: llmc compile - < " << saveReproducer(text) << "\n";
-  }
-  llvm::sys::RunInterruptHandlers();
-  _exit(exitInternal);
-}
-
 /// MLIR's parser takes a call of itself for each bracket that is open. Where too many are, an offset; else npos.
 size_t findTooDeep(StringRef text) {
   constexpr size_t most = 256;
@@ -111,14 +83,6 @@ size_t findTooDeep(StringRef text) {
     }
   }
   return StringRef::npos;
-}
-
-[[noreturn]] void onOutOfMemory() {
-  // Nothing may be allocated any more.
-  constexpr StringLiteral message = "llmc: error: out of memory\n";
-  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
-  llvm::sys::RunInterruptHandlers();
-  _exit(exitInput);
 }
 
 class CompileJob {
@@ -249,8 +213,7 @@ private:
     if (theirs)
       return false;
     failure = exitInternal;
-    llvm::errs() << "note: this is a mistake of llmc; reproduce with: llmc compile - < " << saveReproducer(before)
-                 << "\n";
+    llvm::errs() << reproducerNote(before) << "\n";
     return false;
   }
 
@@ -258,7 +221,8 @@ private:
     PassManager manager(context.get());
     addPipeline(manager, stop, options.pipeline);
     std::string before = moduleText();
-    if (!timed(stop, [&] { return succeeded(manager.run(*module)); }))
+    CrashText text(before);
+    if (!timed(stop, [&] { return options.failAt != stop && succeeded(manager.run(*module)); }))
       return internalError(stop, before);
     at = stop;
     return saved();
@@ -282,34 +246,43 @@ private:
 
   /// Mistakes that a long compile should not end with.
   bool checkOutput() {
-    bool text = options.to <= Stop::Schedule || options.emit == Emit::Asm || options.emit == Emit::LLVM;
-    if (options.output == "-" && !text)
-      return messages.error("", "'-o -' writes text forms only", "give a file name, or --emit mlir, llvm or asm"),
-             false;
     if (options.output == "-")
       return true;
-    if (isModelFile(options.output))
-      return messages.error(options.output, "cannot write: is a file of the model", "name another output with -o"),
-             false;
     std::string path = outputPath(suffixOf());
+    if (isModelFile(path))
+      return messages.error(path, "cannot write: is a file of the model", "name another output with -o"), false;
+    if (options.model == "-" && isStdin(path))
+      return messages.error(path, "cannot write: is the text that is compiled", "name another output with -o"), false;
     bool clash = options.output.empty() && llvm::sys::fs::is_directory(path);
     return clash ? (messages.error(path, "cannot write: is a directory", "name the output with -o"), false)
-                 : canWrite(path, options.emit == Emit::Exe && !text, messages);
+                 : canWrite(path, options.to == Stop::Pack && options.emit == Emit::Exe, messages);
   }
 
-  /// Whether a path leads to one of the files that the model is read from.
+  /// Whether a path leads to one of the files that the model is read from, or that say what it is.
   bool isModelFile(StringRef path) {
     auto checkpoint = transformer::lookupOnly<transformer::CheckpointOp>(*module);
     if (!checkpoint || !llvm::sys::fs::exists(path))
       return false;
+    auto isModels = [](StringRef file) {
+      StringRef suffix = llvm::sys::path::extension(file), stem = llvm::sys::path::stem(file);
+      return llvm::is_contained({".json", ".safetensors", ".model", ".jinja", ".txt", ".md"}, suffix) ||
+             stem.starts_with("LICEN");
+    };
     std::error_code error;
-    for (llvm::sys::fs::directory_iterator file(checkpoint.getDirectory(), error), end; file != end && !error;
+    for (llvm::sys::fs::recursive_directory_iterator file(checkpoint.getDirectory(), error), end; file != end && !error;
          file.increment(error)) {
-      StringRef suffix = llvm::sys::path::extension(file->path());
-      if ((suffix == ".json" || suffix == ".safetensors") && llvm::sys::fs::equivalent(file->path(), path))
+      if (file.level() > 3) // shards lie in the folder, seldom in one inside it
+        file.no_push();
+      if (isModels(file->path()) && llvm::sys::fs::equivalent(file->path(), path))
         return true;
     }
     return false;
+  }
+
+  static bool isStdin(StringRef path) {
+    llvm::sys::fs::file_status input, output;
+    return !llvm::sys::fs::status(STDIN_FILENO, input) && !llvm::sys::fs::status(path, output) &&
+           input.type() == llvm::sys::fs::file_type::regular_file && llvm::sys::fs::equivalent(input, output);
   }
 
   StringRef suffixOf() const {
@@ -355,7 +328,8 @@ private:
     PackageInput input{*module, name, {}};
     if (packs && options.to == Stop::Pack && !timed(Stop::Pack, [&] { return input.open(messages); }))
       return false;
-    std::string dump;
+    std::string dump, before = moduleText();
+    CrashText text(before);
     std::vector<char> object;
     for (const std::string &variant : options.variants) {
       CodegenDumps dumps;
@@ -370,14 +344,13 @@ private:
       FailureOr<CompiledCode> code = timed(
           Stop::Codegen,
           [&] {
-            ModuleOp inCodegen = *module;
-            moduleInCodegen = &inCodegen;
-            llvm::scope_exit reset([] { moduleInCodegen = nullptr; });
+            if (options.failAt == Stop::Codegen)
+              llvm::report_fatal_error("as --fail-at asks for");
             return compilePrograms(*module, *targetBackend(variant), dumps);
           },
           variant);
       if (failed(code))
-        return internalError(Stop::Codegen, moduleText());
+        return internalError(Stop::Codegen, before);
       report.codeBytes.push_back({variant, code->image.size()});
       input.codes.push_back(std::move(*code));
       dump += options.emit == Emit::LLVM ? llvmIR : options.emit == Emit::Asm ? assembly : "";
@@ -419,12 +392,8 @@ private:
 } // namespace
 
 ExitCode compile(const CompileOptions &options, Messages &messages) {
-  llvm::install_fatal_error_handler(onFatalError);
-  std::new_handler handlerBefore = std::set_new_handler(onOutOfMemory);
-  ExitCode code = CompileJob(options, messages).run();
-  std::set_new_handler(handlerBefore);
-  llvm::remove_fatal_error_handler();
-  return code;
+  CrashGuard guard;
+  return CompileJob(options, messages).run();
 }
 
 } // namespace llmc::driver

@@ -24,6 +24,7 @@ struct CompileOptions {
   PipelineOptions pipeline;
   std::optional<std::string> tempsFolder; ///< every stop's text and every variant's code are saved there
   std::optional<Stop> printAfter;         ///< that stop's text goes to stderr
+  std::optional<Stop> failAt;             ///< for tests: that stop fails as by a mistake of ours
   bool printPipeline = false;             ///< nothing but the passes up to `to`, on stdout
   bool report = false, verbose = false;
 };

@@ -57,12 +57,10 @@ LogicalResult TextOp::verify() {
       return success();
     return emitOpError() << "'" << name << "' is " << number << ", expected " << expected; // (C4)
   };
-  double largest = std::numeric_limits<double>::max();
-  if (failed(verifyRange("temperature", getTemperature(), 0, false, largest, "a finite number of at least 0")) ||
+  if (failed(verifyRange("temperature", getTemperature(), 0, false, 1000, "a number in [0, 1000]")) ||
       failed(verifyRange("top_p", getTopP(), 0, true, 1, "a number in (0, 1]")) ||
       failed(verifyRange("min_p", getMinP(), 0, false, 1, "a number in [0, 1]")) ||
-      failed(verifyRange("repetition_penalty", getRepetitionPenalty(), 0, true, largest,
-                         "a finite number greater than 0")))
+      failed(verifyRange("repetition_penalty", getRepetitionPenalty(), 1e-3, false, 1000, "a number in [0.001, 1000]")))
     return failure();
   if (getTopK() && static_cast<int64_t>(*getTopK()) < 0)
     return emitOpError() << "'top_k' is " << static_cast<int64_t>(*getTopK()) << ", expected at least 0"; // (C4)

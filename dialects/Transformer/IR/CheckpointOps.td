@@ -53,8 +53,8 @@ def Transformer_TextOp : Transformer_Op<"text", [HasParent<"::mlir::ModuleOp">]>
     generation stops at any token of `eos`. Without `do_sample` generation is greedy. `top_k` = 0 keeps every token.
 
     (C1) `context_length` and `vocab_size` are at least 1. (C2) Every token id is in `[0, vocab_size)`. (C3) `add_bos`
-    needs `bos`. (C4) `temperature` is finite and at least 0, `top_p` in (0, 1], `min_p` in [0, 1], `repetition_penalty`
-    finite and greater than 0, `top_k` at least 0. (C5) A module has at most one.
+    needs `bos`. (C4) `temperature` is in [0, 1000], `top_p` in (0, 1], `min_p` in [0, 1], `repetition_penalty` in [0.001, 1000], `top_k`
+    at least 0. (C5) A module has at most one.
 
     ```mlir
     transformer.text tokenizer "tokenizer.json" vocab_size 512 context_length 128 bos 1 eos [2]

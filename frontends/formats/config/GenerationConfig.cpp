@@ -9,6 +9,8 @@ namespace llmc {
 namespace {
 
 constexpr size_t kMaxStops = 1024;
+// What the runtime takes: a model that compiles must run with its own defaults.
+constexpr NumberRange kTemperature = {0, 1000}, kPenalty = {1e-3, 1000};
 
 struct NeutralKey {
   const char *key;
@@ -87,11 +89,11 @@ Facts readFacts(ConfigReader &reader, int64_t vocabSize) {
   if (values.pad == -1)
     values.pad.reset();
   facts.doSample = reader.maybeFlag("do_sample");
-  values.temperature = reader.maybeNumber("temperature", {0, 1e6});
+  values.temperature = reader.maybeNumber("temperature", kTemperature);
   values.topK = reader.maybeInteger("top_k", {0, INT32_MAX});
   values.topP = reader.maybeNumber("top_p", {0, 1, true});
   values.minP = reader.maybeNumber("min_p", {0, 1});
-  values.repetitionPenalty = reader.maybeNumber("repetition_penalty", {0, 1e6, true});
+  values.repetitionPenalty = reader.maybeNumber("repetition_penalty", kPenalty);
   values.maxLength = reader.maybeInteger("max_length", {1, INT32_MAX});
   reader.maybeInteger("max_new_tokens", {1, INT32_MAX});
   refuseOtherStrategies(reader);

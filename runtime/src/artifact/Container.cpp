@@ -19,7 +19,11 @@ static Status foreign(const uint8_t *data, uint64_t size, Error &error) {
     return size >= at + length && !memcmp(data + at, magic, length);
   };
   if (begins("GGUF", 4))
-    return addNote(error, "it is a GGUF file; compile it first: llmc compile FILE.gguf -o OUT");
+    return addNote(error,
+                   "it is a GGUF file; compile the checkpoint directory that it was made from: llmc compile DIRECTORY");
+  constexpr char pointer[] = "version https://git-lfs.github.com/spec/";
+  if (begins(pointer, sizeof pointer - 1))
+    return addNote(error, "it is a Git LFS pointer; fetch the file itself: git lfs pull");
   if (begins("{\"", 2, 8))
     return addNote(error, "it seems to be a safetensors file; compile its directory first: llmc compile DIRECTORY");
   if (begins("PK\x03\x04", 4))

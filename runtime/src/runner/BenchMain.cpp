@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/Bench.h"
 
+#include "runtime/src/runner/CutShort.h"
 #include "runtime/src/runner/Messages.h"
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
@@ -143,6 +144,7 @@ int benchMain(const RunnerProgram &program, int argc, char **argv) {
     return usage(std::string("surplus argument '") + argv[optind] + "'");
   BenchResult result;
   llmc_error error;
+  noticeCutShort(path);
   if (measureModel(path, options, result, error)) {
     printError(path, error);
     return exitFailed;

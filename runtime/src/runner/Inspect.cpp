@@ -6,6 +6,7 @@
 #include "runtime/src/memory/SizeExpressions.h"
 #include "runtime/src/platform/CpuFeatures.h"
 #include "runtime/src/platform/Platform.h"
+#include "runtime/src/runner/CutShort.h"
 #include "runtime/src/runner/Messages.h"
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
@@ -181,6 +182,7 @@ bool printAbout(const char *file, const llmc_model *model) {
 }
 
 int inspectArtifact(const char *path) {
+  noticeCutShort(path);
   platform::MappedFile file;
   Artifact artifact;
   if (openAnyArtifact(path, file, artifact))
@@ -198,6 +200,7 @@ int inspectArtifact(const char *path) {
 }
 
 int verifyArtifactFile(const char *path) {
+  noticeCutShort(path);
   platform::MappedFile file;
   Artifact artifact;
   if (Status status = openAnyArtifact(path, file, artifact))

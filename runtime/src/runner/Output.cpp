@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/Output.h"
 
+#include "runtime/src/runner/CutShort.h"
 #include "runtime/src/runner/Messages.h"
 
 #include <errno.h>
@@ -76,6 +77,7 @@ NpyWriter::~NpyWriter() {
   if (descriptor < 0)
     return;
   ::close(descriptor);
+  removeWhenCutShort(nullptr);
   if (!temporary.empty())
     unlink(temporary.c_str());
 }
@@ -101,6 +103,8 @@ bool NpyWriter::open(const std::string &newPath, uint32_t newColumns) {
   descriptor = mkostemp(temporary.data(), O_CLOEXEC);
   if (descriptor < 0)
     temporary.clear();
+  else
+    removeWhenCutShort(temporary.c_str());
   return descriptor >= 0 && header();
 }
 
@@ -132,6 +136,7 @@ bool NpyWriter::close() {
   umask(mask);
   if (fchmod(descriptor, 0666 & ~mask) < 0 || rename(temporary.c_str(), path.c_str()) < 0)
     return false;
+  removeWhenCutShort(nullptr);
   temporary.clear();
   bool good = !::close(descriptor); // a network file system may report a failed write only here
   descriptor = -1;

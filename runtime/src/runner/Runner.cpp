@@ -5,6 +5,7 @@
 #include "runtime/src/runner/Runner.h"
 
 #include "runtime/src/generate/Generator.h"
+#include "runtime/src/runner/CutShort.h"
 #include "runtime/src/runner/Inspect.h"
 #include "runtime/src/runner/Interrupts.h"
 #include "runtime/src/runner/Messages.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace llmc::runtime {
@@ -40,6 +42,7 @@ public:
 private:
   bool openModel();
   bool openSession();
+  const char *whatIs(const char *path) const;
   bool fillGenerateOptions();
   bool findPrompt(bool &conversation);
   int answer();
@@ -74,6 +77,7 @@ bool Run::openModel() {
   llmc_error error;
   // The model of an executable is known to people by the program's name.
   file = program.ownModel ? program.name : options.modelPath.c_str();
+  noticeCutShort(file);
   if (llmc_model_open(options.modelPath.c_str(), &model, &error)) {
     printError(file, error);
     return false;
@@ -108,6 +112,20 @@ bool Run::openSession() {
   return true;
 }
 
+/// What a file is that a run must not replace; null when it is none.
+const char *Run::whatIs(const char *path) const {
+  struct stat output, other;
+  if (stat(path, &output) < 0 || !S_ISREG(output.st_mode))
+    return nullptr;
+  auto same = [&] { return output.st_dev == other.st_dev && output.st_ino == other.st_ino; };
+  if (!fstat(model->file.descriptor, &other) && same())
+    return "the model that runs";
+  bool reads = options.promptSource == RunOptions::PromptSource::File;
+  if (!(reads ? stat(options.prompt.c_str(), &other) : fstat(STDIN_FILENO, &other)) && same())
+    return "the file of the prompt";
+  return nullptr;
+}
+
 bool Run::fillGenerateOptions() {
   llmc_generate_defaults(model, &generateOptions);
   generateOptions.max_new_tokens = options.maxNewTokens;
@@ -135,6 +153,11 @@ bool Run::fillGenerateOptions() {
   if (options.logitsPath.empty())
     return true;
   hooks.onLogits = onLogits;
+  if (const char *taken = whatIs(options.logitsPath.c_str())) {
+    printError(options.logitsPath.c_str(), (std::string("cannot be written: is ") + taken).c_str(),
+               "name another file");
+    return false;
+  }
   if (logits.open(options.logitsPath, session->vocabSize))
     return true;
   printError(options.logitsPath.c_str(), (std::string("cannot be written: ") + systemReason(errno)).c_str(), "");
@@ -188,6 +211,12 @@ bool Run::findPrompt(bool &conversation) {
   conversation = false;
   if (options.promptSource == RunOptions::PromptSource::Ids) {
     prompt = options.ids;
+    for (int32_t id : prompt)
+      if (uint32_t(id) >= session->vocabSize) {
+        printError(file, ("--ids: " + std::to_string(id) + " is no token of this model").c_str(),
+                   ("its tokens are 0 to " + std::to_string(session->vocabSize - 1)).c_str());
+        return false;
+      }
     return true;
   }
   std::string text;
@@ -214,6 +243,12 @@ int Run::answer() {
       generate(*generator, prompt.data(), uint32_t(prompt.size()), generateOptions, hooks, statistics.result, error);
   if (status) {
     printError(error.status == LLMC_IO_ERROR ? "" : file, error);
+    return exitFailed;
+  }
+  // Where a page of the file went on past its end there were zeros, and no signal.
+  struct stat now;
+  if (!fstat(model->file.descriptor, &now) && uint64_t(now.st_size) < model->file.size) {
+    printError(file, cutShortMessage, cutShortNote);
     return exitFailed;
   }
   bool ids = options.idsOnly || !generator->tokenizer;

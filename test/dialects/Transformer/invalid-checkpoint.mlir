@@ -79,7 +79,7 @@ transformer.text tokenizer "t" vocab_size 5 context_length 7 {add_bos}
 // -----
 
 // transformer.text (C4)
-// expected-error@below {{'temperature' is -5.000000e-01, expected a finite number of at least 0}}
+// expected-error@below {{'temperature' is -5.000000e-01, expected a number in [0, 1000]}}
 transformer.text tokenizer "t" vocab_size 5 context_length 7 {temperature = -0.5 : f64}
 
 // -----
@@ -97,7 +97,7 @@ transformer.text tokenizer "t" vocab_size 5 context_length 7 {min_p = 1.5 : f64}
 // -----
 
 // transformer.text (C4)
-// expected-error@below {{'repetition_penalty' is 0.000000e+00, expected a finite number greater than 0}}
+// expected-error@below {{'repetition_penalty' is 0.000000e+00, expected a number in [0.001, 1000]}}
 transformer.text tokenizer "t" vocab_size 5 context_length 7 {repetition_penalty = 0.0 : f64}
 
 // -----

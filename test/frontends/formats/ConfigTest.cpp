@@ -284,7 +284,16 @@ TEST(GenerationConfig, Mistakes) {
   EXPECT_EQ(generationMistake("{}", R"({"top_p": 0})"),
             "generation_config.json:1:11: error: 'top_p' = 0 is out of range (expected more than 0, at most 1)");
   EXPECT_EQ(generationMistake("{}", R"({"temperature": -0.5})"),
-            "generation_config.json:1:17: error: 'temperature' = -0.5 is out of range (expected 0 to 1e+06)");
+            "generation_config.json:1:17: error: 'temperature' = -0.5 is out of range (expected 0 to 1000)");
+  // What the runtime would refuse to run with.
+  EXPECT_EQ(generationMistake("{}", R"({"temperature": 1001})"),
+            "generation_config.json:1:17: error: 'temperature' = 1001 is out of range (expected 0 to 1000)");
+  EXPECT_EQ(
+      generationMistake("{}", R"({"repetition_penalty": 0.0009})"),
+      "generation_config.json:1:24: error: 'repetition_penalty' = 0.0009 is out of range (expected 0.001 to 1000)");
+  EXPECT_EQ(
+      generationMistake("{}", R"({"repetition_penalty": 1000.5})"),
+      "generation_config.json:1:24: error: 'repetition_penalty' = 1000.5 is out of range (expected 0.001 to 1000)");
   EXPECT_EQ(generationMistake("{}", R"({"num_beams": 4})"),
             "generation_config.json:1:15: error: 'num_beams' is not supported unless it is 1");
   EXPECT_EQ(generationMistake("{}", R"({"suppress_tokens": [3]})"),

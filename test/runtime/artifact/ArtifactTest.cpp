@@ -64,7 +64,8 @@ TEST(ArtifactTest, ForeignFilesAreNamed) {
     EXPECT_EQ(status, LLMC_INVALID_FILE);
     return note;
   };
-  EXPECT_EQ(note("GGUF\x03"), "it is a GGUF file; compile it first: llmc compile FILE.gguf -o OUT");
+  EXPECT_EQ(note("GGUF\x03"),
+            "it is a GGUF file; compile the checkpoint directory that it was made from: llmc compile DIRECTORY");
   EXPECT_EQ(note(std::string("\x40\0\0\0\0\0\0\0{\"a\"", 13)),
             "it seems to be a safetensors file; compile its directory first: llmc compile DIRECTORY");
   EXPECT_EQ(note("PK\x03\x04"), "it seems to be a PyTorch checkpoint; convert it to safetensors, then compile it");

@@ -150,7 +150,10 @@ TEST(OutputTest, NpyFilesHoldTheirShapeAndRows) {
 
 class FileTest : public testing::Test {
 protected:
-  FileTest() : path(std::string(LLMC_BUILD_FOLDER) + "/runner-test.llmc") { writeFile(path, toyContainer()); }
+  // One for each case: they run side by side.
+  FileTest() : path(std::string(LLMC_BUILD_FOLDER) + "/runner-test-" + std::to_string(getpid()) + ".llmc") {
+    writeFile(path, toyContainer());
+  }
   ~FileTest() override { unlink(path.c_str()); }
   std::string path;
 };

@@ -109,7 +109,7 @@ def messages(toy, folder, runtime):
           "error: a second prompt 'text' (expected one of PROMPT, --prompt, --file and --ids)\n" + note)
     fails("empty stop", ["--ids", "1", "--stop", ""], 2, "error: --stop: the text is empty\n" + note)
     fails("json and ids", ["--ids", "1", "--json", "--ids-only"], 2, "error: --json and --ids-only exclude each other\n" + note)
-    fails("id past the vocabulary", ["--ids", "1,263"], 1, f"{toy}: error: token 1 of sequence 0 is 263, expected 0 to 262\n")
+    fails("id past the vocabulary", ["--ids", "1,263"], 1, f"{toy}: error: --ids: 263 is no token of this model\nnote: its tokens are 0 to 262\n")
     fails("prompt past the context", ["--ids", "1,2,3", "-c", "2"], 1,
           f"{toy}: error: the prompt of 3 tokens does not fit: 0 of 2 positions are free\n".replace("0 of", "2 of")
           + "note: shorten it, or ask for a larger context\n")

@@ -101,6 +101,7 @@ class Compile(unittest.TestCase):
         self.assertIn(b"zmm", self.llmc("compile", "model", "--emit", "asm", "-march=x86-64-v4", "-o", "-").stdout)
         self.assertIn(b"define", self.llmc("compile", "model", "--emit", "llvm", "-o", "-").stdout)
         self.assertEqual(self.compiled("model", "--emit", "obj")[:4], b"\x7fELF")
+        self.assertEqual(self.compiled("model", "--compile-to", "codegen")[:4], b"\x7fELF")
 
     def test_variants(self):
         both = self.llmc("compile", "model", "-o", "out").stderr
@@ -132,6 +133,14 @@ class Compile(unittest.TestCase):
             (["compile", "model", "--target", "x86_64-windows-msvc"], "--target: no backend for 'x86_64-windows-msvc'"),
             (["compile", "model", "--emit", "mlir", "--compile-to", "pack"], "the stop 'pack' has no text form"),
             (["compile", "model", "--emit", "exe", "--compile-to", "raise"], "the stop 'raise' has no such form"),
+            (["compile", "model", "-o", "-"], "--output: '-' takes text forms only"),
+            (["compile", "model", "--emit", "llmc", "-o", "-"], "--output: '-' takes text forms only"),
+            (["compile", "model", "--compile-to", "codegen", "-o", "-"], "--output: '-' takes text forms only"),
+            (["compile", "model", "-o", ""], "--output: the name is empty"),
+            (["compile", ""], "MODEL: the name is empty"),
+            (["compile", "model", "--emit", "lib"], "--emit: libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)"),
+            (["compile", "model", "--report=report.json"], "--report: there is no report in a file yet"),
+            (["compile", "model", "--emit", "exe", "--compile-to", "codegen"], "the stop 'codegen' has no such form (expected obj, asm or llvm)"),
             (["inspect"], "no file given"),
             (["verify", "a", "b"], "surplus argument 'b'"),
         ]:
