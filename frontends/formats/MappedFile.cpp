@@ -16,7 +16,7 @@ namespace llmc {
 namespace {
 
 Diagnostic cannot(const std::string &shown, const char *what) {
-  return {shown, 0, 0, std::string(what) + ": " + std::strerror(errno), {}};
+  return {shown, 0, 0, std::string(what) + ": " + systemReason(errno), {}};
 }
 
 /// What stands in place of a file that Git LFS has not fetched.
@@ -51,6 +51,13 @@ Result<int> openRegular(const std::string &path, const std::string &shown, size_
 }
 
 } // namespace
+
+std::string systemReason(int number) {
+  std::string reason = std::strerror(number);
+  if (!reason.empty() && reason[0] >= 'A' && reason[0] <= 'Z')
+    reason[0] = char(reason[0] - 'A' + 'a');
+  return reason;
+}
 
 Result<MappedFile> MappedFile::open(const std::string &path, std::string shownAs) {
   MappedFile result;

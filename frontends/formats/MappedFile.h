@@ -44,6 +44,9 @@ private:
   std::string opened, shown;
 };
 
+/// The system's words for an errno, lower case at the front as messages are: "no such file or directory".
+std::string systemReason(int number);
+
 /// The bytes of a regular file of at most `maxBytes`. Errors as MappedFile::open, and too large.
 Result<std::string> readFile(const std::string &path, const std::string &shownAs, size_t maxBytes);
 

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/ModelDirectory.h"
 
+#include "frontends/formats/MappedFile.h"
 #include "frontends/formats/json/Json.h"
 
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <sys/stat.h>
 
 namespace llmc {
@@ -17,7 +17,7 @@ namespace {
 Result<std::string> resolve(const std::string &path, const std::string &shown) {
   char *found = ::realpath(path.c_str(), nullptr);
   if (!found)
-    return Diagnostic{shown, 0, 0, std::string("cannot be opened: ") + std::strerror(errno), {}};
+    return Diagnostic{shown, 0, 0, "cannot be opened: " + systemReason(errno), {}};
   std::string result(found);
   std::free(found);
   return result;

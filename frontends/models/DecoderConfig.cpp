@@ -69,8 +69,7 @@ void refuseForeignWeights(ConfigReader &config) {
     std::string named;
     if (method && method->isString())
       named = " (method '" + json::printable(method->asString()) + "')";
-    config.fail(key, "quantised weights" + named + " are not supported",
-                "use the model's f32, bf16 or f16 checkpoint; 'llmc compile' quantises it with --weights");
+    config.fail(key, "quantised weights" + named + " are not supported", "use the model's f32, bf16 or f16 checkpoint");
   }
   if (config.maybeAny("auto_map"))
     config.fail("auto_map", "'auto_map' names code of the model's own, which is never run",

@@ -200,7 +200,13 @@ def _(folder):
     tiny.write(folder, config='{"model_type": "llama",\n  "hidden_size": 24,,\n}')
 
 
-@case("config-missing", "model/config.json: error: cannot be opened: No such file or directory\n")
+@case("config-with-byte-order-mark",
+      "model/config.json:1:1: error: not valid JSON: a byte order mark stands before the text\n")
+def _(folder):
+    tiny.write(folder, config="\ufeff" + json.dumps(tiny.CONFIG))
+
+
+@case("config-missing", "model/config.json: error: cannot be opened: no such file or directory\n")
 def _(folder):
     tiny.write(folder)
     (folder / "config.json").unlink()
@@ -291,7 +297,7 @@ def _(folder):
 
 
 @case("no-permission-to-read",
-      "model/model.safetensors: error: cannot be opened: Permission denied\n")
+      "model/model.safetensors: error: cannot be opened: permission denied\n")
 def _(folder):
     tiny.write(folder)
     (folder / "model.safetensors").chmod(0)

@@ -83,7 +83,10 @@ static constexpr char notSaved[] = "note: this is a mistake of llmc; its reprodu
 static void onFatalError(void *, const char *reason, bool) { end("internal error: ", reason, exitInternal); }
 
 static void onFault(int number) {
-  end("internal error: ", number == SIGABRT ? "aborted" : number == SIGSEGV ? "segmentation fault" : "fault",
+  end("internal error: ",
+      number == SIGABRT   ? "aborted"
+      : number == SIGSEGV ? "segmentation fault"
+                          : "fault",
       exitInternal);
 }
 

@@ -11,6 +11,7 @@
 #include "frontends/text/Tokenizer.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -110,7 +111,7 @@ static void complete(artifact::Manifest &manifest, const PackageInput &input) {
                                  static_cast<llmc_architecture>(code.backend->architecture()),
                                  code.backend->requiredFeatures(), code.entryOffsets});
   // Facts come from the module and this program alone, so that the same model gives the same bytes.
-  manifest.facts = {{"name", input.name}, {"compiler", "llmc " LLMC_VERSION}};
+  manifest.facts = {{"name", llvm::json::fixUTF8(input.name)}, {"compiler", "llmc " LLMC_VERSION}};
 }
 
 bool writePackage(PackageInput &input, const std::string &path, bool executable, Report &report, Messages &messages) {

@@ -341,6 +341,9 @@ Result<Document> Document::parse(std::string text, std::string file, Limits limi
     return located(file, text, size_t(static_cast<const char *>(found) - text.data()),
                    "not valid JSON: the text holds a NUL byte");
 
+  if (text.compare(0, 3, "\xEF\xBB\xBF") == 0)
+    return located(file, text, 0, "not valid JSON: a byte order mark stands before the text");
+
   auto storage = std::make_unique<Storage>();
   storage->text = std::move(text);
   storage->file = std::move(file);

@@ -4,6 +4,7 @@
 #include "frontends/formats/safetensors/Safetensors.h"
 
 #include <algorithm>
+#include <dirent.h>
 #include <set>
 
 namespace llmc::safetensors {
@@ -70,6 +71,40 @@ Checked checkAgainstIndex(const ShardMap &map, const TensorIndex &index, const s
                           "' expects it here",
                       {}};
   return Success{};
+}
+
+/// What lies in a directory in place of weights that are read, as the remedy.
+std::string noteOnOthers(const std::string &directory) {
+  struct {
+    const char *suffix, *remedy;
+  } const kinds[] = {
+      {".safetensors", "is not read by that name: 'model.safetensors', or an index of the shards, is missing"},
+      {".bin", "may be a pickle, which is not read: save the model again as safetensors"},
+      {".pth", "is a pickle, which is not read: save the model again as safetensors"},
+      {".pt", "is a pickle, which is not read: save the model again as safetensors"},
+      {".gguf", "is a GGUF file, which is not read: give the checkpoint that it was made from"},
+      {".onnx", "is an ONNX graph, which is not read: give the checkpoint that it was made from"},
+  };
+  size_t best = std::size(kinds);
+  std::string found;
+  if (DIR *folder = ::opendir(directory.c_str())) {
+    while (const dirent *entry = ::readdir(folder)) {
+      const std::string_view name = entry->d_name;
+      for (size_t i = 0; i < std::size(kinds); ++i) {
+        const std::string_view suffix = kinds[i].suffix;
+        if (name.size() <= suffix.size() || name.substr(name.size() - suffix.size()) != suffix)
+          continue;
+        if (i < best || (i == best && name < found)) { // the order of a directory is chance
+          best = i;
+          found = name;
+        }
+      }
+    }
+    ::closedir(folder);
+  }
+  if (found.empty())
+    return "a checkpoint directory holds its weights in one of these";
+  return "'" + json::printable(found) + "' " + kinds[best].remedy;
 }
 
 Result<TensorIndex> openSharded(const ModelDirectory &directory) {
@@ -156,10 +191,7 @@ Result<TensorIndex> open(const ModelDirectory &directory) {
   }
   if (directory.has(kIndex))
     return openSharded(directory);
-  std::string note = "a checkpoint directory holds its weights in one of these";
-  for (const char *other : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
-    if (directory.has(other))
-      note = std::string("'") + other + "' is a pickle, which is not read: save the model again as safetensors";
+  std::string note = noteOnOthers(directory.path());
   return Diagnostic{directory.path(), 0, 0, "holds neither 'model.safetensors' nor 'model.safetensors.index.json'",
                     std::move(note)};
 }

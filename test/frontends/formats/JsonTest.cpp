@@ -156,7 +156,7 @@ TEST(Json, RefusesWhatIsNotJson) {
             "f.json:1:2: error: not valid JSON: a number is too large for a double\n");
   EXPECT_EQ(refused("[1.]"), "f.json:1:4: error: not valid JSON: expected digits after the decimal point\n");
   EXPECT_EQ(refused("[\"\\x\"]"), "f.json:1:3: error: not valid JSON: unknown escape in a string\n");
-  EXPECT_EQ(refused("\xEF\xBB\xBF{}"), "f.json:1:1: error: not valid JSON: expected a value\n");
+  EXPECT_EQ(refused("\xEF\xBB\xBF{}"), "f.json:1:1: error: not valid JSON: a byte order mark stands before the text\n");
   EXPECT_EQ(refused(std::string("{}\0x", 4)), "f.json:1:3: error: not valid JSON: the text holds a NUL byte\n");
   EXPECT_EQ(refused("// c\n{}"), "f.json:1:1: error: not valid JSON: expected a value\n");
 }
@@ -202,7 +202,7 @@ TEST(Json, PrintableEscapesControlsAndCuts) {
 
 TEST(Json, ReadRefusesMissingFilesAndDirectories) {
   EXPECT_EQ(Document::read("/nonexistent/f.json", "f.json").error().str(),
-            "f.json: error: cannot be opened: No such file or directory\n");
+            "f.json: error: cannot be opened: no such file or directory\n");
   EXPECT_EQ(Document::read("/", "dir").error().str(), "dir: error: is a directory, expected a file\n");
   EXPECT_EQ(Document::read("/dev/null", "null").error().str(), "null: error: is not a regular file\n");
 }

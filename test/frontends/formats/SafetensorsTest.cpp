@@ -218,11 +218,23 @@ TEST_F(SafetensorsDirectory, BytesAreThoseOfTheFile) {
 TEST_F(SafetensorsDirectory, NothingThere) {
   EXPECT_EQ(opened(), "DIR: error: holds neither 'model.safetensors' nor 'model.safetensors.index.json'\n"
                       "note: a checkpoint directory holds its weights in one of these\n");
+  const std::string error = "DIR: error: holds neither 'model.safetensors' nor 'model.safetensors.index.json'\nnote: ";
+  write("m.onnx", "x");
+  EXPECT_EQ(opened(),
+            error + "'m.onnx' is an ONNX graph, which is not read: give the checkpoint that it was made from\n");
+  write("m.gguf", "x");
+  EXPECT_EQ(opened(),
+            error + "'m.gguf' is a GGUF file, which is not read: give the checkpoint that it was made from\n");
+  write("params.pth", "x");
+  EXPECT_EQ(opened(), error + "'params.pth' is a pickle, which is not read: save the model again as safetensors\n");
   write("pytorch_model.bin", "x");
-  EXPECT_NE(
-      opened().find("note: 'pytorch_model.bin' is a pickle, which is not read: save the model again as safetensors"),
-      std::string::npos);
-  EXPECT_EQ(openCheckpoint(folder / "absent").error().message, "cannot be opened: No such file or directory");
+  EXPECT_EQ(opened(),
+            error + "'pytorch_model.bin' may be a pickle, which is not read: save the model again as safetensors\n");
+  write("b.safetensors", "x");
+  write("a.safetensors", "x");
+  EXPECT_EQ(opened(), error + "'a.safetensors' is not read by that name: 'model.safetensors', or an index of the "
+                              "shards, is missing\n");
+  EXPECT_EQ(openCheckpoint(folder / "absent").error().message, "cannot be opened: no such file or directory");
   EXPECT_EQ(openCheckpoint(folder / "pytorch_model.bin").error().message, "is not a directory");
 }
 
@@ -268,7 +280,7 @@ TEST_F(SafetensorsDirectory, ShardsAndIndexDisagree) {
   EXPECT_EQ(opened(),
             "DIR/two.safetensors: error: tensor 'z' is not in the index 'DIR/model.safetensors.index.json'\n");
   index(R"({"a": "one.safetensors", "b": "gone.safetensors"})");
-  EXPECT_EQ(opened(), "DIR/gone.safetensors: error: cannot be opened: No such file or directory\n");
+  EXPECT_EQ(opened(), "DIR/gone.safetensors: error: cannot be opened: no such file or directory\n");
 }
 
 TEST_F(SafetensorsDirectory, IndexText) {

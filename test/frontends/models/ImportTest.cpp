@@ -372,7 +372,7 @@ TEST_F(Import, FilesThatAreNotThere) {
   CheckpointMaker().write(folder);
   ASSERT_EQ(::unlink((folder / "config.json").c_str()), 0);
   EXPECT_FALSE(import(folder.str()));
-  EXPECT_EQ(message(0), "config.json: error: cannot be opened: No such file or directory");
+  EXPECT_EQ(message(0), "config.json: error: cannot be opened: no such file or directory");
   ASSERT_EQ(::symlink("/etc/hostname", (folder / "config.json").c_str()), 0);
   EXPECT_FALSE(import(folder.str()));
   EXPECT_EQ(message(0), "config.json: error: is a link that leads outside the directory");

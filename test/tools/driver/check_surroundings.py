@@ -35,7 +35,7 @@ class Surroundings(unittest.TestCase):
         options.setdefault("env", self.environment())
         if "input" not in options:
             options.setdefault("stdin", subprocess.DEVNULL)
-        done = subprocess.run([program or LLMC, *map(str, arguments)], cwd=self.root, capture_output=True, timeout=100, **options)
+        done = subprocess.run([program or LLMC, *(a if isinstance(a, bytes) else str(a) for a in arguments)], cwd=self.root, capture_output=True, timeout=100, **options)
         self.assertEqual(done.returncode, code, (arguments, done.stdout[:500], done.stderr[:500]))
         return done
 
@@ -170,6 +170,20 @@ class Surroundings(unittest.TestCase):
         self.refused("run", "made.llmc", "hello", message=(
             "made.llmc: error: is not a compiled model (no llmc container at its start or end)\n"
             "note: it is a Git LFS pointer; fetch the file itself: git lfs pull\n"))
+
+    def test_names_of_any_bytes(self):
+        for name in (b"a b", b"a\nb", b"\xff\xfe", "\u00fc".encode(), b"it's \"q\"", b"-x"):
+            with self.subTest(name=name):
+                folder = os.fsencode(self.root) + b"/" + name
+                shutil.copytree(os.fsencode(self.model), folder)
+                self.llmc("compile", b"./" + name, "-o", b"of " + name, *ONE)
+                out = os.fsencode(self.root) + b"/of " + name
+                self.llmc("the", "-n", "1", "--logits", b"logits " + name, program=out)
+                self.assertTrue(os.path.exists(os.fsencode(self.root) + b"/logits " + name))
+                self.llmc("inspect", out)
+                text = self.llmc("compile", b"./" + name, "--compile-to", "lower", "-o", "-").stdout
+                self.llmc("compile", "-", "-o", "again", *ONE, input=text)
+                self.assertEqual((self.root / "again").read_bytes(), Path(os.fsdecode(out)).read_bytes())
 
     def test_the_settings_at_their_bounds_run(self):
         for settings in ({"temperature": 1000, "repetition_penalty": 0.001}, {"temperature": 0, "repetition_penalty": 1000}):
