@@ -14,11 +14,15 @@
  * Ownership: an object is freed by the function named in its opener's comment. What a function gives a pointer to
  * belongs to the object it was asked from and lives as long as that object, unless the comment says less.
  * Threads: a model is constant once opened and may be used from any number of threads and sessions. A session may be
- * used by one thread at a time; two sessions may run at once. A thread that steps needs 640 KiB of stack. No function
- * keeps state between calls elsewhere. Errors: every function that can fail returns a status; `error` may be null, else
- * it is filled on failure and left alone on success. A mistake of the caller is LLMC_INVALID_ARGUMENT, never undefined
- * behaviour, unless said. Trust: a file is checked thoroughly, but it carries native code: open only files you would
- * run.
+ * used by one thread at a time; two sessions may run at once. No function keeps state between calls elsewhere.
+ * A thread that steps needs 640 KiB of stack.
+ *
+ * Errors: every function that can fail returns a status; `error` may be null, else it is filled on failure and left
+ * alone on success. A mistake of the caller is LLMC_INVALID_ARGUMENT, never undefined behaviour, unless said.
+ * Null in place of a model or session is one too; functions without a status then give what they give past the end.
+ * What opens an object sets the caller's pointer to null when it fails.
+ *
+ * Trust: a file is checked thoroughly, but it carries native code: open only files you would run.
  *
  * Free of C++ and of any other header of this project; a program links the library `llmc-runtime-api`.
  *

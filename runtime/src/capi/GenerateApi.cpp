@@ -10,17 +10,20 @@ llmc_status llmc_generator_open(llmc_session *session, llmc_generator **generato
   Error unused;
   if (!session || !generator)
     return fail(error ? *error : unused, LLMC_INVALID_ARGUMENT, "session and generator must not be null");
+  *generator = nullptr;
   return openGenerator(*session, *generator, error ? *error : unused);
 }
 
 void llmc_generator_close(llmc_generator *generator) { closeGenerator(generator); }
 
 void llmc_generate_defaults(const llmc_model *model, llmc_generate_options *options) {
-  const llmc_generation &generation = model->artifact.manifest.generation;
   *options = {};
   options->struct_size = sizeof *options;
   options->max_new_tokens = UINT32_MAX;
   options->top_p = options->repeat_penalty = 1;
+  if (!model)
+    return;
+  const llmc_generation &generation = model->artifact.manifest.generation;
   // The penalty holds for greedy choice as well; the rest only where the model's own default is to sample.
   if (!isnan(generation.repetition_penalty))
     options->repeat_penalty = generation.repetition_penalty;

@@ -49,6 +49,7 @@ llmc_status llmc_model_open(const char *path, llmc_model **model, llmc_error *er
   Error &filled = error ? *error : unused;
   if (!path || !model)
     return fail(filled, LLMC_INVALID_ARGUMENT, "path and model must not be null");
+  *model = nullptr;
   llmc_model *opened;
   if (Status status = openModel(path, opened, filled))
     return status;
@@ -60,6 +61,7 @@ llmc_status llmc_model_open_memory(const void *data, size_t size, llmc_model **m
   Error &filled = error ? *error : unused;
   if (!model)
     return fail(filled, LLMC_INVALID_ARGUMENT, "model must not be null");
+  *model = nullptr;
   llmc_model *opened;
   if (Status status = openModelMemory(data, size, opened, filled))
     return status;
@@ -70,6 +72,8 @@ void llmc_model_close(llmc_model *model) { closeModel(model); }
 
 llmc_status llmc_model_verify(const llmc_model *model, llmc_error *error) {
   Error unused;
+  if (!model)
+    return fail(error ? *error : unused, LLMC_INVALID_ARGUMENT, "model must not be null");
   return verifyArtifact(model->artifact, error ? *error : unused);
 }
 
@@ -109,13 +113,15 @@ llmc_status llmc_model_get_info(const llmc_model *model, llmc_model_info *info) 
 }
 
 int32_t llmc_model_eos_id(const llmc_model *model, uint32_t index) {
+  if (!model)
+    return -1;
   llmc_range range = model->artifact.manifest.generation.eos_ids;
   return index < range.count ? model->artifact.row<int32_t>(range, index) : -1;
 }
 
 void llmc_model_fact(const llmc_model *model, uint32_t index, llmc_text_view *key, llmc_text_view *value) {
   *key = *value = {"", 0};
-  if (index >= model->artifact.manifest.facts.count)
+  if (!model || index >= model->artifact.manifest.facts.count)
     return;
   llmc_fact fact = model->artifact.row<llmc_fact>(model->artifact.manifest.facts, index);
   *key = model->artifact.text(fact.key);
@@ -125,7 +131,7 @@ void llmc_model_fact(const llmc_model *model, uint32_t index, llmc_text_view *ke
 void llmc_model_variant(const llmc_model *model, uint32_t index, llmc_text_view *name, uint64_t *features) {
   *name = {"", 0};
   *features = 0;
-  if (index >= model->artifact.manifest.variants.count)
+  if (!model || index >= model->artifact.manifest.variants.count)
     return;
   llmc_variant variant = model->artifact.variant(index);
   *name = model->artifact.text(variant.name);
@@ -133,7 +139,7 @@ void llmc_model_variant(const llmc_model *model, uint32_t index, llmc_text_view 
 }
 
 llmc_status llmc_model_dim(const llmc_model *model, uint32_t index, llmc_dim_info *info) {
-  if (index >= model->artifact.manifest.dims.count)
+  if (!model || !info || index >= model->artifact.manifest.dims.count)
     return LLMC_INVALID_ARGUMENT;
   llmc_dim dim = model->artifact.dim(index);
   *info = {model->artifact.text(dim.name), dim.kind, dim.minimum, dim.maximum, dim.default_value};
@@ -141,7 +147,7 @@ llmc_status llmc_model_dim(const llmc_model *model, uint32_t index, llmc_dim_inf
 }
 
 llmc_status llmc_model_entry(const llmc_model *model, uint32_t index, llmc_entry_info *info) {
-  if (index >= model->artifact.manifest.entries.count)
+  if (!model || !info || index >= model->artifact.manifest.entries.count)
     return LLMC_INVALID_ARGUMENT;
   llmc_entry entry = model->artifact.entry(index);
   *info = {model->artifact.text(entry.name), entry.inputs.count, entry.outputs.count, entry.states.count};
@@ -149,7 +155,8 @@ llmc_status llmc_model_entry(const llmc_model *model, uint32_t index, llmc_entry
 }
 
 llmc_status llmc_model_state(const llmc_model *model, uint32_t entry, uint32_t index, llmc_state_info *info) {
-  if (entry >= model->artifact.manifest.entries.count || index >= model->artifact.entry(entry).states.count)
+  if (!model || !info || entry >= model->artifact.manifest.entries.count ||
+      index >= model->artifact.entry(entry).states.count)
     return LLMC_INVALID_ARGUMENT;
   llmc_state state = model->artifact.row<llmc_state>(model->artifact.entry(entry).states, index);
   *info = {model->artifact.text(state.name),
@@ -162,7 +169,7 @@ llmc_status llmc_model_state(const llmc_model *model, uint32_t entry, uint32_t i
 }
 
 llmc_text_view llmc_model_licences(const llmc_model *model) {
-  const llmc_section *section = model->artifact.section(LLMC_SECTION_LICENCES);
+  const llmc_section *section = model ? model->artifact.section(LLMC_SECTION_LICENCES) : nullptr;
   if (!section)
     return {"", 0};
   return {reinterpret_cast<const char *>(model->artifact.bytes(section)), size_t(section->size)};

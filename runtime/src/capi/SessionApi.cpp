@@ -10,6 +10,7 @@ llmc_status llmc_session_open(const llmc_model *model, const llmc_session_option
   Error &filled = error ? *error : unused;
   if (!model || !session)
     return fail(filled, LLMC_INVALID_ARGUMENT, "model and session must not be null");
+  *session = nullptr;
   llmc_session_options known = {};
   if (options) {
     // A caller of an older minor knows fewer options; one of a later minor may know more, which must be zero.
@@ -65,7 +66,7 @@ llmc_status llmc_prefill(llmc_session *session, uint32_t sequence, const int32_t
 }
 
 uint32_t llmc_sequence_length(const llmc_session *session, uint32_t sequence) {
-  return sequence < session->maxSequences ? session->lengths[sequence] : 0;
+  return session && sequence < session->maxSequences ? session->lengths[sequence] : 0;
 }
 
 llmc_status llmc_sequence_truncate(llmc_session *session, uint32_t sequence, uint32_t length, llmc_error *error) {

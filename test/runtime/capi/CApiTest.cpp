@@ -145,6 +145,116 @@ TEST_F(CApiTest, MistakesAreStatusesWithOrWithoutAnErrorStruct) {
   EXPECT_EQ(llmc_model_open_memory(bytes, 128, &other, &error), LLMC_INVALID_FILE);
 }
 
+TEST_F(CApiTest, NullIsAMistakeLikeOthers) {
+  size_t count = 0;
+  llmc_dim_info dim;
+  llmc_entry_info entry;
+  llmc_state_info state;
+  llmc_model_info info = {};
+  info.struct_size = sizeof info;
+  llmc_session_info bounds = {};
+  bounds.struct_size = sizeof bounds;
+  llmc_model *none;
+  llmc_session *noSession;
+  llmc_generator *noGenerator;
+  const llmc_status refused[] = {
+      llmc_model_open_memory(nullptr, 0, &none, &error),
+      llmc_model_open_memory(memory, 0, nullptr, &error),
+      llmc_model_verify(nullptr, &error),
+      llmc_model_get_info(nullptr, &info),
+      llmc_model_get_info(model, nullptr),
+      llmc_model_dim(nullptr, 0, &dim),
+      llmc_model_dim(model, 0, nullptr),
+      llmc_model_entry(nullptr, 0, &entry),
+      llmc_model_entry(model, 0, nullptr),
+      llmc_model_state(nullptr, 0, 0, &state),
+      llmc_model_state(model, 0, 0, nullptr),
+      llmc_session_open(nullptr, nullptr, &noSession, &error),
+      llmc_session_open(model, nullptr, nullptr, &error),
+      llmc_session_get_info(nullptr, &bounds),
+      llmc_session_get_info(session, nullptr),
+      llmc_prefill(nullptr, 0, nullptr, 0, nullptr, &error),
+      llmc_prefill(session, 0, nullptr, 1, nullptr, &error),
+      llmc_sequence_truncate(nullptr, 0, 0, &error),
+      llmc_tokenize(nullptr, "a", 1, 0, 0, nullptr, 0, &count, &error),
+      llmc_tokenize(model, nullptr, 1, 0, 0, nullptr, 0, &count, &error),
+      llmc_tokenize(model, "a", 1, 0, 0, nullptr, 1, &count, &error),
+      llmc_tokenize(model, "a", 1, 0, 0, nullptr, 0, nullptr, &error),
+      llmc_detokenize(nullptr, nullptr, 0, 0, nullptr, 0, &count, &error),
+      llmc_detokenize(model, nullptr, 1, 0, nullptr, 0, &count, &error),
+      llmc_detokenize(model, nullptr, 0, 0, nullptr, 1, &count, &error),
+      llmc_detokenize(model, nullptr, 0, 0, nullptr, 0, nullptr, &error),
+      llmc_generator_open(nullptr, &noGenerator, &error),
+      llmc_generator_open(session, nullptr, &error),
+      llmc_generate(nullptr, nullptr, 0, &choice, &result, &error),
+      llmc_generate(generator, nullptr, 1, &choice, &result, &error),
+      llmc_generate(generator, nullptr, 1, nullptr, &result, &error),
+  };
+  for (size_t i = 0; i < std::size(refused); ++i)
+    EXPECT_EQ(refused[i], LLMC_INVALID_ARGUMENT) << i;
+  EXPECT_EQ(llmc_model_eos_id(nullptr, 0), -1);
+  EXPECT_EQ(llmc_sequence_length(nullptr, 0), 0u);
+  EXPECT_EQ(llmc_model_licences(nullptr).size, 0u);
+  llmc_text_view key, value;
+  uint64_t features = 1;
+  llmc_model_fact(nullptr, 0, &key, &value);
+  EXPECT_EQ(key.size + value.size, 0u);
+  llmc_model_variant(nullptr, 0, &key, &features);
+  EXPECT_EQ(key.size + features, 0u);
+  llmc_generate_options plain;
+  llmc_generate_defaults(nullptr, &plain);
+  EXPECT_EQ(plain.temperature, 0);
+  EXPECT_EQ(plain.top_p, 1);
+  llmc_model_close(nullptr);
+  llmc_session_close(nullptr);
+  llmc_generator_close(nullptr);
+}
+
+TEST_F(CApiTest, WhatDoesNotOpenIsNull) {
+  const auto garbage = reinterpret_cast<uintptr_t>(this);
+  auto *otherModel = reinterpret_cast<llmc_model *>(garbage);
+  EXPECT_EQ(llmc_model_open("/does/not/exist", &otherModel, &error), LLMC_NOT_FOUND);
+  EXPECT_EQ(otherModel, nullptr);
+  otherModel = reinterpret_cast<llmc_model *>(garbage);
+  EXPECT_EQ(llmc_model_open_memory(memory, 64, &otherModel, &error), LLMC_INVALID_FILE);
+  EXPECT_EQ(otherModel, nullptr);
+  auto *otherSession = reinterpret_cast<llmc_session *>(garbage);
+  llmc_session_options options = {sizeof options, 0, 0, 0, 0, 0};
+  options.context = 100000;
+  EXPECT_EQ(llmc_session_open(model, &options, &otherSession, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(otherSession, nullptr);
+}
+
+TEST_F(CApiTest, AFileForAnotherProcessorOrVersionIsUnsupported) {
+  ToyParts parts = toyPartsWithTokenizer();
+  for (llmc_variant &variant : parts.variants)
+    variant.features = UINT64_MAX;
+  Bytes other = writeContainer(toySections(parts));
+  std::string path = std::string(LLMC_BUILD_FOLDER) + "/capi-test-other.llmc";
+  writeFile(path, other);
+  llmc_model *none;
+  EXPECT_EQ(llmc_model_open(path.c_str(), &none, &error), LLMC_UNSUPPORTED) << error.message;
+  other[8] = 9; // the major version
+  writeFile(path, other);
+  EXPECT_EQ(llmc_model_open(path.c_str(), &none, &error), LLMC_UNSUPPORTED) << error.message;
+  unlink(path.c_str());
+}
+
+TEST_F(CApiTest, SequencesRefuseWhatDoesNotFit) {
+  std::vector<int32_t> ids(510, 65);
+  EXPECT_EQ(llmc_prefill(session, 0, ids.data(), 510, nullptr, &error), LLMC_CONTEXT_FULL);
+  EXPECT_EQ(llmc_prefill(session, 2, ids.data(), 1, nullptr, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_sequence_length(session, 0), 0u);
+  EXPECT_EQ(llmc_prefill(session, 0, ids.data(), 509, nullptr, &error), LLMC_OK) << error.message;
+  llmc_step_input input = {0, 1, ids.data(), 0};
+  EXPECT_EQ(llmc_step(session, &input, 1, nullptr, &error), LLMC_CONTEXT_FULL);
+  EXPECT_EQ(llmc_sequence_truncate(session, 0, 510, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_sequence_truncate(session, 2, 0, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_sequence_length(session, 0), 509u);
+  EXPECT_EQ(llmc_sequence_truncate(session, 0, 508, &error), LLMC_OK);
+  EXPECT_EQ(llmc_step(session, &input, 1, nullptr, &error), LLMC_OK) << error.message;
+}
+
 TEST_F(CApiTest, VerifyReadsTheWeights) {
   EXPECT_EQ(llmc_model_verify(model, &error), LLMC_OK);
   static_cast<uint8_t *>(memory)[196608] ^= 1;
