@@ -6,7 +6,10 @@
 #include "dialects/Transformer/IR/Transformer.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -34,8 +37,8 @@ Sizes shapeOf(Value value) { return sizesOf(cast<RankedTensorType>(value.getType
 /// Walks one recipe in order; every value of its block gets a lazy array.
 class RecipeReader {
 public:
-  RecipeReader(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint)
-      : weight(weight), copy(copy), checkpoint(checkpoint) {}
+  RecipeReader(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint, bool checksRange)
+      : weight(weight), copy(copy), checkpoint(checkpoint), checksRange(checksRange) {}
 
   FailureOr<PackedWeight> run() {
     Block &body = weight.getRecipe().front();
@@ -67,6 +70,7 @@ private:
   kernel::WeightOp weight;
   int64_t copy;
   const TensorIndex &checkpoint;
+  bool checksRange;
   llvm::DenseMap<Value, WeightRef> values;
   llvm::DenseMap<Value, kernel::PackOp> packs;
 
@@ -127,12 +131,47 @@ private:
     return permuteWeight(values.lookup(op.getSource()), sizesOf(op.getView()), sizesOf(op.getOrder()),
                          shapeOf(op.getResult()));
   }
+  /// A finite value that would become an infinite one is a mistake: the model would answer with nonsense.
+  LogicalResult checkRange(transformer::WeightConvertOp op, const WeightValue &source, Element element) {
+    if (element == Element::F32)
+      return success();
+    // The least number that is rounded to infinity: half a step above the largest finite one.
+    const float limit = element == Element::F16 ? 65520.0f : 0x1.ffp+127f;
+    const int64_t total = source.numElements(), most = 4096;
+    std::vector<float> numbers(static_cast<size_t>(std::min(total, most)));
+    for (int64_t begin = 0; begin < total; begin += most) {
+      const int64_t count = std::min(most, total - begin);
+      source.read(begin, count, numbers.data());
+      for (int64_t i = 0; i < count; ++i) {
+        const float number = numbers[static_cast<size_t>(i)];
+        if (!(std::fabs(number) >= limit) || std::isinf(number))
+          continue;
+        auto stored = op.getSource().getDefiningOp<transformer::WeightOp>();
+        StringRef key = stored ? stored.getKey(stored.getNumLayers() == 1 ? 0 : copy) : "";
+        const TensorEntry *entry = checkpoint.find({key.data(), key.size()});
+        InFlightDiagnostic diagnostic = emitError(
+            entry ? FileLineColLoc::get(op.getContext(), checkpoint.fileName(*entry), 0, 0) : Location(op.getLoc()));
+        std::string shown;
+        llvm::raw_string_ostream(shown) << llvm::format("%g", static_cast<double>(number));
+        diagnostic << "tensor '" << key << "' holds " << shown << ", more than "
+                   << StringRef(dtypeName(dtypeOf(element))).lower() << " can hold";
+        diagnostic.attachNote() << "store it in a type of wider range: --weights "
+                                << (element == Element::F16 ? "bf16, or --weights f32" : "f32");
+        return diagnostic;
+      }
+    }
+    return success();
+  }
+
   FailureOr<WeightRef> visit(transformer::WeightConvertOp op) {
     Type type = cast<RankedTensorType>(op.getResult().getType()).getElementType();
     std::optional<Element> element = elementOf(type);
     if (!element)
       return op.emitOpError() << "to " << type << " cannot be executed (expected f32, f16 or bf16)";
-    return convertWeight(values.lookup(op.getSource()), *element);
+    WeightRef source = values.lookup(op.getSource());
+    if (checksRange && source->element != *element && failed(checkRange(op, *source, *element)))
+      return failure();
+    return convertWeight(std::move(source), *element);
   }
   FailureOr<WeightRef> visit(transformer::WeightAffineOp op) {
     return affineWeight(values.lookup(op.getSource()), static_cast<float>(op.getScale().convertToDouble()),
@@ -146,8 +185,9 @@ private:
 
 } // namespace
 
-FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint) {
-  return RecipeReader(weight, copy, checkpoint).run();
+FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint,
+                                   bool checksRange) {
+  return RecipeReader(weight, copy, checkpoint, checksRange).run();
 }
 
 } // namespace llmc::weights

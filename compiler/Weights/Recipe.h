@@ -10,8 +10,10 @@
 namespace llmc::weights {
 
 /// Reads the recipe of copy `copy`. Fails with a located error where an operation cannot be executed, or a key does not
-/// name a tensor of the type that the recipe says. The checkpoint must outlive the result.
-mlir::FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint);
+/// name a tensor of the type that the recipe says. With `checksRange` also where a value is beyond what the type that
+/// it is converted to holds, which reads every tensor that is converted. The checkpoint must outlive the result.
+mlir::FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint,
+                                         bool checksRange = false);
 
 } // namespace llmc::weights
 

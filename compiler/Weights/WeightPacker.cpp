@@ -34,7 +34,7 @@ LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint) {
     if (static_cast<int64_t>(weight.getOffset()) < 0)
       return weight.emitError() << "weight '" << weight.getSymName() << "' has no place in the weights section";
     for (int64_t copy = 0, copies = weight.getCopies(); copy < copies; ++copy)
-      if (failed(readRecipe(weight, copy, checkpoint)))
+      if (failed(readRecipe(weight, copy, checkpoint, /*checksRange=*/true)))
         return failure();
   }
   return success();

@@ -243,6 +243,10 @@ template <typename Command> int runOnFile(const char *name, const char *help, in
   Messages messages(MessageStyle::forTerminal());
   if (argc != 2)
     return usageError(messages, name, argc < 2 ? "no file given" : std::string("surplus argument '") + argv[2] + "'");
+  if (!*argv[1])
+    return usageError(messages, name, "the file's name is empty");
+  if (argv[1][0] == '-')
+    return usageError(messages, name, std::string("unknown option '") + argv[1] + "'");
   return command(argv[1]);
 }
 

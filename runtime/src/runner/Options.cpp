@@ -219,6 +219,8 @@ bool Reader::take(int option, const char *value) {
   case 'p':
     return promptFrom(Source::Text, value);
   case 'f':
+    if (!*value)
+      return usage("--file: the file's name is empty");
     return promptFrom(strcmp(value, "-") ? Source::File : Source::StandardInput, value);
   case 'n':
     return number("--max-new-tokens", value, 0, UINT32_MAX - 1, options.maxNewTokens);
@@ -288,7 +290,8 @@ int Reader::run(int argc, char **argv) {
   optind = 0; // glibc: start afresh, also when called again
   for (int option; done < 0 && (option = getopt_long(argc, argv, ":p:f:n:t:c:s:h", longOptions, nullptr)) != -1;) {
     if (option == '?') {
-      if (optopt && optopt < 256)
+      // 'h' is known as a letter: here it is --help with a value.
+      if (optopt && optopt < 256 && optopt != 'h')
         usage("unknown option '-%c'", optopt);
       else
         usage("%s option '%s'", optopt ? "surplus value for" : "unknown or ambiguous", argv[optind - 1]);
@@ -309,6 +312,8 @@ int Reader::run(int argc, char **argv) {
       usage("no model file given");
     else
       options.modelPath = argv[optind++];
+    if (done < 0 && options.modelPath.empty())
+      usage("the model file's name is empty");
   } else if (program.ownModel) {
     options.modelPath = program.ownModel;
   }

@@ -99,6 +99,9 @@ def messages(toy, folder, runtime):
     note = f"note: all options: {toy} --help\n"
     fails("unknown option", ["--frob"], 2, "error: unknown or ambiguous option '--frob'\n" + note)
     fails("unknown letter", ["-z"], 2, "error: unknown option '-z'\n" + note)
+    fails("surplus value", ["--help=3"], 2, "error: surplus value for option '--help=3'\n" + note)
+    fails("surplus value of a longer one", ["--raw=3"], 2, "error: surplus value for option '--raw=3'\n" + note)
+    fails("no name of a prompt's file", ["-f", ""], 2, "error: --file: the file's name is empty\n" + note)
     fails("missing value", ["-n"], 2, "error: option '-n' needs a value\n" + note)
     fails("not a number", ["-n", "5x"], 2, "error: --max-new-tokens: '5x' is not a number from 0 to 4294967294\n" + note)
     fails("negative", ["--top-k", "-1"], 2, "error: --top-k: '-1' is not a number from 0 to 2147483647\n" + note)

@@ -143,6 +143,8 @@ class Compile(unittest.TestCase):
             (["compile", "model", "--emit", "exe", "--compile-to", "codegen"], "the stop 'codegen' has no such form (expected obj, asm or llvm)"),
             (["inspect"], "no file given"),
             (["verify", "a", "b"], "surplus argument 'b'"),
+            (["inspect", "--frob"], "unknown option '--frob'"),
+            (["verify", ""], "the file's name is empty"),
         ]:
             with self.subTest(arguments=arguments):
                 done = self.llmc(*arguments, code=2)

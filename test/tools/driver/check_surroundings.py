@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,24 @@ class Surroundings(unittest.TestCase):
         self.refused("run", "made.llmc", "hello", message=(
             "made.llmc: error: is not a compiled model (no llmc container at its start or end)\n"
             "note: it is a Git LFS pointer; fetch the file itself: git lfs pull\n"))
+
+    def test_values_beyond_the_type_that_they_are_stored_in(self):
+        weights = bytearray((self.model / "model.safetensors").read_bytes())
+        weights[-4:] = struct.pack("<f", -65520)  # the last number of lm_head: rounded to infinity in f16
+        (self.model / "model.safetensors").write_bytes(weights)
+        self.refused("compile", "model", "-o", "out", "--weights", "f16", message=(
+            "model/model.safetensors: error: tensor 'lm_head.weight' holds -65520, more than f16 can hold\n"
+            "note: store it in a type of wider range: --weights bf16, or --weights f32\n"))
+        self.llmc("compile", "model", "-o", "out", "--weights", "bf16", *ONE)
+        weights[-4:] = struct.pack("<f", 3.4e38)
+        (self.model / "model.safetensors").write_bytes(weights)
+        self.refused("compile", "model", "-o", "again", "--weights", "bf16", message=(
+            "model/model.safetensors: error: tensor 'lm_head.weight' holds 3.4e+38, more than bf16 can hold\n"
+            "note: store it in a type of wider range: --weights f32\n"))
+        for number in (65519, float("inf")):  # rounded to 65504; infinite as the checkpoint says
+            weights[-4:] = struct.pack("<f", number)
+            (self.model / "model.safetensors").write_bytes(weights)
+            self.llmc("compile", "model", "-o", "out", "--weights", "f16", *ONE)
 
     def test_names_of_any_bytes(self):
         for name in (b"a b", b"a\nb", b"\xff\xfe", "\u00fc".encode(), b"it's \"q\"", b"-x"):
