@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 #include <vector>
 
@@ -91,12 +92,21 @@ llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSi
 
   if (numThreads == 0)
     numThreads = std::max(1u, std::thread::hardware_concurrency());
-  std::vector<std::thread> others;
-  for (unsigned i = 1; i < std::min<size_t>(numThreads, blocks.size()); ++i)
-    others.emplace_back(run);
+  // Not std::thread: where the system gives no more of them, it ends the process, and fewer do as well.
+  std::vector<pthread_t> others;
+  auto enter = [](void *work) -> void * {
+    (*static_cast<decltype(run) *>(work))();
+    return nullptr;
+  };
+  for (unsigned i = 1; i < std::min<size_t>(numThreads, blocks.size()); ++i) {
+    pthread_t thread;
+    if (::pthread_create(&thread, nullptr, enter, &run) != 0)
+      break;
+    others.push_back(thread);
+  }
   run();
-  for (std::thread &thread : others)
-    thread.join();
+  for (pthread_t thread : others)
+    ::pthread_join(thread, nullptr);
   return error;
 }
 

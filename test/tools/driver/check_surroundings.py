@@ -6,7 +6,9 @@
 import argparse
 import os
 import re
+import resource
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -157,6 +159,32 @@ class Surroundings(unittest.TestCase):
         done = self.llmc("compile", "model", "-o", "out", "--fail-at", "codegen", code=70, env={**self.environment(), "TMPDIR": "/does/not/exist"})
         self.assertIn(b"note: this is a mistake of llmc; its reproducer could not be saved in TMPDIR\n", done.stderr)
         self.assertEqual(sorted(os.listdir(self.root)), ["model"])
+
+    def test_faults_leave_a_reproducer(self):
+        for number in (signal.SIGABRT, signal.SIGSEGV):
+            for _ in range(5):  # until the signal comes before the end
+                process = self.start("compile", "model", "-o", "out")
+                self.wait_until_mapped(process, "model.safetensors")
+                time.sleep(0.2)  # past the short look at the tensors while they are imported: code generation takes longer
+                process.send_signal(number)
+                _, said = process.communicate(timeout=60)
+                if process.returncode != 0:
+                    break
+                (self.root / "out").unlink()
+            self.assertEqual(process.returncode, 70, said)
+            self.assertRegex(said.decode(), r"^llmc: error: internal error: (aborted|segmentation fault)\nnote: this is a mistake of llmc; "
+                                            r"reproduce with: llmc compile - < .*/llmc-reproducer-\w+\.mlir\n$")
+            left = set(os.listdir(self.root)) - {"model"}
+            self.assertEqual(len(left), 1, left)
+            (self.root / left.pop()).unlink()
+
+    def test_a_system_that_gives_no_threads(self):
+        self.llmc("compile", "model", "-o", "many", *ONE)
+        huge, most = 1 << 46, resource.getrlimit(resource.RLIMIT_STACK)[1]  # no thread gets a stack of this size
+        if most != resource.RLIM_INFINITY and most < huge:
+            self.skipTest("needs a stack limit that may be raised")
+        self.llmc("compile", "model", "-o", "one", *ONE, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (huge, most)))
+        self.assertEqual((self.root / "one").read_bytes(), (self.root / "many").read_bytes())
 
     def test_pointers_that_git_lfs_left(self):
         pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 42912\n"
