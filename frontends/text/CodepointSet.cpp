@@ -112,6 +112,16 @@ constexpr Addition additions[] = {
 #undef CATEGORY
 };
 
+constexpr CodepointSet::Range punctuationDiffers[] = {
+#define STRIP_ACCENTS(first, last)
+#define BERT_ACCENTS(first, last)
+#define PUNCTUATION(first, last) {first, last},
+#include "frontends/text/FrozenMarks.def"
+#undef STRIP_ACCENTS
+#undef BERT_ACCENTS
+#undef PUNCTUATION
+};
+
 /// The thirty general categories as sets.
 const std::array<CodepointSet, 32> &categorySets() {
   static const auto *sets = [] {
@@ -216,6 +226,20 @@ const CodepointSet &lonelyWordSet() {
 
 const CodepointSet &addedWordSet() {
   static const auto *set = new CodepointSet(wordSet().united({0x200c, 0x200d})); // Join_Control
+  return *set;
+}
+
+const CodepointSet &numericSet() {
+  static const auto *set =
+      new CodepointSet(categorySet("N")->united(CodepointSet::of({{0x11de0, 0x11de9}, {0x16ff4, 0x16ff6}})));
+  return *set;
+}
+
+const CodepointSet &punctuationSet() {
+  static const auto *set = new CodepointSet(
+      categorySet("P")
+          ->united(CodepointSet::of({{0x21, 0x2f}, {0x3a, 0x40}, {0x5b, 0x60}, {0x7b, 0x7e}}))
+          .differing(CodepointSet::of({std::begin(punctuationDiffers), std::end(punctuationDiffers)})));
   return *set;
 }
 

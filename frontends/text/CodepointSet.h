@@ -36,6 +36,10 @@ public:
   CodepointSet united(const CodepointSet &other) const;
   CodepointSet intersected(const CodepointSet &other) const;
   CodepointSet negated() const;
+  /// What is in exactly one of the two.
+  CodepointSet differing(const CodepointSet &other) const {
+    return intersected(other.negated()).united(other.intersected(negated()));
+  }
   /// With every code point that has the same simple case folding as one of the set ("k" brings "K" and the Kelvin
   /// sign).
   CodepointSet caseClosed() const;
@@ -55,6 +59,11 @@ const CodepointSet &wordSet();
 const CodepointSet &lonelyWordSet();
 /// The word characters that an added token with single_word must not touch, as Rust's regex has them.
 const CodepointSet &addedWordSet();
+/// What Rust's is_numeric holds for: general category N, as of Unicode 17.
+const CodepointSet &numericSet();
+/// What counts as punctuation for BERT: general category P as of Unicode 8, and all of ASCII that is neither letter,
+/// digit nor space.
+const CodepointSet &punctuationSet();
 
 /// One character of UTF-8 text that is known to be well formed (as JSON strings are); advances `at`.
 uint32_t nextCodepoint(std::string_view text, size_t &at);

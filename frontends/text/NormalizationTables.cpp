@@ -1,4 +1,4 @@
-// NormalizationTables.cpp - canonical decomposition and composition, read out of utf8proc.
+// NormalizationTables.cpp - decompositions and canonical composition, read out of utf8proc.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/TokenizerSpec.h"
 
@@ -12,7 +12,8 @@ namespace llmc::text {
 namespace {
 
 constexpr auto composing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-constexpr auto decomposing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+constexpr auto plainly = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+constexpr auto compatible = static_cast<utf8proc_option_t>(plainly | UTF8PROC_COMPAT);
 
 bool isScalar(uint32_t codepoint) { return codepoint < 0xd800 || (codepoint > 0xdfff && codepoint < codepointCount); }
 bool isSyllable(uint32_t codepoint) { return codepoint >= 0xac00 && codepoint <= 0xd7a3; }
@@ -31,18 +32,27 @@ constexpr CodepointSet::Range afterUnicode9[] = {
     {0x1e5ee, 0x1e5ef},
 };
 
+/// Characters with a compatibility decomposition that came after Unicode 9.0.
+constexpr CodepointSet::Range compatibleAfterUnicode9[] = {
+    {0x32ff, 0x32ff},   {0xa7f1, 0xa7f4},   {0xab69, 0xab69},   {0x10781, 0x10785}, {0x10787, 0x107b0},
+    {0x107b2, 0x107ba}, {0x1ccd6, 0x1ccf9}, {0x1e030, 0x1e06d}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9},
+};
+
 bool isAfterUnicode9(uint32_t codepoint) {
   for (CodepointSet::Range range : afterUnicode9)
+    if (codepoint >= range.first && codepoint <= range.last)
+      return true;
+  for (CodepointSet::Range range : compatibleAfterUnicode9)
     if (codepoint >= range.first && codepoint <= range.last)
       return true;
   return false;
 }
 
-std::vector<int32_t> decompositionOf(uint32_t codepoint) {
-  utf8proc_int32_t parts[32]; // canonical decompositions have at most four characters
+std::vector<int32_t> decompositionOf(uint32_t codepoint, utf8proc_option_t option) {
+  utf8proc_int32_t parts[32]; // the longest compatibility decomposition has eighteen characters
   int boundary = 0;
   utf8proc_ssize_t count =
-      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(codepoint), parts, 32, decomposing, &boundary);
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(codepoint), parts, 32, option, &boundary);
   return {parts, parts + (count > 0 && count <= 32 ? count : 0)};
 }
 
@@ -53,27 +63,39 @@ std::vector<int32_t> composed(std::vector<int32_t> characters) {
   return characters;
 }
 
+/// Adds a character's decomposition to the rows, if it has one.
+std::vector<int32_t> addDecomposition(uint32_t codepoint, utf8proc_option_t option, NormalizationTables &tables,
+                                      std::vector<llmc_tokenizer_decomposition> &rows) {
+  std::vector<int32_t> parts = decompositionOf(codepoint, option);
+  if (parts.empty() || (parts.size() == 1 && parts[0] == static_cast<int32_t>(codepoint)))
+    return {};
+  rows.push_back({codepoint, static_cast<uint16_t>(tables.decomposed.size()), static_cast<uint16_t>(parts.size())});
+  tables.decomposed.insert(tables.decomposed.end(), parts.begin(), parts.end());
+  return parts;
+}
+
 NormalizationTables build() {
   NormalizationTables tables;
+  std::vector<CodepointSet::Range> marks, canonical, compatibility;
   std::vector<CodepointSet::Range> unstable = {{0x1161, 0x1175}, {0x11a8, 0x11c2}}; // Hangul vowels and tails
   for (uint32_t codepoint = 0; codepoint < codepointCount; ++codepoint) {
     if (!isScalar(codepoint) || isSyllable(codepoint) || isAfterUnicode9(codepoint))
       continue;
     uint32_t combining = utf8proc_get_property(static_cast<utf8proc_int32_t>(codepoint))->combining_class;
     if (combining) {
-      unstable.push_back({codepoint, codepoint});
+      marks.push_back({codepoint, codepoint});
       auto &rows = tables.combining;
       if (!rows.empty() && rows.back().last + 1 == codepoint && rows.back().combining_class == combining)
         rows.back().last = codepoint;
       else
         rows.push_back({codepoint, codepoint, combining});
     }
-    std::vector<int32_t> parts = decompositionOf(codepoint);
-    if (parts.empty() || (parts.size() == 1 && parts[0] == static_cast<int32_t>(codepoint)))
+    if (!addDecomposition(codepoint, compatible, tables, tables.compatibility).empty())
+      compatibility.push_back({codepoint, codepoint});
+    std::vector<int32_t> parts = addDecomposition(codepoint, plainly, tables, tables.canonical);
+    if (parts.empty())
       continue;
-    tables.decompositions.push_back(
-        {codepoint, static_cast<uint16_t>(tables.decomposed.size()), static_cast<uint16_t>(parts.size())});
-    tables.decomposed.insert(tables.decomposed.end(), parts.begin(), parts.end());
+    canonical.push_back({codepoint, codepoint});
     std::vector<int32_t> whole = composed(parts);
     if (whole.size() != 1 || whole[0] != static_cast<int32_t>(codepoint)) { // a singleton or an exclusion
       unstable.push_back({codepoint, codepoint});
@@ -92,7 +114,20 @@ NormalizationTables build() {
             [](const llmc_tokenizer_composition &a, const llmc_tokenizer_composition &b) {
               return a.first != b.first ? a.first < b.first : a.second < b.second;
             });
-  tables.unstable = CodepointSet::of(std::move(unstable));
+  CodepointSet ordered = CodepointSet::of(std::move(marks)), composing = CodepointSet::of(std::move(unstable));
+  CodepointSet decomposing = CodepointSet::of(std::move(canonical)), other = CodepointSet::of(std::move(compatibility));
+  CodepointSet syllables(0xac00, 0xd7a3);
+  tables.unstable[0] = composing.united(ordered);
+  tables.unstable[1] = decomposing.united(ordered).united(syllables);
+  // Characters that decompose canonically are among those that do so for compatibility; those that compose again are
+  // left to composition.
+  CodepointSet onlyOther = other.intersected(decomposing.negated());
+  tables.unstable[2] = tables.unstable[0].united(onlyOther).united(other.intersected(tables.unstable[0]));
+  for (CodepointSet::Range range : decomposing.list()) // a canonical part may decompose further for compatibility
+    for (uint32_t codepoint = range.first; codepoint <= range.last; ++codepoint)
+      if (decompositionOf(codepoint, plainly) != decompositionOf(codepoint, compatible))
+        tables.unstable[2] = tables.unstable[2].united(CodepointSet(codepoint));
+  tables.unstable[3] = other.united(ordered).united(syllables);
   return tables;
 }
 
@@ -103,10 +138,15 @@ const NormalizationTables &normalizationTables() {
   return *tables;
 }
 
-std::string toNfc(const std::string &text) {
+std::string toNormalForm(const std::string &text, uint32_t form) {
+  bool compose = form == LLMC_NORMALIZE_NFC || form == LLMC_NORMALIZE_NFKC;
+  unsigned options = static_cast<unsigned>(compose ? composing : plainly);
+  if (form == LLMC_NORMALIZE_NFKC || form == LLMC_NORMALIZE_NFKD)
+    options |= UTF8PROC_COMPAT;
   utf8proc_uint8_t *result = nullptr;
-  utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(text.data()),
-                                       static_cast<utf8proc_ssize_t>(text.size()), &result, composing);
+  utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &result, static_cast<utf8proc_option_t>(options));
   std::string normalized = size >= 0 ? std::string(reinterpret_cast<char *>(result), static_cast<size_t>(size)) : text;
   std::free(result);
   return normalized;

@@ -51,6 +51,11 @@ PatternNode setPattern(CodepointSet set);
 /// As often as possible, at least once.
 PatternNode oneOrMore(PatternNode node);
 
+/// The first of two that matches.
+PatternNode either(PatternNode first, PatternNode second);
+/// As often as possible, one to `most` times.
+PatternNode upTo(PatternNode node, uint32_t most);
+
 /// Code points grouped so that every set of a tokenizer is a union of classes.
 class CodepointClasses {
 public:

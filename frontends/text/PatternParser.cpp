@@ -454,4 +454,13 @@ PatternNode setPattern(CodepointSet set) { return makeSet(std::move(set)); }
 
 PatternNode oneOrMore(PatternNode node) { return makeRepeat(std::move(node), 1, PatternNode::unbounded, false); }
 
+PatternNode either(PatternNode first, PatternNode second) {
+  std::vector<PatternNode> choices;
+  choices.push_back(std::move(first));
+  choices.push_back(std::move(second));
+  return makeList(Kind::Alternative, std::move(choices));
+}
+
+PatternNode upTo(PatternNode node, uint32_t most) { return makeRepeat(std::move(node), 1, most, false); }
+
 } // namespace llmc::text

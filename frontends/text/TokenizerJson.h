@@ -3,6 +3,7 @@
 #ifndef LLMC_FRONTENDS_TEXT_TOKENIZERJSON_H
 #define LLMC_FRONTENDS_TEXT_TOKENIZERJSON_H
 
+#include "frontends/text/SpecBuilder.h"
 #include "frontends/text/Tokenizer.h"
 
 #include <initializer_list>
@@ -36,6 +37,8 @@ struct Component {
 
 /// Bytes of strings that replace or are put before others, at most; published ones have a few.
 constexpr size_t maxAffixBytes = 64;
+/// Bytes of a pattern, at most.
+constexpr size_t maxPatternBytes = 65536;
 /// Of a Sequence in a Sequence.
 constexpr unsigned maxSequenceDepth = 8;
 Diagnostic tooDeep(const Component &at);
@@ -53,31 +56,49 @@ struct PatternSource {
 };
 /// The member "pattern"; an error when it is empty.
 Result<PatternSource> patternSource(const Component &at);
-/// A Replace with a literal pattern, which the normalizer and the decoder may hold.
-Checked literalReplace(const Component &at, std::string &from, std::string &to);
+/// A Replace, which the normalizer and the decoder may hold. The pattern is left in `regex` when it is one and `regex`
+/// is given; else it must be a String.
+Checked readReplace(const Component &at, std::string &from, std::string &to, std::optional<PatternSource> *regex);
+/// The pattern that a Regex spells.
+Result<PatternNode> compiledPattern(const PatternSource &source);
 
-/// How decoding turns a token's string into what it prints; applied to every token when the pipeline is known.
-struct DecoderSpec {
-  struct Action {
-    enum class Kind { Replace, Strip } kind;
-    std::string from, to; ///< Replace.
-    char content = 0;     ///< Strip.
-    uint32_t start = 0, stop = 0;
-  };
-  bool byteLevel = false;
-  bool byteFallback = false;
-  std::vector<Action> actions; ///< On each token, in order.
+/// The model of a tokenizer.json. `options` is read before the pipeline, `vocabulary` after it.
+class ModelReader {
+public:
+  ModelReader(const Component &root, SpecBuilder &builder) : root(root), builder(builder) {}
+  Checked options();
+  Checked vocabulary();
+  /// An id that the size of the file makes plausible.
+  Result<uint32_t> tokenId(json::Value value, const std::string &name) const;
+
+private:
+  Checked bpeOptions();
+  Checked wordOptions(bool pieces);
+  Checked unigramOptions();
+  Checked objectVocabulary();
+  Checked scoredVocabulary();
+  Checked merges();
+  bool mergePair(json::Value entry, std::string_view &left, std::string_view &right, std::string &joined) const;
+  void join(std::string_view left, std::string_view right, std::string &joined) const;
+  Checked unknownToken();
+
+  const Component &root;
+  SpecBuilder &builder;
+  std::optional<Component> model;
+  uint64_t maxId = 0;
 };
 
-/// Reads normalizer, pre_tokenizer, post_processor and decoder. Fills the spec's normalizer, steps, prefix, suffix,
-/// decoder and LLMC_TOKENIZER_BYTE_LEVEL. Template ids are checked against `spec.tokens`, which must be there.
+/// Reads normalizer, pre_tokenizer, post_processor and decoder. Template ids are checked against the spec's tokens,
+/// which must be there.
 Checked readNormalizer(const Component &root, TokenizerSpec &spec);
 Checked readPreTokenizer(const Component &root, TokenizerSpec &spec);
 Checked readPostProcessor(const Component &root, TokenizerSpec &spec);
-Result<DecoderSpec> readDecoder(const Component &root, TokenizerSpec &spec);
+Checked readDecoder(const Component &root, SpecBuilder &builder);
 
-/// The bytes that a string of GPT-2's byte alphabet stands for; nothing when a character is not of that alphabet.
-std::optional<std::string> fromByteAlphabet(std::string_view text);
+/// The operation that SentencePiece's compiled table of replacements is; nothing when the bytes are no such table.
+std::optional<OperationSpec> charsmapOperation(std::string_view bytes, bool clusters);
+/// What base64 text stands for; nothing when it is not base64.
+std::optional<std::string> fromBase64(std::string_view text);
 
 } // namespace llmc::text
 

@@ -101,24 +101,36 @@ Result<PatternSource> patternSource(const Component &at) {
   return PatternSource{*text, key == "Regex", where, pattern.name(key)};
 }
 
-Checked literalReplace(const Component &at, std::string &from, std::string &to) {
+Checked readReplace(const Component &at, std::string &from, std::string &to, std::optional<PatternSource> *regex) {
   if (Checked keys = at.only({"type", "pattern", "content"}); !keys)
     return keys;
   Result<PatternSource> source = patternSource(at);
   if (!source)
     return source.takeError();
-  if (source->isRegex)
+  if (source->isRegex && !regex)
     return source->where.error("'" + source->name + "' = \"" + printable(source->text) +
                                "\" is not supported (expected a String)");
-  if (source->text.size() > maxAffixBytes)
+  size_t most = source->isRegex ? maxPatternBytes : maxAffixBytes;
+  if (source->text.size() > most)
     return source->where.error("'" + source->name + "' has " + std::to_string(source->text.size()) +
-                               " bytes (expected at most " + std::to_string(maxAffixBytes) + ")");
+                               " bytes (expected at most " + std::to_string(most) + ")");
   Result<std::string> content = affix(at, "content");
   if (!content)
     return content.takeError();
-  from = source->text;
+  if (source->isRegex)
+    *regex = *source;
+  else
+    from = source->text;
   to = *content;
   return Success{};
+}
+
+Result<PatternNode> compiledPattern(const PatternSource &source) {
+  PatternResult<PatternNode> pattern = parsePattern(source.text);
+  if (!pattern)
+    return source.where.error("'" + source.name + "': " + pattern.mistake,
+                              "patterns are compiled to automata that look one character ahead");
+  return std::move(pattern.value);
 }
 
 Result<std::optional<Component>> component(const Component &root, const char *key) {

@@ -128,7 +128,7 @@ Checked postProcessorInto(const Component &at, TokenizerSpec &spec, unsigned dep
 /// Reads the decoders one after the other.
 class DecoderReader {
 public:
-  explicit DecoderReader(TokenizerSpec &spec) : spec(spec) {}
+  explicit DecoderReader(SpecBuilder &builder) : spec(builder.spec), decoder(builder.decoder) {}
 
   Checked read(const Component &at, unsigned depth) {
     Result<std::string> type = at.type();
@@ -147,47 +147,87 @@ public:
           return done;
       return Success{};
     }
-    if (decoder.byteLevel || spec.decoder == LLMC_DECODER_METASPACE)
-      return at.value.error("'" + at.path + "' after ByteLevel or Metaspace is not supported");
-    if (*type == "ByteLevel" || *type == "Metaspace") {
+    if (decoder.byteLevel)
+      return at.value.error("'" + at.path + "' after ByteLevel is not supported");
+    if (*type == "ByteLevel") {
       if (used)
-        return at.value.error("'" + at.path + "' = " + *type + " after other decoders is not supported");
-      used = true;
-      return *type == "ByteLevel" ? byteLevel(at) : metaspace(at);
+        return at.value.error("'" + at.path + "' = ByteLevel after other decoders is not supported");
+      used = decoder.byteLevel = true;
+      spec.decoder = LLMC_DECODER_BYTES;
+      return at.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
     }
     used = true;
-    spec.decoder = LLMC_DECODER_TEXT;
     if (*type == "Fuse") {
       fused = true;
       return at.only({"type"});
     }
     if (*type == "Strip")
       return strip(at);
-    if (*type != "Replace" && *type != "ByteFallback")
-      return at.unsupported(*type, "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence or Strip");
-    if (fused || decoder.byteFallback)
-      return at.value.error("'" + at.path + "' = " + *type + " after ByteFallback or Fuse is not supported");
-    if (*type == "ByteFallback") {
-      decoder.byteFallback = true;
-      return at.only({"type"});
-    }
-    DecoderSpec::Action action = {DecoderSpec::Action::Kind::Replace, {}, {}, 0, 0, 0};
-    if (Checked done = literalReplace(at, action.from, action.to); !done)
-      return done;
-    decoder.actions.push_back(std::move(action));
+    using Kind = DecoderSpec::Action::Kind;
+    struct Known {
+      const char *type;
+      Checked (DecoderReader::*read)(const Component &, DecoderSpec::Action &);
+      Kind kind;
+    };
+    constexpr Known known[] = {{"BPEDecoder", &DecoderReader::wordEnd, Kind::WordEnd},
+                               {"ByteFallback", &DecoderReader::byteFallback, Kind::ByteFallback},
+                               {"Metaspace", &DecoderReader::metaspace, Kind::Metaspace},
+                               {"Replace", &DecoderReader::replace, Kind::Replace},
+                               {"WordPiece", &DecoderReader::wordPiece, Kind::WordPiece}};
+    for (const Known &entry : known)
+      if (*type == entry.type) {
+        if (fused)
+          return at.value.error("'" + at.path + "' = " + *type + " after Fuse is not supported");
+        DecoderSpec::Action action = {entry.kind};
+        if (Checked done = (this->*entry.read)(at, action); !done)
+          return done;
+        decoder.actions.push_back(std::move(action));
+        return Success{};
+      }
+    return at.unsupported(
+        *type, "BPEDecoder, ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip or WordPiece");
+  }
+
+  bool used = false;
+
+private:
+  Checked byteFallback(const Component &at, DecoderSpec::Action &) { return at.only({"type"}); }
+
+  Checked replace(const Component &at, DecoderSpec::Action &action) {
+    return readReplace(at, action.from, action.to, nullptr);
+  }
+
+  Checked wordEnd(const Component &at, DecoderSpec::Action &action) {
+    if (Checked keys = at.only({"type", "suffix"}); !keys)
+      return keys;
+    Result<std::string> suffix = std::string("</w>");
+    if (at.get("suffix"))
+      suffix = affix(at, "suffix");
+    if (!suffix)
+      return suffix.takeError();
+    if (suffix->empty())
+      return at.get("suffix")->error("'" + at.name("suffix") + "' is empty");
+    action.from = *suffix;
     return Success{};
   }
 
-  DecoderSpec decoder;
-
-private:
-  Checked byteLevel(const Component &at) {
-    decoder.byteLevel = true;
-    spec.decoder = LLMC_DECODER_BYTES;
-    return at.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
+  Checked wordPiece(const Component &at, DecoderSpec::Action &action) {
+    if (Checked keys = at.only({"type", "prefix", "cleanup"}); !keys)
+      return keys;
+    Result<std::string> prefix = std::string("##");
+    if (at.get("prefix"))
+      prefix = affix(at, "prefix");
+    if (!prefix)
+      return prefix.takeError();
+    Result<bool> cleanup = at.flag("cleanup", true);
+    if (!cleanup)
+      return cleanup.takeError();
+    action.from = *prefix;
+    action.cleanup = *cleanup;
+    return Success{};
   }
 
-  Checked metaspace(const Component &at) {
+  Checked metaspace(const Component &at, DecoderSpec::Action &action) {
     if (Checked keys = at.only({"type", "replacement", "prepend_scheme", "add_prefix_space", "str_rep", "split"});
         !keys)
       return keys;
@@ -206,9 +246,8 @@ private:
         return scheme.takeError();
       never |= *scheme == "never";
     }
-    decoder.actions.push_back({DecoderSpec::Action::Kind::Replace, *symbol, " ", 0, 0, 0});
-    spec.decoder = never ? LLMC_DECODER_TEXT : LLMC_DECODER_METASPACE;
-    spec.metaspace = *symbol;
+    action.from = *symbol;
+    action.drop = !never;
     return Success{};
   }
 
@@ -234,9 +273,11 @@ private:
       counts[i] = static_cast<uint32_t>(*count);
     }
     if (!fused) {
-      if (decoder.byteFallback)
-        return at.value.error("'" + at.path + "' = Strip between ByteFallback and Fuse is not supported");
-      decoder.actions.push_back({DecoderSpec::Action::Kind::Strip, {}, {}, (*content)[0], counts[0], counts[1]});
+      DecoderSpec::Action action = {DecoderSpec::Action::Kind::Strip};
+      action.content = (*content)[0];
+      action.start = counts[0];
+      action.stop = counts[1];
+      decoder.actions.push_back(std::move(action));
       return Success{};
     }
     if (counts[1] != 0)
@@ -251,7 +292,8 @@ private:
   }
 
   TokenizerSpec &spec;
-  bool used = false, fused = false;
+  DecoderSpec &decoder;
+  bool fused = false;
 };
 
 } // namespace
@@ -263,15 +305,17 @@ Checked readPostProcessor(const Component &root, TokenizerSpec &spec) {
   return *at ? postProcessorInto(**at, spec, 0) : Checked(Success{});
 }
 
-Result<DecoderSpec> readDecoder(const Component &root, TokenizerSpec &spec) {
+Checked readDecoder(const Component &root, SpecBuilder &builder) {
   Result<std::optional<Component>> at = component(root, "decoder");
   if (!at)
     return at.takeError();
-  DecoderReader reader(spec);
+  DecoderReader reader(builder);
   if (*at)
     if (Checked done = reader.read(**at, 0); !done)
-      return done.takeError();
-  return reader.decoder;
+      return done;
+  if (!reader.used) // the library joins tokens by spaces then
+    builder.decoder.actions.push_back({DecoderSpec::Action::Kind::Spaced});
+  return Success{};
 }
 
 } // namespace llmc::text

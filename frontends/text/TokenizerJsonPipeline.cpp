@@ -13,44 +13,162 @@ namespace {
 constexpr std::string_view byteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-Checked normalizerInto(const Component &at, TokenizerSpec &spec, unsigned depth) {
-  Result<std::string> type = at.type();
-  if (!type)
-    return type.takeError();
-  if (*type == "Sequence") {
-    if (Checked keys = at.only({"type", "normalizers"}); !keys)
+/// Reads the normalizers one after the other.
+class NormalizerReader {
+public:
+  explicit NormalizerReader(TokenizerSpec &spec) : spec(spec) {}
+
+  Checked read(const Component &at, unsigned depth) {
+    Result<std::string> type = at.type();
+    if (!type)
+      return type.takeError();
+    if (*type == "Sequence") {
+      if (Checked keys = at.only({"type", "normalizers"}); !keys)
+        return keys;
+      if (depth == maxSequenceDepth)
+        return tooDeep(at);
+      Result<std::vector<Component>> parts = at.list("normalizers");
+      if (!parts)
+        return parts.takeError();
+      for (const Component &part : *parts)
+        if (Checked done = read(part, depth + 1); !done)
+          return done;
+      return Success{};
+    }
+    // ByteLevel turns text into another alphabet; what comes after it would mean that alphabet's characters.
+    if (spec.flags & LLMC_TOKENIZER_BYTE_LEVEL)
+      return at.value.error("'" + at.path + "' after ByteLevel is not supported (expected ByteLevel last)");
+    struct Plain {
+      const char *type;
+      uint32_t kind;
+      const CharacterMap *(*map)();
+    };
+    constexpr Plain plain[] = {{"NFC", LLMC_NORMALIZE_NFC, nullptr},
+                               {"NFD", LLMC_NORMALIZE_NFD, nullptr},
+                               {"NFKC", LLMC_NORMALIZE_NFKC, nullptr},
+                               {"NFKD", LLMC_NORMALIZE_NFKD, nullptr},
+                               {"Lowercase", LLMC_NORMALIZE_MAP, [] { return &lowercaseMap(); }},
+                               {"Nmt", LLMC_NORMALIZE_MAP, [] { return &nmtMap(); }},
+                               {"StripAccents", LLMC_NORMALIZE_MAP, [] { return &stripAccentsMap(); }}};
+    for (const Plain &entry : plain)
+      if (*type == entry.type) {
+        add(entry.kind, entry.map ? entry.map() : nullptr);
+        return at.only({"type"});
+      }
+    if (*type == "BertNormalizer")
+      return bert(at);
+    if (*type == "ByteLevel") {
+      spec.flags |= LLMC_TOKENIZER_BYTE_LEVEL;
+      return at.only({"type"});
+    }
+    if (*type == "Precompiled")
+      return precompiled(at);
+    if (*type == "Prepend") {
+      if (Checked keys = at.only({"type", "prepend"}); !keys)
+        return keys;
+      Result<std::string> text = affix(at, "prepend");
+      if (!text)
+        return text.takeError();
+      spec.normalizer.push_back({LLMC_NORMALIZE_PREPEND, *text, {}});
+      return Success{};
+    }
+    if (*type == "Replace")
+      return replace(at);
+    if (*type == "Strip")
+      return strip(at);
+    return at.unsupported(*type, "BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, "
+                                 "Prepend, Replace, Sequence, Strip or StripAccents");
+  }
+
+private:
+  void add(uint32_t kind, const CharacterMap *map = nullptr) {
+    OperationSpec operation = {kind, {}, {}};
+    operation.map = map;
+    spec.normalizer.push_back(std::move(operation));
+  }
+
+  Checked bert(const Component &at) {
+    if (Checked keys = at.only({"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"}); !keys)
       return keys;
-    if (depth == maxSequenceDepth)
-      return tooDeep(at);
-    Result<std::vector<Component>> parts = at.list("normalizers");
-    if (!parts)
-      return parts.takeError();
-    for (const Component &part : *parts)
-      if (Checked done = normalizerInto(part, spec, depth + 1); !done)
-        return done;
+    Result<bool> clean = at.flag("clean_text", true);
+    if (!clean)
+      return clean.takeError();
+    Result<bool> chinese = at.flag("handle_chinese_chars", true);
+    if (!chinese)
+      return chinese.takeError();
+    Result<bool> lower = at.flag("lowercase", true);
+    if (!lower)
+      return lower.takeError();
+    Result<bool> accents = at.flag("strip_accents", *lower);
+    if (!accents)
+      return accents.takeError();
+    if (*clean)
+      add(LLMC_NORMALIZE_MAP, &bertCleaningMap());
+    if (*chinese)
+      add(LLMC_NORMALIZE_MAP, &bertChineseMap());
+    if (*accents) {
+      add(LLMC_NORMALIZE_NFD);
+      add(LLMC_NORMALIZE_MAP, &bertAccentsMap());
+    }
+    if (*lower)
+      add(LLMC_NORMALIZE_MAP, &lowercaseMap());
     return Success{};
   }
-  OperationSpec operation = {LLMC_NORMALIZE_NFC, {}, {}};
-  if (*type == "NFC") {
-    if (Checked keys = at.only({"type"}); !keys)
+
+  Checked precompiled(const Component &at) {
+    if (Checked keys = at.only({"type", "precompiled_charsmap"}); !keys)
       return keys;
-  } else if (*type == "Prepend") {
-    if (Checked keys = at.only({"type", "prepend"}); !keys)
-      return keys;
-    Result<std::string> text = affix(at, "prepend");
+    if (!at.get("precompiled_charsmap")) // null stands for a model without replacements
+      return Success{};
+    Result<std::string> text = at.string("precompiled_charsmap");
     if (!text)
       return text.takeError();
-    operation = {LLMC_NORMALIZE_PREPEND, *text, {}};
-  } else if (*type == "Replace") {
-    operation.kind = LLMC_NORMALIZE_REPLACE;
-    if (Checked done = literalReplace(at, operation.a, operation.b); !done)
-      return done;
-  } else {
-    return at.unsupported(*type, "NFC, Prepend, Replace or Sequence");
+    Value where = *at.get("precompiled_charsmap");
+    std::optional<std::string> bytes = fromBase64(*text);
+    if (!bytes)
+      return where.error("'" + at.name("precompiled_charsmap") + "' is not base64");
+    if (bytes->empty())
+      return Success{};
+    std::optional<OperationSpec> operation = charsmapOperation(*bytes, true);
+    if (!operation)
+      return where.error("'" + at.name("precompiled_charsmap") + "' is not a table of replacements: it is damaged");
+    spec.normalizer.push_back(std::move(*operation));
+    return Success{};
   }
-  spec.normalizer.push_back(std::move(operation));
-  return Success{};
-}
+
+  Checked replace(const Component &at) {
+    OperationSpec operation = {LLMC_NORMALIZE_REPLACE, {}, {}};
+    std::optional<PatternSource> regex;
+    if (Checked done = readReplace(at, operation.a, operation.b, &regex); !done)
+      return done;
+    if (regex) {
+      Result<PatternNode> pattern = compiledPattern(*regex);
+      if (!pattern)
+        return pattern.takeError();
+      operation.kind = LLMC_NORMALIZE_MATCHES;
+      operation.pattern = std::move(*pattern);
+      operation.name = "'" + regex->name + "'";
+    }
+    spec.normalizer.push_back(std::move(operation));
+    return Success{};
+  }
+
+  Checked strip(const Component &at) {
+    if (Checked keys = at.only({"type", "strip_left", "strip_right"}); !keys)
+      return keys;
+    Result<bool> left = at.flag("strip_left", true);
+    if (!left)
+      return left.takeError();
+    Result<bool> right = at.flag("strip_right", true);
+    if (!right)
+      return right.takeError();
+    add(LLMC_NORMALIZE_STRIP);
+    spec.normalizer.back().flags = (*left ? LLMC_OPERATION_LEFT : 0u) | (*right ? LLMC_OPERATION_RIGHT : 0u);
+    return Success{};
+  }
+
+  TokenizerSpec &spec;
+};
 
 /// Reads the pre-tokenizers one after the other.
 class PreTokenizerReader {
@@ -74,18 +192,28 @@ public:
           return done;
       return Success{};
     }
-    // ByteLevel turns text into another alphabet; what comes after it would mean that alphabet's characters.
-    if (spec.flags & LLMC_TOKENIZER_BYTE_LEVEL)
-      return at.value.error("'" + at.path + "' after ByteLevel is not supported (expected ByteLevel last)");
-    if (*type == "ByteLevel")
-      return byteLevel(at);
     if (*type == "Split")
       return split(at);
     if (*type == "Digits")
       return digits(at);
+    if (*type == "Punctuation")
+      return punctuation(at);
+    if (*type == "Whitespace" || *type == "WhitespaceSplit" || *type == "BertPreTokenizer")
+      return words(at, *type);
+    if (*type == "CharDelimiterSplit")
+      return delimiter(at);
+    if (*type == "FixedLength")
+      return fixedLength(at);
+    // These put in characters, which the alphabet of bytes would have to spell.
+    if ((*type == "ByteLevel" || *type == "Metaspace") && (spec.flags & LLMC_TOKENIZER_BYTE_LEVEL))
+      return at.value.error("'" + at.path + "' = " + *type +
+                            " after ByteLevel is not supported (expected nothing or a split)");
+    if (*type == "ByteLevel")
+      return byteLevel(at);
     if (*type == "Metaspace")
       return metaspace(at);
-    return at.unsupported(*type, "ByteLevel, Digits, Metaspace, Sequence or Split");
+    return at.unsupported(*type, "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, FixedLength, Metaspace, "
+                                 "Punctuation, Sequence, Split, Whitespace or WhitespaceSplit");
   }
 
 private:
@@ -120,14 +248,34 @@ private:
     Result<PatternSource> source = patternSource(at);
     if (!source)
       return source.takeError();
-    Result<std::string> behavior = at.string("behavior");
-    if (!behavior)
-      return behavior.takeError();
+    StepSpec step;
+    if (Checked done = behavior(at, step); !done)
+      return done;
     Result<bool> invert = at.flag("invert", false);
     if (!invert)
       return invert.takeError();
+    if (source->text.size() > maxPatternBytes)
+      return source->where.error("'" + source->name + "' is longer than 65536 bytes");
+    if (source->isRegex) {
+      Result<PatternNode> pattern = compiledPattern(*source);
+      if (!pattern)
+        return pattern.takeError();
+      step.pattern = std::move(*pattern);
+    } else {
+      step.pattern = literalPattern(source->text);
+    }
+    step.invert = *invert;
+    step.name = "'" + source->name + "'";
+    add(std::move(step));
+    return Success{};
+  }
+
+  /// The member "behavior".
+  static Checked behavior(const Component &at, StepSpec &step) {
+    Result<std::string> behavior = at.string("behavior");
+    if (!behavior)
+      return behavior.takeError();
     constexpr const char *names[] = {"Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext"};
-    StepSpec step;
     step.behavior = 0;
     for (uint32_t i = 0; i < 5; ++i)
       if (*behavior == names[i])
@@ -136,20 +284,6 @@ private:
       return at.get("behavior")
           ->error("'" + at.name("behavior") + "' = \"" + printable(*behavior) +
                   "\" is not supported (expected Removed, Isolated, Contiguous, MergedWithPrevious or MergedWithNext)");
-    if (source->text.size() > 65536)
-      return source->where.error("'" + source->name + "' is longer than 65536 bytes");
-    if (source->isRegex) {
-      PatternResult<PatternNode> pattern = parsePattern(source->text);
-      if (!pattern)
-        return source->where.error("'" + source->name + "': " + pattern.mistake,
-                                   "patterns are compiled to automata that look one character ahead");
-      step.pattern = std::move(pattern.value);
-    } else {
-      step.pattern = literalPattern(source->text);
-    }
-    step.invert = *invert;
-    step.name = "'" + source->name + "'";
-    spec.steps.push_back(std::move(step));
     return Success{};
   }
 
@@ -160,11 +294,83 @@ private:
     if (!individual)
       return individual.takeError();
     StepSpec step;
-    step.pattern = setPattern(*categorySet("N"));
+    step.pattern = setPattern(numericSet());
     if (!*individual)
       step.pattern = oneOrMore(std::move(step.pattern));
-    spec.steps.push_back(std::move(step));
+    add(std::move(step));
     return Success{};
+  }
+
+  Checked punctuation(const Component &at) {
+    if (Checked keys = at.only({"type", "behavior"}); !keys)
+      return keys;
+    StepSpec step;
+    if (at.get("behavior"))
+      if (Checked done = behavior(at, step); !done)
+        return done;
+    step.pattern = setPattern(punctuationSet());
+    add(std::move(step));
+    return Success{};
+  }
+
+  Checked words(const Component &at, const std::string &type) {
+    if (Checked keys = at.only({"type"}); !keys)
+      return keys;
+    StepSpec step;
+    step.behavior = LLMC_SPLIT_REMOVED;
+    if (type == "Whitespace") {
+      CodepointSet others = addedWordSet().united(whiteSpaceSet()).negated();
+      step.pattern = either(oneOrMore(setPattern(addedWordSet())), oneOrMore(setPattern(others)));
+      step.invert = true;
+    } else {
+      step.pattern = setPattern(whiteSpaceSet());
+    }
+    add(std::move(step));
+    if (type == "BertPreTokenizer") {
+      StepSpec marks;
+      marks.pattern = setPattern(punctuationSet());
+      add(std::move(marks));
+    }
+    return Success{};
+  }
+
+  Checked delimiter(const Component &at) {
+    if (Checked keys = at.only({"type", "delimiter"}); !keys)
+      return keys;
+    Result<std::string> text = at.string("delimiter");
+    if (!text)
+      return text.takeError();
+    size_t end = 0;
+    uint32_t codepoint = text->empty() ? 0 : nextCodepoint(*text, end);
+    if (text->empty() || end != text->size())
+      return at.get("delimiter")->error("'" + at.name("delimiter") + "' must be one character");
+    StepSpec step;
+    step.behavior = LLMC_SPLIT_REMOVED;
+    step.pattern = setPattern(CodepointSet(codepoint));
+    add(std::move(step));
+    return Success{};
+  }
+
+  Checked fixedLength(const Component &at) {
+    if (Checked keys = at.only({"type", "length"}); !keys)
+      return keys;
+    std::optional<Value> member = at.get("length");
+    if (!member)
+      return at.value.error("'" + at.name("length") + "' is missing");
+    Result<int64_t> length = member->getInteger(at.name("length"));
+    if (!length)
+      return length.takeError();
+    if (*length < 1 || *length > 1000)
+      return member->error("'" + at.name("length") + "' = " + std::to_string(*length) + " (expected 1 to 1000)");
+    StepSpec step;
+    step.pattern = upTo(setPattern(CodepointSet::all()), static_cast<uint32_t>(*length));
+    add(std::move(step));
+    return Success{};
+  }
+
+  void add(StepSpec step) {
+    step.alphabet = spec.flags & LLMC_TOKENIZER_BYTE_LEVEL;
+    spec.steps.push_back(std::move(step));
   }
 
   Checked metaspace(const Component &at) {
@@ -223,7 +429,7 @@ Checked readNormalizer(const Component &root, TokenizerSpec &spec) {
   Result<std::optional<Component>> at = component(root, "normalizer");
   if (!at)
     return at.takeError();
-  return *at ? normalizerInto(**at, spec, 0) : Checked(Success{});
+  return *at ? NormalizerReader(spec).read(**at, 0) : Checked(Success{});
 }
 
 Checked readPreTokenizer(const Component &root, TokenizerSpec &spec) {

@@ -1,5 +1,5 @@
 // TokenizerFuzzer.cpp - any bytes as a tokenizer.json: a message, or a section that opens and runs. Inputs that start
-// with 'E' are edits of a good section: three bytes of place, one of value, each.
+// with 'E' or 'U' are edits of a good section: three bytes of place, one of value, each.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/Tokenizer.h"
 #include "runtime/src/text/Tokenizer.h"
@@ -39,9 +39,28 @@ void exercise(const Tokenizer &tokenizer, std::string_view text) {
     std::abort();
 }
 
-/// A section with every kind of table in it.
+std::string compiled(std::string json) {
+  Result<json::Document> document = json::Document::parse(std::move(json), "good.json");
+  if (!document)
+    std::abort();
+  Result<std::string> section = text::compileTokenizer(*document);
+  if (!section)
+    std::abort();
+  return *section;
+}
+
+/// A section with the tables of normalisers and of unigram's search.
+std::string goodUnigram() {
+  return compiled(R"x({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Lowercase"}, {"type": "NFKD"},
+      {"type": "Strip"}, {"type": "Replace", "pattern": {"Regex": "[ab]{2}"}, "content": "a"}]},
+    "pre_tokenizer": {"type": "Whitespace"}, "decoder": {"type": "WordPiece"},
+    "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": true,
+      "vocab": [["<unk>", 0], ["a", -1], ["b", -2], ["ab", -2.5], ["the", -3], ["<0xE2>", -4]]}})x");
+}
+
+/// A section with the tables of byte-pair encoding.
 std::string goodSection() {
-  Result<json::Document> document = json::Document::parse(R"x({"added_tokens": [
+  return compiled(R"x({"added_tokens": [
     {"id": 8, "content": "<s>", "special": true, "normalized": false},
     {"id": 9, "content": "cat", "special": false, "normalized": true, "single_word": true, "lstrip": true}],
     "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Prepend", "prepend": "_"},
@@ -52,12 +71,7 @@ std::string goodSection() {
     "post_processor": {"type": "BertProcessing", "sep": ["a", 0], "cls": ["<s>", 8]},
     "decoder": {"type": "Metaspace", "replacement": "_"},
     "model": {"type": "BPE", "unk_token": "a", "byte_fallback": true, "vocab": {"a": 0, "b": 1, "ab": 2, "_": 3,
-      "<0xFF>": 4, "<0xE2>": 5, "abab": 6, "e": 7}, "merges": ["a b", "ab ab"]}})x",
-                                                          "good.json");
-  Result<std::string> section = text::compileTokenizer(*document);
-  if (!section)
-    std::abort();
-  return *section;
+      "<0xFF>": 4, "<0xE2>": 5, "abab": 6, "e": 7}, "merges": ["a b", "ab ab"]}})x");
 }
 
 void openSection(const std::string &bytes) {
@@ -75,9 +89,10 @@ void openSection(const std::string &bytes) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size && data[0] == 'E') {
+  if (size && (data[0] == 'E' || data[0] == 'U')) {
     static const std::string *good = new std::string(goodSection());
-    std::string section = *good;
+    static const std::string *unigram = new std::string(goodUnigram());
+    std::string section = data[0] == 'E' ? *good : *unigram;
     for (size_t at = 1; at + 4 <= size; at += 4)
       section[(data[at] | data[at + 1] << 8 | data[at + 2] << 16) % section.size()] = static_cast<char>(data[at + 3]);
     openSection(section);

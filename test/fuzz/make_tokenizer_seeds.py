@@ -26,6 +26,9 @@ def split(pattern, behavior="Isolated", invert=False):
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True}
+# The compiled form of a few replacements, out of the tokenizer of the runtime's tests.
+CHARSMAP = json.loads((CORPUS.parents[2] / "runtime/text/vectors/unigram.json").read_text())[
+    "normalizer"]["normalizers"][3]["precompiled_charsmap"]
 MERGES = ["a b", "ab ab", "Ġ a"]
 SEEDS = {
     "byte-level": {"added_tokens": [added(8, "<s>"), added(9, " x", lstrip=True, rstrip=True, special=False)],
@@ -50,6 +53,32 @@ SEEDS = {
                    {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
                    {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
                "model": bpe(PIECES, ["a b", "▁ ab"], unk_token="<unk>", fuse_unk=True, byte_fallback=True)},
+    "wordpiece": {"added_tokens": [added(0, "[UNK]")],
+                  "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+                                 "strip_accents": None, "lowercase": True},
+                  "pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+                  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                            "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "a": 1, "##b": 2, "the": 3, "##": 4}}},
+    "unigram": {"normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "Precompiled", "precompiled_charsmap": CHARSMAP}, {"type": "NFKC"}, {"type": "Nmt"}, {"type": "StripAccents"},
+        {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "},
+        {"type": "Strip", "strip_left": True, "strip_right": True}]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, METASPACE]},
+        "decoder": METASPACE,
+        "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": True,
+                  "vocab": [["<unk>", 0.0], ["▁", -2.5], ["a", -3.25], ["ab", -4.0], ["<0xFF>", -9.0]]}},
+    "word-end": {"normalizer": {"type": "Lowercase"},
+                 "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                     {"type": "Whitespace"}, {"type": "Punctuation", "behavior": "Contiguous"},
+                     {"type": "FixedLength", "length": 5}, {"type": "CharDelimiterSplit", "delimiter": "-"}]},
+                 "decoder": {"type": "BPEDecoder", "suffix": "</w>"},
+                 "model": bpe({"a": 0, "b</w>": 1, "ab</w>": 2, "##b</w>": 3}, ["a b</w>"], end_of_word_suffix="</w>",
+                              continuing_subword_prefix="")},
+    "words": {"pre_tokenizer": {"type": "WhitespaceSplit"},
+              "model": {"type": "WordLevel", "vocab": {"a": 0, "the": 1}, "unk_token": "a"}},
+    "after-bytes": {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+        BYTE_LEVEL, {"type": "Digits", "individual_digits": False}, split("[0-9][0-9][0-9]")]},
+        "decoder": BYTE_LEVEL, "model": bpe(BYTES, MERGES)},
     "metaspace": {"pre_tokenizer": METASPACE, "decoder": METASPACE, "model": bpe(PIECES, ["a b"], unk_token="<unk>")},
 }
 
@@ -58,6 +87,7 @@ def main():
     CORPUS.mkdir(parents=True, exist_ok=True)
     for name, seed in SEEDS.items():
         (CORPUS / name).write_text(json.dumps(seed, ensure_ascii=False) + "\n")
+    (CORPUS / "edits-unigram").write_bytes(b"U" + bytes([60, 0, 0, 9]) + bytes([0, 4, 0, 255]))
     (CORPUS / "edits").write_bytes(b"E" + bytes([60, 0, 0, 9]) + bytes([0, 4, 0, 255]))
 
 

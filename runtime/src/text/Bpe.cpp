@@ -7,9 +7,8 @@ namespace llmc::runtime {
 TextStatus Bpe::encode(Bytes piece, Array<int32_t> &ids) {
   if (piece.size >= none)
     return TextStatus::TooLong; // places are 32 bits
-  uint32_t whole = tables.findText(piece.data, piece.size);
-  if (whole != LLMC_NO_TOKEN &&
-      (tables.has(LLMC_TOKENIZER_IGNORE_MERGES) || (tables.tokens[whole].flags & LLMC_TOKEN_WHOLE)))
+  uint32_t whole = wholeToken(piece);
+  if (whole != LLMC_NO_TOKEN)
     return ids.push(static_cast<int32_t>(whole)) ? TextStatus::Ok : TextStatus::OutOfMemory;
 
   symbols.clear();
@@ -24,6 +23,46 @@ TextStatus Bpe::encode(Bytes piece, Array<int32_t> &ids) {
   return TextStatus::Ok;
 }
 
+/// The token that the piece is for certain, or LLMC_NO_TOKEN.
+uint32_t Bpe::wholeToken(Bytes piece) {
+  uint32_t whole = LLMC_NO_TOKEN;
+  Bytes end = tables.bytes(tables.header.word_end);
+  if (end.size == 0 || tables.has(LLMC_TOKENIZER_IGNORE_MERGES)) {
+    whole = tables.findText(piece.data, piece.size);
+    if (whole != LLMC_NO_TOKEN && tables.has(LLMC_TOKENIZER_IGNORE_MERGES))
+      return whole;
+  }
+  if (end.size) {
+    if (piece.size + end.size > tables.header.longest_text)
+      return LLMC_NO_TOKEN;
+    affixed.clear();
+    if (!affixed.append(piece.data, piece.size) || !affixed.append(end.data, end.size))
+      return LLMC_NO_TOKEN;
+    whole = tables.findText(affixed.data(), affixed.size());
+  }
+  return whole != LLMC_NO_TOKEN && (tables.tokens[whole].flags & LLMC_TOKEN_WHOLE) ? whole : LLMC_NO_TOKEN;
+}
+
+/// The token of a character of a piece, with what the tokenizer puts before and behind characters there.
+uint32_t Bpe::characterToken(const uint8_t *bytes, uint32_t size, bool first, bool last) {
+  Bytes inner = tables.bytes(tables.header.word_inner), end = tables.bytes(tables.header.word_end);
+  if ((first || inner.size == 0) && (!last || end.size == 0))
+    return tables.findText(bytes, size);
+  uint8_t joined[2 * LLMC_TOKENIZER_MAX_AFFIX_BYTES + 4];
+  size_t length = 0;
+  auto put = [&](const uint8_t *from, size_t count) {
+    if (count)
+      std::memcpy(joined + length, from, count);
+    length += count;
+  };
+  if (!first)
+    put(inner.data, inner.size);
+  put(bytes, size);
+  if (last)
+    put(end.data, end.size);
+  return tables.findText(joined, length);
+}
+
 bool Bpe::addSymbol(uint32_t token) {
   uint32_t place = static_cast<uint32_t>(symbols.size());
   if (place)
@@ -36,8 +75,9 @@ TextStatus Bpe::symbolsOfBytes(Bytes piece) {
   if (!symbols.reserve(piece.size))
     return TextStatus::OutOfMemory;
   bool lastUnknown = false;
+  bool hasEnd = tables.header.word_end.size != 0;
   for (size_t i = 0; i < piece.size; ++i) {
-    uint32_t token = tables.byteIds[piece.data[i]];
+    uint32_t token = tables.byteIds[piece.data[i] + (hasEnd && i + 1 == piece.size ? 256u : 0u)];
     bool unknown = token == LLMC_NO_TOKEN;
     if (unknown) {
       token = tables.header.unk_token;
@@ -58,11 +98,13 @@ TextStatus Bpe::symbolsOfCharacters(Bytes piece) {
   // An unknown token waits until the next known character, so that its neighbours can be fused with it. As in Hugging
   // Face tokenizers it does not count as interrupted by characters that fell back to bytes.
   bool waiting = false;
+  bool affixes = tables.header.word_inner.size || tables.header.word_end.size;
   for (size_t at = 0; at < piece.size;) {
     Character character = decodeCharacter(piece.data + at, piece.size - at);
     const uint8_t *bytes = piece.data + at;
     at += character.size;
-    uint32_t token = tables.findText(bytes, character.size);
+    uint32_t token = affixes ? characterToken(bytes, character.size, bytes == piece.data, at == piece.size)
+                             : tables.findText(bytes, character.size);
     if (token != LLMC_NO_TOKEN) {
       if (waiting && !addSymbol(tables.header.unk_token))
         return TextStatus::OutOfMemory;

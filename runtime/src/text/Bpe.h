@@ -17,6 +17,8 @@ public:
   TextStatus encode(Bytes piece, Array<int32_t> &ids);
 
 private:
+  uint32_t wholeToken(Bytes piece);
+  uint32_t characterToken(const uint8_t *bytes, uint32_t size, bool first, bool last);
   TextStatus symbolsOfBytes(Bytes piece);
   TextStatus symbolsOfCharacters(Bytes piece);
   [[nodiscard]] bool addSymbol(uint32_t token);
@@ -39,6 +41,7 @@ private:
   const TokenizerTables &tables;
   Array<Symbol> symbols;
   Array<Candidate> heap;
+  Array<uint8_t> affixed; // a piece with its word_end
 };
 
 } // namespace llmc::runtime

@@ -1,22 +1,8 @@
-// Normalizer.cpp - prepend, replace, and Unicode's canonical composition from compiled tables.
+// Normalizer.cpp - the operations of a normaliser, one after the other between two buffers.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/text/Normalizer.h"
 
 namespace llmc::runtime {
-
-namespace {
-
-// Hangul syllables compose by arithmetic (The Unicode Standard, section 3.12).
-constexpr uint32_t syllableBase = 0xac00, leadBase = 0x1100, vowelBase = 0x1161, tailBase = 0x11a7;
-constexpr uint32_t leadCount = 19, vowelCount = 21, tailCount = 28;
-constexpr uint32_t syllableCount = leadCount * vowelCount * tailCount;
-
-bool appendCharacter(Array<uint8_t> &out, uint32_t codepoint) {
-  uint8_t bytes[4];
-  return out.append(bytes, encodeCharacter(codepoint, bytes));
-}
-
-} // namespace
 
 TextStatus replaceAll(Bytes in, Bytes from, Bytes to, Array<uint8_t> &out) {
   size_t copied = 0, at = 0;
@@ -39,7 +25,7 @@ TextStatus replaceAll(Bytes in, Bytes from, Bytes to, Array<uint8_t> &out) {
   return out.append(in.data + copied, in.size - copied) ? TextStatus::Ok : TextStatus::OutOfMemory;
 }
 
-TextStatus Normalizer::run(Bytes in, Bytes &out) {
+TextStatus Normalizer::run(Bytes in, bool atStart, Bytes &out) {
   out = in;
   uint32_t next = 0; // the buffer that `out` does not lie in
   for (const llmc_tokenizer_operation &operation : tables.normalizer) {
@@ -49,7 +35,7 @@ TextStatus Normalizer::run(Bytes in, Bytes &out) {
     buffer.clear();
     switch (operation.kind) {
     case LLMC_NORMALIZE_PREPEND:
-      if (out.size == 0)
+      if (out.size == 0 || (!atStart && (operation.flags & LLMC_OPERATION_AT_START)))
         continue;
       if (!buffer.append(a.data, a.size) || !buffer.append(out.data, out.size))
         status = TextStatus::OutOfMemory;
@@ -57,13 +43,27 @@ TextStatus Normalizer::run(Bytes in, Bytes &out) {
     case LLMC_NORMALIZE_REPLACE:
       status = replaceAll(out, a, b, buffer);
       break;
-    default: { // LLMC_NORMALIZE_NFC
-      size_t stable = firstUnstable(out);
-      if (stable == out.size)
-        continue;
-      status = compose(out, buffer);
+    case LLMC_NORMALIZE_MAP:
+      status = map(operation, out, buffer);
       break;
-    }
+    case LLMC_NORMALIZE_CHARSMAP:
+      status = operation.flags & LLMC_OPERATION_CLUSTERS ? clusters(operation, out, buffer)
+                                                         : charsmap(operation, out, buffer);
+      break;
+    case LLMC_NORMALIZE_STRIP:
+      out = strip(out, operation.flags);
+      continue;
+    case LLMC_NORMALIZE_MATCHES:
+      status = matches(operation, out, buffer);
+      break;
+    case LLMC_NORMALIZE_BLANKS:
+      status = blanks(out, buffer);
+      break;
+    default: // LLMC_NORMALIZE_NFC ... NFKD
+      if (!form.mayChange(out, operation.kind))
+        continue;
+      status = form.apply(out, operation.kind, buffer);
+      break;
     }
     if (status == TextStatus::Ok && buffer.size() > growthLimit(in.size))
       status = TextStatus::TooLong;
@@ -75,171 +75,178 @@ TextStatus Normalizer::run(Bytes in, Bytes &out) {
   return TextStatus::Ok;
 }
 
-/// The place of the first character that composition might touch; the size when there is none.
-size_t Normalizer::firstUnstable(Bytes in) const {
-  size_t at = 0;
-  while (at < in.size) {
+/// Each character by itself.
+TextStatus Normalizer::map(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out) {
+  Table<uint16_t> index = tables.table<uint16_t>(operation.index), entries = tables.table<uint16_t>(operation.entries);
+  Table<llmc_tokenizer_text> texts = tables.table<llmc_tokenizer_text>(operation.texts);
+  size_t copied = 0; // what stays is copied in stretches
+  for (size_t at = 0; at < in.size;) {
     Character character = decodeCharacter(in.data + at, in.size - at);
-    if (tables.classFlags[tables.classOf(character.codepoint)] & LLMC_CLASS_NFC)
-      return at;
+    size_t start = at;
     at += character.size;
-  }
-  return at;
-}
-
-/// Appends the composed form of `in`. A run is one stable character and the unstable ones after it: nothing composes
-/// across the start of a stable character.
-TextStatus Normalizer::compose(Bytes in, Array<uint8_t> &out) {
-  size_t at = 0;
-  size_t stableAt = 0;     // the latest stable character: it may compose with what follows
-  uint32_t stableSize = 0; // its bytes; 0 when there is none
-  size_t copied = 0;
-  while (at < in.size) {
-    Character character = decodeCharacter(in.data + at, in.size - at);
-    if (!(tables.classFlags[tables.classOf(character.codepoint)] & LLMC_CLASS_NFC)) {
-      stableAt = at;
-      // A byte that is not UTF-8 stays as it is and composes with nothing.
-      bool illFormed = character.codepoint == replacementCharacter && character.size == 1;
-      stableSize = illFormed ? 0 : character.size;
-      at += character.size;
+    uint16_t entry = entries[size_t(index[character.codepoint >> 8]) * 256 + (character.codepoint & 0xff)];
+    if (entry == LLMC_MAP_KEEP || (character.size == 1 && in.data[start] >= 0x80)) // no character: bytes stay
       continue;
-    }
-    size_t start = stableSize ? stableAt : at;
     if (!out.append(in.data + copied, start - copied))
       return TextStatus::OutOfMemory;
-    run_.clear();
-    at = start;
-    bool first = true;
-    while (at < in.size) {
-      character = decodeCharacter(in.data + at, in.size - at);
-      bool unstable = tables.classFlags[tables.classOf(character.codepoint)] & LLMC_CLASS_NFC;
-      if (!unstable && !(first && stableSize))
-        break;
-      if (!decompose(character.codepoint))
-        return TextStatus::OutOfMemory;
-      at += character.size;
-      first = false;
-    }
-    TextStatus status = composeRun(out);
-    if (status != TextStatus::Ok)
-      return status;
     copied = at;
-    stableSize = 0;
+    bool well;
+    if (entry == LLMC_MAP_SPACE) {
+      well = out.push(' ') && out.append(in.data + start, character.size) && out.push(' ');
+    } else {
+      Bytes text = tables.bytes(texts[entry]);
+      well = out.append(text.data, text.size);
+    }
+    if (!well)
+      return TextStatus::OutOfMemory;
   }
   return out.append(in.data + copied, in.size - copied) ? TextStatus::Ok : TextStatus::OutOfMemory;
 }
 
-/// Appends the full canonical decomposition of a character to the run.
-bool Normalizer::decompose(uint32_t codepoint) {
-  uint32_t syllable = codepoint - syllableBase;
-  if (syllable < syllableCount) {
-    uint32_t tail = syllable % tailCount;
-    return run_.push({leadBase + syllable / (vowelCount * tailCount), 0}) &&
-           run_.push({vowelBase + syllable / tailCount % vowelCount, 0}) &&
-           (tail == 0 || run_.push({tailBase + tail, 0}));
-  }
-  uint32_t low = 0, high = tables.decompositions.count;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    if (tables.decompositions[middle].codepoint < codepoint)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low == tables.decompositions.count || tables.decompositions[low].codepoint != codepoint)
-    return run_.push({codepoint, combiningClass(codepoint)});
-  const llmc_tokenizer_decomposition &row = tables.decompositions[low];
-  for (uint32_t i = 0; i < row.count; ++i) {
-    uint32_t part = tables.decomposed[row.first + i];
-    if (!run_.push({part, combiningClass(part)}))
-      return false;
-  }
-  return true;
-}
-
-/// Orders the marks of the run, composes it, and appends it as UTF-8.
-TextStatus Normalizer::composeRun(Array<uint8_t> &out) {
-  // Stable order by combining class between starters: by counting, so that a million marks take linear time.
-  if (!sorted.resize(run_.size()))
-    return TextStatus::OutOfMemory;
-  for (size_t begin = 0; begin < run_.size();) {
-    if (run_[begin].combiningClass == 0) {
-      ++begin;
+/// The longest string of the trie at each place.
+TextStatus Normalizer::charsmap(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out) {
+  Table<llmc_tokenizer_node> trie = tables.table<llmc_tokenizer_node>(operation.entries);
+  Table<llmc_tokenizer_text> texts = tables.table<llmc_tokenizer_text>(operation.texts);
+  size_t copied = 0;
+  for (size_t at = 0; at < in.size;) {
+    uint32_t node = 0, value = LLMC_NO_TOKEN;
+    size_t end = at;
+    for (size_t i = at; i < in.size; ++i) {
+      node = TokenizerTables::child(trie, node, in.data[i]);
+      if (node == 0)
+        break;
+      if (trie[node].value != LLMC_NO_TOKEN) {
+        value = trie[node].value;
+        end = i + 1;
+      }
+    }
+    if (value == LLMC_NO_TOKEN) {
+      at += decodeCharacter(in.data + at, in.size - at).size;
       continue;
     }
-    size_t end = begin;
-    size_t starts[257] = {};
-    while (end < run_.size() && run_[end].combiningClass != 0)
-      ++starts[run_[end++].combiningClass + 1];
-    if (end - begin > 1) {
-      for (uint32_t i = 1; i < 257; ++i)
-        starts[i] += starts[i - 1];
-      for (size_t i = begin; i < end; ++i)
-        sorted[begin + starts[run_[i].combiningClass]++] = run_[i];
-      std::memcpy(static_cast<void *>(run_.data() + begin), sorted.data() + begin, (end - begin) * sizeof(Mark));
-    }
-    begin = end;
+    Bytes text = tables.bytes(texts[value]);
+    if (!out.append(in.data + copied, at - copied) || !out.append(text.data, text.size))
+      return TextStatus::OutOfMemory;
+    if (out.size() > growthLimit(in.size))
+      return TextStatus::TooLong;
+    at = copied = end;
   }
+  return out.append(in.data + copied, in.size - copied) ? TextStatus::Ok : TextStatus::OutOfMemory;
+}
 
-  constexpr size_t none = SIZE_MAX;
-  size_t starter = none, written = 0; // composed characters stand in run_[0 .. written)
-  uint32_t lastClass = 0;             // of what stands between the starter and here
-  for (size_t i = 0; i < run_.size(); ++i) {
-    Mark mark = run_[i];
-    bool adjacent = starter != none && starter + 1 == written;
-    if (starter != none && (adjacent || lastClass < mark.combiningClass)) {
-      uint32_t result = composite(run_[starter].codepoint, mark.codepoint);
-      if (result) {
-        run_[starter].codepoint = result;
+/// The row of the shortest string of the trie that the bytes start with, or LLMC_NO_TOKEN.
+static uint32_t shortest(const Table<llmc_tokenizer_node> &trie, const uint8_t *bytes, size_t size) {
+  uint32_t node = 0;
+  for (size_t i = 0; i < size; ++i) {
+    node = TokenizerTables::child(trie, node, bytes[i]);
+    if (node == 0)
+      return LLMC_NO_TOKEN;
+    if (trie[node].value != LLMC_NO_TOKEN)
+      return trie[node].value;
+  }
+  return LLMC_NO_TOKEN;
+}
+
+/// Grapheme cluster by grapheme cluster, as Hugging Face's Precompiled.
+TextStatus Normalizer::clusters(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out) {
+  Table<llmc_tokenizer_node> trie = tables.table<llmc_tokenizer_node>(operation.entries);
+  Table<llmc_tokenizer_text> texts = tables.table<llmc_tokenizer_text>(operation.texts);
+  constexpr size_t shortCluster = 6;
+  matcher.reset();
+  size_t copied = 0;
+  auto replace = [&](size_t begin, size_t end, uint32_t value) {
+    Bytes text = tables.bytes(texts[value]);
+    if (!out.append(in.data + copied, begin - copied) || !out.append(text.data, text.size))
+      return TextStatus::OutOfMemory;
+    copied = end;
+    return out.size() > growthLimit(in.size) ? TextStatus::TooLong : TextStatus::Ok;
+  };
+  for (size_t at = 0; at < in.size;) {
+    size_t end = at + 1;
+    // Only a carriage return clings to another ASCII character.
+    if (in.data[at] >= 0x80 || in.data[at] == 0x0d || (end < in.size && in.data[end] >= 0x80)) {
+      TextStatus status = matcher.match(tables, tables.dfas[operation.dfa], in.data, at, in.size, end);
+      if (status != TextStatus::Ok)
+        return status;
+      if (end == at)
+        end += decodeCharacter(in.data + at, in.size - at).size;
+    }
+    if (end - at < shortCluster) {
+      if (uint32_t value = shortest(trie, in.data + at, end - at); value != LLMC_NO_TOKEN) {
+        if (TextStatus status = replace(at, end, value); status != TextStatus::Ok)
+          return status;
+        at = end;
         continue;
       }
     }
-    if (mark.combiningClass == 0)
-      starter = written;
-    lastClass = mark.combiningClass;
-    run_[written++] = mark;
+    while (at < end) {
+      size_t size = decodeCharacter(in.data + at, in.size - at).size;
+      if (uint32_t value = shortest(trie, in.data + at, size); value != LLMC_NO_TOKEN)
+        if (TextStatus status = replace(at, at + size, value); status != TextStatus::Ok)
+          return status;
+      at += size;
+    }
   }
-  for (size_t i = 0; i < written; ++i)
-    if (!appendCharacter(out, run_[i].codepoint))
+  return out.append(in.data + copied, in.size - copied) ? TextStatus::Ok : TextStatus::OutOfMemory;
+}
+
+/// Each match of a pattern by a text.
+TextStatus Normalizer::matches(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out) {
+  Bytes to = tables.bytes(operation.b);
+  const llmc_tokenizer_dfa &dfa = tables.dfas[operation.dfa];
+  matcher.reset();
+  size_t copied = 0;
+  for (size_t at = 0; at < in.size;) {
+    size_t end = at;
+    TextStatus status = matcher.match(tables, dfa, in.data, at, in.size, end);
+    if (status != TextStatus::Ok)
+      return status;
+    if (end == at) {
+      at += decodeCharacter(in.data + at, in.size - at).size;
+      continue;
+    }
+    if (!out.append(in.data + copied, at - copied) || !out.append(to.data, to.size))
       return TextStatus::OutOfMemory;
+    if (out.size() > growthLimit(in.size))
+      return TextStatus::TooLong;
+    at = copied = end;
+  }
+  return out.append(in.data + copied, in.size - copied) ? TextStatus::Ok : TextStatus::OutOfMemory;
+}
+
+/// SentencePiece's "remove extra whitespaces".
+TextStatus Normalizer::blanks(Bytes in, Array<uint8_t> &out) {
+  if (!out.reserve(in.size))
+    return TextStatus::OutOfMemory;
+  size_t end = in.size;
+  while (end && in.data[end - 1] == ' ')
+    --end;
+  for (size_t at = 0; at < end; ++at)
+    if (in.data[at] != ' ' || (at && in.data[at - 1] != ' '))
+      (void)out.push(in.data[at]);
   return TextStatus::Ok;
 }
 
-/// The canonical combining class, 0 for starters.
-uint32_t Normalizer::combiningClass(uint32_t codepoint) const {
-  uint32_t low = 0, high = tables.combining.count;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    if (tables.combining[middle].last < codepoint)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low < tables.combining.count && tables.combining[low].first <= codepoint)
-    return tables.combining[low].combining_class;
-  return 0;
-}
-
-/// The primary composite of two characters, or 0.
-uint32_t Normalizer::composite(uint32_t first, uint32_t second) const {
-  if (first - leadBase < leadCount && second - vowelBase < vowelCount)
-    return syllableBase + ((first - leadBase) * vowelCount + (second - vowelBase)) * tailCount;
-  if (first - syllableBase < syllableCount && (first - syllableBase) % tailCount == 0 && second > tailBase &&
-      second - tailBase < tailCount)
-    return first + (second - tailBase);
-  uint32_t low = 0, high = tables.compositions.count;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    const llmc_tokenizer_composition &row = tables.compositions[middle];
-    if (row.first < first || (row.first == first && row.second < second))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low < tables.compositions.count && tables.compositions[low].first == first &&
-      tables.compositions[low].second == second)
-    return tables.compositions[low].result;
-  return 0;
+Bytes Normalizer::strip(Bytes in, uint32_t flags) const {
+  size_t begin = 0, end = in.size;
+  auto isSpace = [&](size_t at, size_t size) {
+    Character character = decodeCharacter(in.data + at, size);
+    return character.size == size && (tables.classFlags[tables.classOf(character.codepoint)] & LLMC_CLASS_SPACE);
+  };
+  if (flags & LLMC_OPERATION_LEFT)
+    while (begin < end) {
+      size_t size = decodeCharacter(in.data + begin, end - begin).size;
+      if (!isSpace(begin, size))
+        break;
+      begin += size;
+    }
+  if (flags & LLMC_OPERATION_RIGHT)
+    for (size_t size = 1; size <= 4 && size <= end - begin; ++size)
+      if (isSpace(end - size, size)) {
+        end -= size;
+        size = 0;
+      }
+  return {in.data + begin, end - begin};
 }
 
 } // namespace llmc::runtime

@@ -4,6 +4,8 @@
 #define LLMC_RUNTIME_SRC_TEXT_NORMALIZER_H
 
 #include "runtime/src/text/Array.h"
+#include "runtime/src/text/Matcher.h"
+#include "runtime/src/text/NormalForm.h"
 #include "runtime/src/text/TokenizerTables.h"
 
 namespace llmc::runtime {
@@ -19,28 +21,24 @@ TextStatus replaceAll(Bytes in, Bytes from, Bytes to, Array<uint8_t> &out);
 /// Runs normaliser operations. Keeps its buffers between calls.
 class Normalizer {
 public:
-  explicit Normalizer(const TokenizerTables &tables) : tables(tables) {}
+  explicit Normalizer(const TokenizerTables &tables) : tables(tables), form(tables) {}
 
   /// The normalised form of `in`: either `in` itself, when nothing changes, or bytes of this object that the next call
-  /// overwrites. O(n log n).
-  TextStatus run(Bytes in, Bytes &out);
+  /// overwrites. `atStart` says whether `in` begins the whole text. O(n log n).
+  TextStatus run(Bytes in, bool atStart, Bytes &out);
 
 private:
-  TextStatus compose(Bytes in, Array<uint8_t> &out);
-  TextStatus composeRun(Array<uint8_t> &out);
-  [[nodiscard]] bool decompose(uint32_t codepoint);
-  uint32_t combiningClass(uint32_t codepoint) const;
-  uint32_t composite(uint32_t first, uint32_t second) const;
-  size_t firstUnstable(Bytes in) const;
+  TextStatus map(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out);
+  TextStatus charsmap(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out);
+  TextStatus clusters(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out);
+  TextStatus matches(const llmc_tokenizer_operation &operation, Bytes in, Array<uint8_t> &out);
+  TextStatus blanks(Bytes in, Array<uint8_t> &out);
+  Bytes strip(Bytes in, uint32_t flags) const;
 
   const TokenizerTables &tables;
   Array<uint8_t> buffers[2];
-  struct Mark {
-    uint32_t codepoint;
-    uint32_t combiningClass;
-  };
-  Array<Mark> run_;   // one stretch of decomposed characters
-  Array<Mark> sorted; // room for ordering marks
+  NormalForm form;
+  Matcher matcher;
 };
 
 } // namespace llmc::runtime

@@ -1,4 +1,4 @@
-// PreTokenizer.cpp - DFA matching in linear time, and the five ways a split treats its matches.
+// PreTokenizer.cpp - the steps of a pre-tokenizer, and the five ways a split treats its matches.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/text/PreTokenizer.h"
 
@@ -7,107 +7,6 @@
 #include <new>
 
 namespace llmc::runtime {
-
-// Bytes a run may read past its match before that is remembered: no published pattern reads further in ordinary text,
-// so that the table stays empty there.
-constexpr size_t tolerated = 48;
-
-void Matcher::reset() {
-  if (vainCount)
-    std::memset(vain.data(), 0, vain.size() * sizeof(uint64_t));
-  vainCount = 0;
-  vainEnd = 0;
-}
-
-static uint64_t placeOf(uint64_t key) { return (key * 0x9e3779b97f4a7c15ull) >> 20; }
-
-bool Matcher::isVain(uint32_t state, size_t at) const {
-  uint64_t key = (uint64_t(at) << 16 | state) + 1, mask = vain.size() - 1;
-  for (uint64_t place = placeOf(key) & mask; vain[place]; place = (place + 1) & mask)
-    if (vain[place] == key)
-      return true;
-  return false;
-}
-
-bool Matcher::insert(uint64_t key) {
-  if (2 * (vainCount + 1) > vain.size()) {
-    Array<uint64_t> larger;
-    size_t count = vain.empty() ? 1024 : 2 * vain.size();
-    if (!larger.resize(count))
-      return false;
-    std::memset(larger.data(), 0, count * sizeof(uint64_t));
-    for (uint64_t old : vain)
-      if (old) {
-        uint64_t place = placeOf(old) & (count - 1);
-        while (larger[place])
-          place = (place + 1) & (count - 1);
-        larger[place] = old;
-      }
-    vain = static_cast<Array<uint64_t> &&>(larger);
-  }
-  uint64_t mask = vain.size() - 1, place = placeOf(key) & mask;
-  while (vain[place] && vain[place] != key)
-    place = (place + 1) & mask;
-  if (!vain[place]) {
-    vain[place] = key;
-    ++vainCount;
-  }
-  return true;
-}
-
-/// Notes every pair of a run that read [from, stop), entered in `state`, and met no match there.
-TextStatus Matcher::remember(const TokenizerTables &tables, const llmc_tokenizer_dfa &dfa, const uint8_t *text,
-                             size_t from, uint32_t state, size_t stop, size_t end) {
-  uint32_t columns = tables.classFlags.count + 1;
-  const uint16_t *rows = tables.transitions.rows + dfa.first_transition;
-  for (size_t at = from; at < stop;) {
-    if (!insert((uint64_t(at) << 16 | state) + 1))
-      return TextStatus::OutOfMemory;
-    Character character = decodeCharacter(text + at, end - at);
-    state = rows[state * columns + tables.classOf(character.codepoint)] & 0x7fffu;
-    at += character.size;
-  }
-  if (stop > vainEnd)
-    vainEnd = stop;
-  return TextStatus::Ok;
-}
-
-TextStatus Matcher::match(const TokenizerTables &tables, const llmc_tokenizer_dfa &dfa, const uint8_t *text,
-                          size_t begin, size_t end, size_t &matchEnd) {
-  if (vainCount && begin >= vainEnd)
-    reset();
-  uint32_t columns = tables.classFlags.count + 1;
-  const uint16_t *rows = tables.transitions.rows + dfa.first_transition;
-  uint32_t state = 1, matchState = 1;
-  size_t at = begin;
-  matchEnd = begin;
-  while (at < end) {
-    if (vainCount && at < vainEnd && isVain(state, at)) {
-      state = 0; // as dead as the dead state
-      break;
-    }
-    Character character = decodeCharacter(text + at, end - at);
-    uint32_t entry = rows[state * columns + tables.classOf(character.codepoint)];
-    if (entry & LLMC_DFA_MATCH) {
-      matchEnd = at;
-      matchState = state;
-    }
-    state = entry & 0x7fffu;
-    if (state == 0)
-      break;
-    at += character.size;
-  }
-  if (state != 0 && (rows[state * columns + columns - 1] & LLMC_DFA_MATCH)) {
-    matchEnd = end;
-    return TextStatus::Ok;
-  }
-  if (at - matchEnd <= tolerated)
-    return TextStatus::Ok;
-  // The character after the match was read already when the match was seen: what is in vain starts behind it.
-  Character character = decodeCharacter(text + matchEnd, end - matchEnd);
-  state = rows[matchState * columns + tables.classOf(character.codepoint)] & 0x7fffu;
-  return remember(tables, dfa, text, matchEnd + character.size, state, at, end);
-}
 
 /// Receives the matches and gaps of one split in order, joins them as its behaviour says, and hands the parts on.
 class PreTokenizer::Parts {
@@ -118,7 +17,7 @@ public:
   TextStatus add(size_t begin, size_t end, bool isMatch) {
     if (begin == end)
       return TextStatus::Ok;
-    if (rule.invert)
+    if (rule.flags & LLMC_STEP_INVERT)
       isMatch = !isMatch;
     TextStatus status = TextStatus::Ok;
     switch (rule.behavior) {
@@ -213,17 +112,19 @@ TextStatus PreTokenizer::step(uint32_t number, Bytes text, bool atStart) {
 
 TextStatus PreTokenizer::split(uint32_t number, Bytes text, bool atStart) {
   const llmc_tokenizer_dfa &dfa = tables.dfas[tables.steps[number].dfa];
+  bool bytes = tables.steps[number].flags & LLMC_STEP_ALPHABET;
   Matcher &matcher = rooms[number].matcher;
   matcher.reset();
   Parts parts(*this, number, text, atStart);
   size_t gap = 0, at = 0;
   while (at < text.size) {
     size_t matchEnd = at;
-    TextStatus status = matcher.match(tables, dfa, text.data, at, text.size, matchEnd);
+    TextStatus status = bytes ? matcher.matchBytes(tables, dfa, text.data, at, text.size, matchEnd)
+                              : matcher.match(tables, dfa, text.data, at, text.size, matchEnd);
     if (status != TextStatus::Ok)
       return status;
     if (matchEnd == at) {
-      at += decodeCharacter(text.data + at, text.size - at).size;
+      at += bytes ? 1 : decodeCharacter(text.data + at, text.size - at).size;
       continue;
     }
     status = parts.add(gap, at, false);

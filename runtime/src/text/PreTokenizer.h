@@ -4,35 +4,12 @@
 #define LLMC_RUNTIME_SRC_TEXT_PRETOKENIZER_H
 
 #include "runtime/src/text/Array.h"
+#include "runtime/src/text/Matcher.h"
 #include "runtime/src/text/TokenizerTables.h"
 
 #include <memory>
 
 namespace llmc::runtime {
-
-/// Runs the DFAs of a section over one stretch at a time, in time linear in the stretch whatever it holds.
-///
-/// A run of a DFA may read far past the match it ends with ("\s+$" reads a line of blanks to its end, in vain, from
-/// each blank). What was read in vain is remembered as pairs of state and place, and no later run reads on from such a
-/// pair (T. Reps, "Maximal-munch" tokenization in linear time, 1998).
-class Matcher {
-public:
-  /// Forgets what was remembered, for another stretch or DFA.
-  void reset();
-  /// The end of the match of `dfa` that starts at `begin`, within [begin, end) of `text`; `begin` when none does.
-  TextStatus match(const TokenizerTables &tables, const llmc_tokenizer_dfa &dfa, const uint8_t *text, size_t begin,
-                   size_t end, size_t &matchEnd);
-
-private:
-  TextStatus remember(const TokenizerTables &tables, const llmc_tokenizer_dfa &dfa, const uint8_t *text, size_t from,
-                      uint32_t state, size_t stop, size_t end);
-  bool isVain(uint32_t state, size_t at) const;
-  [[nodiscard]] bool insert(uint64_t key);
-
-  Array<uint64_t> vain; // open addressing: (place << 16 | state) + 1, 0 for empty
-  size_t vainCount = 0;
-  size_t vainEnd = 0; // no remembered place lies at or beyond this one
-};
 
 /// What receives the pieces, in order. Bytes are valid during the call only.
 class PieceSink {

@@ -6,6 +6,7 @@ namespace llmc::runtime {
 
 void StreamDecoder::reset() {
   first = atStart = true;
+  owesSpace = false;
   stripped = heldSize = 0;
 }
 
@@ -22,37 +23,18 @@ void StreamDecoder::push(int32_t id) {
     return;
   bool wasFirst = first;
   first = false;
-  Bytes piece = tables.piece(uint32_t(id));
-  if (tables.header.decoder == LLMC_DECODER_BYTES) {
-    stream(piece.data, piece.size);
-    return;
-  }
-  if (tables.header.decoder == LLMC_DECODER_SPACED && !wasFirst) {
+  Bytes piece = wasFirst ? tables.firstPiece(uint32_t(id)) : tables.piece(uint32_t(id));
+  if (owesSpace) {
     flushIncomplete();
     text(reinterpret_cast<const uint8_t *>(" "), 1);
   }
-  if (token.flags & LLMC_TOKEN_BYTE) {
+  owesSpace = token.flags & LLMC_TOKEN_SPACE_AFTER;
+  if (tables.header.decoder == LLMC_DECODER_BYTES || (token.flags & LLMC_TOKEN_BYTE)) {
     stream(piece.data, piece.size);
     return;
   }
   flushIncomplete();
-  if (tables.header.decoder != LLMC_DECODER_METASPACE || !wasFirst) {
-    text(piece.data, piece.size);
-    return;
-  }
-  // The first piece: its spaces are dropped, so its text is taken, where they still have their own symbol.
-  Bytes rest = tables.text(uint32_t(id)), symbol = tables.bytes(tables.header.metaspace);
-  size_t begin = 0;
-  for (size_t at = 0; at + symbol.size <= rest.size;) {
-    if (std::memcmp(rest.data + at, symbol.data, symbol.size) != 0) {
-      ++at;
-      continue;
-    }
-    text(rest.data + begin, at - begin);
-    at += symbol.size;
-    begin = at;
-  }
-  text(rest.data + begin, rest.size - begin);
+  text(piece.data, piece.size);
 }
 
 /// Bytes that continue one stream of UTF-8.

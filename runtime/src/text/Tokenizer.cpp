@@ -24,7 +24,7 @@ struct Encoder::Cut {
 };
 
 Encoder::Encoder(const Tokenizer &tokenizer)
-    : tables(tokenizer.view()), normalizer(tables), preTokenizer(tables), bpe(tables) {}
+    : tables(tokenizer.view()), normalizer(tables), preTokenizer(tables), bpe(tables), unigram(tables) {}
 
 TextStatus Encoder::encode(const char *text, size_t size, EncodeOptions options, Array<int32_t> &ids) {
   if (size > maxTextBytes)
@@ -44,7 +44,18 @@ TextStatus Encoder::encode(const char *text, size_t size, EncodeOptions options,
   return TextStatus::Ok;
 }
 
-TextStatus Encoder::piece(Bytes piece) { return bpe.encode(piece, *output); }
+TextStatus Encoder::piece(Bytes piece) {
+  switch (tables.header.model) {
+  case LLMC_TOKENIZER_UNIGRAM:
+    return unigram.encode(piece, *output);
+  case LLMC_TOKENIZER_WORDPIECE:
+    return encodeWordPieces(tables, piece, *output);
+  case LLMC_TOKENIZER_WORDLEVEL:
+    return encodeWord(tables, piece, *output);
+  default:
+    return bpe.encode(piece, *output);
+  }
+}
 
 /// Cuts the added tokens out that are matched as they stand, and normalises what is between.
 TextStatus Encoder::cutRaw(Bytes text, bool parseSpecial) {
@@ -54,7 +65,7 @@ TextStatus Encoder::cutRaw(Bytes text, bool parseSpecial) {
     if (taken >= end)
       return TextStatus::Ok;
     Bytes normalized;
-    TextStatus status = normalizer.run({text.data + taken, end - taken}, normalized);
+    TextStatus status = normalizer.run({text.data + taken, end - taken}, taken == 0, normalized);
     return status == TextStatus::Ok ? cutNormalized(normalized, taken == 0, parseSpecial) : status;
   };
   while (findNext(tables.rawTrie, text, at, parseSpecial, taken, cut)) {
@@ -102,8 +113,8 @@ bool Encoder::findNext(const Table<llmc_tokenizer_node> &trie, Bytes text, size_
       node = TokenizerTables::child(trie, node, text.data[i]);
       if (node == 0)
         break;
-      if (trie[node].token != LLMC_NO_TOKEN) {
-        token = trie[node].token;
+      if (trie[node].value != LLMC_NO_TOKEN) {
+        token = trie[node].value;
         matchEnd = i + 1;
       }
     }

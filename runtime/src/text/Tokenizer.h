@@ -8,6 +8,8 @@
 #include "runtime/src/text/Normalizer.h"
 #include "runtime/src/text/PreTokenizer.h"
 #include "runtime/src/text/TokenizerTables.h"
+#include "runtime/src/text/Unigram.h"
+#include "runtime/src/text/WordModels.h"
 
 namespace llmc::runtime {
 
@@ -65,6 +67,7 @@ private:
   Normalizer normalizer;
   PreTokenizer preTokenizer;
   Bpe bpe;
+  Unigram unigram;
   Array<int32_t> *output = nullptr;
 };
 
@@ -103,6 +106,7 @@ private:
   void *user;
   bool printSpecial;
   bool first;        ///< No token was decoded yet.
+  bool owesSpace;    ///< A space comes before the next token.
   bool atStart;      ///< No text was handed out or stripped beyond the leading ones yet.
   uint32_t stripped; ///< Characters dropped from the start.
   uint8_t held[4];   ///< The start of a character whose end has not come.

@@ -6,10 +6,10 @@
 
 namespace llmc::runtime {
 
-static_assert(sizeof(llmc_tokenizer_header) == 232 && sizeof(llmc_tokenizer_token) == 16, "format");
+static_assert(sizeof(llmc_tokenizer_header) == 280 && sizeof(llmc_tokenizer_token) == 20, "format");
 static_assert(sizeof(llmc_tokenizer_merge) == 16 && sizeof(llmc_tokenizer_slot) == 8, "format");
 static_assert(sizeof(llmc_tokenizer_node) == 12 && sizeof(llmc_tokenizer_step) == 32, "format");
-static_assert(sizeof(llmc_tokenizer_operation) == 24 && sizeof(llmc_tokenizer_dfa) == 8, "format");
+static_assert(sizeof(llmc_tokenizer_operation) == 56 && sizeof(llmc_tokenizer_dfa) == 8, "format");
 static_assert(sizeof(llmc_tokenizer_decomposition) == 8 && sizeof(llmc_tokenizer_combining) == 12, "format");
 
 namespace {
@@ -27,13 +27,19 @@ public:
     if (!reason)
       model();
     if (!reason)
-      trie(tables.rawTrie);
+      trie(tables.rawTrie, tables.tokens.count);
     if (!reason)
-      trie(tables.normalizedTrie);
+      trie(tables.normalizedTrie, tables.tokens.count);
+    if (!reason)
+      trie(tables.modelTrie, tables.tokens.count);
+    if (!reason)
+      search();
     if (!reason)
       classes();
     if (!reason)
-      pipeline();
+      steps();
+    if (!reason)
+      operations();
     if (!reason)
       automata();
     if (!reason)
@@ -57,10 +63,13 @@ private:
 
   bool isTokenOrNone(uint32_t id) const { return id == LLMC_NO_TOKEN || isToken(id); }
 
+  template <typename Row> bool fits(llmc_tokenizer_range range) const {
+    return range.offset % 8 == 0 && inside(range.offset, uint64_t(range.count) * sizeof(Row));
+  }
+
   template <typename Row> void view(Table<Row> &table, llmc_tokenizer_range range) {
-    bool fits = range.offset % 8 == 0 && inside(range.offset, uint64_t(range.count) * sizeof(Row));
-    require(fits, "a table reaches outside the tokenizer section");
-    if (fits)
+    require(fits<Row>(range), "a table reaches outside the tokenizer section");
+    if (fits<Row>(range))
       table = {reinterpret_cast<const Row *>(base + range.offset), range.count};
   }
 
@@ -71,6 +80,8 @@ private:
     view(tables.merges, header.merges);
     view(tables.byteIds, header.byte_ids);
     view(tables.fallbackIds, header.fallback_ids);
+    view(tables.scores, header.scores);
+    view(tables.modelTrie, header.model_trie);
     view(tables.rawTrie, header.raw_trie);
     view(tables.normalizedTrie, header.normalized_trie);
     view(tables.normalizer, header.normalizer);
@@ -80,7 +91,8 @@ private:
     view(tables.classIndex, header.class_index);
     view(tables.classBlocks, header.class_blocks);
     view(tables.classFlags, header.class_flags);
-    view(tables.decompositions, header.decompositions);
+    view(tables.canonical, header.canonical);
+    view(tables.compatibility, header.compatibility);
     view(tables.decomposed, header.decomposed);
     view(tables.compositions, header.compositions);
     view(tables.combining, header.combining);
@@ -92,9 +104,11 @@ private:
     const llmc_tokenizer_header &header = tables.header;
     require(tables.tokens.count > 0 && tables.tokens.count <= 0x7fffffff, "the tokenizer has no tokens");
     for (const llmc_tokenizer_token &token : tables.tokens) {
-      require(inside(token.text_offset, token.text_size) && inside(token.piece_offset, token.piece_size),
+      require(inside(token.text_offset, token.text_size) && inside(token.piece_offset, token.piece_size) &&
+                  inside(token.first_offset, token.first_size),
               "a token's text reaches outside the tokenizer section");
-      require(!(token.flags & LLMC_TOKEN_BYTE) || token.piece_size == 1, "a byte token is not one byte");
+      require(!(token.flags & LLMC_TOKEN_BYTE) || (token.piece_size == 1 && token.first_size == 1),
+              "a byte token is not one byte");
     }
     auto isPowerOfTwo = [](uint32_t count) { return count && !(count & (count - 1)); };
     require(isPowerOfTwo(tables.vocabulary.count) && isPowerOfTwo(tables.merges.count),
@@ -108,7 +122,8 @@ private:
       require(merge.left == LLMC_NO_TOKEN || (isToken(merge.left) && isToken(merge.right) && isToken(merge.result)),
               "a merge names an id that does not exist");
     require(isTokenOrNone(header.unk_token), "the unknown token's id does not exist");
-    require(!tables.has(LLMC_TOKENIZER_BYTE_LEVEL) || tables.byteIds.count == 256, "the byte table is not 256 ids");
+    require(!tables.has(LLMC_TOKENIZER_BYTE_LEVEL) || tables.byteIds.count == (header.word_end.size ? 512u : 256u),
+            "the byte table is not 256 ids");
     require(!tables.has(LLMC_TOKENIZER_BYTE_FALLBACK) || tables.fallbackIds.count == 256,
             "the byte fallback table is not 256 ids");
     for (const Table<uint32_t> *ids : {&tables.byteIds, &tables.fallbackIds})
@@ -117,22 +132,32 @@ private:
     for (const Table<uint32_t> *ids : {&tables.prefix, &tables.suffix})
       for (uint32_t id : *ids)
         require(isToken(id), "the template names an id that does not exist");
-    require(header.decoder >= LLMC_DECODER_BYTES && header.decoder <= LLMC_DECODER_SPACED, "unknown kind of decoder");
+    require(header.decoder >= LLMC_DECODER_BYTES && header.decoder <= LLMC_DECODER_TEXT, "unknown kind of decoder");
     require(header.strip < 0x80, "the stripped character is not ASCII");
-    require(isText(header.metaspace) && (header.decoder != LLMC_DECODER_METASPACE || header.metaspace.size > 0),
-            "the space symbol reaches outside the tokenizer section");
+    for (llmc_tokenizer_text text : {header.word_inner, header.word_end})
+      require(isText(text) && text.size <= LLMC_TOKENIZER_MAX_AFFIX_BYTES, "an affix of words is damaged");
   }
 
-  void trie(const Table<llmc_tokenizer_node> &nodes) {
-    for (uint32_t i = 0; i < nodes.count && !reason; ++i) {
-      const llmc_tokenizer_node &node = nodes[i];
-      require(isTokenOrNone(node.token), "an added token's id does not exist");
-      // Children after their parent: every walk ends.
-      require(node.child_count == 0 ||
-                  (node.child_count <= 256 && node.first_child > i && node.first_child <= nodes.count &&
-                   node.child_count <= nodes.count - node.first_child),
-              "the trie of added tokens is damaged");
-    }
+  /// What the models that search in a trie need.
+  void search() {
+    const llmc_tokenizer_header &header = tables.header;
+    bool unigram = header.model == LLMC_TOKENIZER_UNIGRAM, wordPiece = header.model == LLMC_TOKENIZER_WORDPIECE;
+    require(!(unigram || wordPiece) || tables.modelTrie.count > 0, "the trie of tokens is missing");
+    require(!unigram || tables.scores.count == tables.tokens.count, "the scores are not one for each token");
+    // Sums stay finite and in order.
+    for (double score : tables.scores)
+      require(score >= -1e30 && score <= 1e30, "a token's score is out of bounds");
+    require(!unigram || (header.unk_score >= -1e30 && header.unk_score <= 1e30),
+            "the unknown token's score is out of bounds");
+    require(header.word_inner_node == LLMC_NO_TOKEN || header.word_inner_node < tables.modelTrie.count,
+            "the trie of tokens is damaged");
+  }
+
+  void trie(const Table<llmc_tokenizer_node> &nodes, uint32_t values) {
+    for (const llmc_tokenizer_node &node : nodes)
+      require(node.base >= 1 && nodes.count >= 256 && node.base <= nodes.count - 256 &&
+                  (node.value == LLMC_NO_TOKEN || node.value < values),
+              "a trie is damaged");
   }
 
   void classes() {
@@ -148,22 +173,57 @@ private:
       require(number < tables.classFlags.count, "the class table is damaged");
   }
 
-  void pipeline() {
-    require(tables.normalizer.count <= LLMC_TOKENIZER_MAX_STEPS && tables.steps.count <= LLMC_TOKENIZER_MAX_STEPS,
-            "the tokenizer has too many steps");
+  void operations() {
+    require(tables.normalizer.count <= LLMC_TOKENIZER_MAX_STEPS, "the tokenizer has too many steps");
     for (const llmc_tokenizer_operation &operation : tables.normalizer) {
-      require(operation.kind >= LLMC_NORMALIZE_PREPEND && operation.kind <= LLMC_NORMALIZE_NFC,
+      if (reason)
+        return;
+      require(operation.kind >= LLMC_NORMALIZE_PREPEND && operation.kind <= LLMC_NORMALIZE_BLANKS,
               "unknown kind of normaliser");
       require(isText(operation.a) && isText(operation.b), "a normaliser reaches outside the tokenizer section");
       require(operation.kind != LLMC_NORMALIZE_REPLACE || operation.a.size > 0, "a normaliser replaces nothing");
+      bool clusters = operation.kind == LLMC_NORMALIZE_CHARSMAP && (operation.flags & LLMC_OPERATION_CLUSTERS);
+      if (operation.kind == LLMC_NORMALIZE_MATCHES || clusters)
+        require(operation.dfa < tables.dfas.count, "a normaliser's automaton is missing");
+      if (operation.kind == LLMC_NORMALIZE_MAP || operation.kind == LLMC_NORMALIZE_CHARSMAP)
+        map(operation);
     }
+  }
+
+  void map(const llmc_tokenizer_operation &operation) {
+    require(fits<llmc_tokenizer_text>(operation.texts), "a table reaches outside the tokenizer section");
+    if (reason)
+      return;
+    for (const llmc_tokenizer_text &text : tables.table<llmc_tokenizer_text>(operation.texts))
+      require(isText(text), "a normaliser reaches outside the tokenizer section");
+    if (operation.kind == LLMC_NORMALIZE_CHARSMAP) {
+      require(fits<llmc_tokenizer_node>(operation.entries) && operation.entries.count > 0,
+              "a table reaches outside the tokenizer section");
+      if (!reason)
+        trie(tables.table<llmc_tokenizer_node>(operation.entries), operation.texts.count);
+      return;
+    }
+    require(fits<uint16_t>(operation.index) && operation.index.count == codepointBlocks &&
+                fits<uint16_t>(operation.entries) && operation.entries.count % 256 == 0,
+            "a map of characters is damaged");
+    if (reason)
+      return;
+    for (uint16_t block : tables.table<uint16_t>(operation.index))
+      require(block < operation.entries.count / 256, "a map of characters is damaged");
+    for (uint16_t entry : tables.table<uint16_t>(operation.entries))
+      require(entry >= LLMC_MAP_SPACE || entry < operation.texts.count, "a map of characters is damaged");
+  }
+
+  void steps() {
+    require(tables.steps.count <= LLMC_TOKENIZER_MAX_STEPS, "the tokenizer has too many steps");
     for (const llmc_tokenizer_step &step : tables.steps) {
       require(step.kind >= LLMC_STEP_SPLIT && step.kind <= LLMC_STEP_PREPEND_FIRST, "unknown kind of pre-tokenizer");
       require(isText(step.a) && isText(step.b), "a pre-tokenizer reaches outside the tokenizer section");
       require(step.kind != LLMC_STEP_REPLACE || step.a.size > 0, "a pre-tokenizer replaces nothing");
       if (step.kind == LLMC_STEP_SPLIT)
         require(step.dfa < tables.dfas.count && step.behavior >= LLMC_SPLIT_REMOVED &&
-                    step.behavior <= LLMC_SPLIT_MERGED_WITH_NEXT && step.invert <= 1,
+                    step.behavior <= LLMC_SPLIT_MERGED_WITH_NEXT &&
+                    step.flags <= (LLMC_STEP_INVERT | LLMC_STEP_ALPHABET),
                 "a pre-tokenizer's split is damaged");
     }
   }
@@ -188,10 +248,11 @@ private:
   }
 
   void normalization() {
-    for (const llmc_tokenizer_decomposition &row : tables.decompositions)
-      require(row.count >= 1 && row.first <= tables.decomposed.count &&
-                  row.count <= tables.decomposed.count - row.first,
-              "the normalisation tables are damaged");
+    for (const Table<llmc_tokenizer_decomposition> *rows : {&tables.canonical, &tables.compatibility})
+      for (const llmc_tokenizer_decomposition &row : *rows)
+        require(row.count >= 1 && row.first <= tables.decomposed.count &&
+                    row.count <= tables.decomposed.count - row.first,
+                "the normalisation tables are damaged");
     auto isScalar = [](uint32_t codepoint) {
       return codepoint < 0x110000 && (codepoint < 0xd800 || codepoint > 0xdfff);
     };
@@ -219,14 +280,15 @@ TextStatus TokenizerTables::open(const void *section, size_t size, const char **
     std::memcpy(&header, section, sizeof(header));
     base = static_cast<const uint8_t *>(section);
     constexpr uint32_t knownFlags = LLMC_TOKENIZER_BYTE_LEVEL | LLMC_TOKENIZER_BYTE_FALLBACK | LLMC_TOKENIZER_FUSE_UNK |
-                                    LLMC_TOKENIZER_IGNORE_MERGES;
+                                    LLMC_TOKENIZER_IGNORE_MERGES | LLMC_TOKENIZER_SINGLE_SUMS;
     if (std::memcmp(header.magic, LLMC_TOKENIZER_MAGIC, sizeof(header.magic)) != 0)
       found = "the tokenizer section does not start with its magic bytes";
     else if (header.version != LLMC_TOKENIZER_VERSION)
       found = "the tokenizer section has another version than this runtime reads";
     else if (header.size > size || header.size < sizeof(header))
       found = "the tokenizer section is cut short";
-    else if (header.model != LLMC_TOKENIZER_BPE || (header.flags & ~knownFlags))
+    else if (header.model < LLMC_TOKENIZER_BPE || header.model > LLMC_TOKENIZER_WORDLEVEL ||
+             (header.flags & ~knownFlags))
       found = "the tokenizer section holds a model this runtime does not know";
     else
       found = Checker(*this, base).check();
@@ -237,20 +299,6 @@ TextStatus TokenizerTables::open(const void *section, size_t size, const char **
     *reason = found;
   *this = TokenizerTables();
   return TextStatus::BadSection;
-}
-
-uint32_t TokenizerTables::child(const Table<llmc_tokenizer_node> &trie, uint32_t node, uint8_t byte) {
-  uint32_t low = trie[node].first_child, high = low + trie[node].child_count;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    if (trie[middle].byte == byte)
-      return middle;
-    if (trie[middle].byte < byte)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return 0;
 }
 
 } // namespace llmc::runtime

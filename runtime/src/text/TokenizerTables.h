@@ -42,14 +42,15 @@ struct TokenizerTables {
   Table<llmc_tokenizer_slot> vocabulary;
   Table<llmc_tokenizer_merge> merges;
   Table<uint32_t> byteIds, fallbackIds;
-  Table<llmc_tokenizer_node> rawTrie, normalizedTrie;
+  Table<double> scores;
+  Table<llmc_tokenizer_node> modelTrie, rawTrie, normalizedTrie;
   Table<llmc_tokenizer_operation> normalizer;
   Table<llmc_tokenizer_step> steps;
   Table<llmc_tokenizer_dfa> dfas;
   Table<uint16_t> transitions;
   Table<uint16_t> classIndex;
   Table<uint8_t> classBlocks, classFlags;
-  Table<llmc_tokenizer_decomposition> decompositions;
+  Table<llmc_tokenizer_decomposition> canonical, compatibility;
   Table<uint32_t> decomposed;
   Table<llmc_tokenizer_composition> compositions;
   Table<llmc_tokenizer_combining> combining;
@@ -59,6 +60,11 @@ struct TokenizerTables {
   Bytes bytes(llmc_tokenizer_text text) const { return {base + text.offset, text.size}; }
   Bytes text(uint32_t token) const { return {base + tokens[token].text_offset, tokens[token].text_size}; }
   Bytes piece(uint32_t token) const { return {base + tokens[token].piece_offset, tokens[token].piece_size}; }
+  Bytes firstPiece(uint32_t token) const { return {base + tokens[token].first_offset, tokens[token].first_size}; }
+  /// A table that a row of another one names; `open` has checked it.
+  template <typename Row> Table<Row> table(llmc_tokenizer_range range) const {
+    return {reinterpret_cast<const Row *>(base + range.offset), range.count};
+  }
 
   /// The class of a code point below 0x110000.
   uint8_t classOf(uint32_t codepoint) const {
@@ -98,7 +104,10 @@ struct TokenizerTables {
   }
 
   /// The child of trie node `node` that `byte` leads to, or 0 (the root, which is nobody's child).
-  static uint32_t child(const Table<llmc_tokenizer_node> &trie, uint32_t node, uint8_t byte);
+  static uint32_t child(const Table<llmc_tokenizer_node> &trie, uint32_t node, uint8_t byte) {
+    uint32_t next = trie[node].base + byte;
+    return trie[next].parent == node ? next : 0;
+  }
 };
 
 } // namespace llmc::runtime

@@ -32,7 +32,8 @@ TextStatus use(std::string_view bytes) {
     return status;
   runtime::Encoder encoder(tokenizer);
   runtime::Array<int32_t> ids;
-  std::string text = "The cat <|end|>sat  12 caf\u00e9 \uac00\u0301e\u0301 \xff moon\n\n x";
+  std::string text =
+      "The cat <|end|>sat 1234 Caf\u00c9 \u6708. a\u00a0b   12 caf\u00e9 \uac00\u0301e\u0301 \xff moon\n\n x";
   (void)encoder.encode(text.data(), text.size(), {true, true}, ids);
   for (int32_t id = 0; id < 300; ++id)
     (void)ids.push(id);
@@ -78,7 +79,9 @@ TEST_P(Damaged, EveryFieldOfTheHeaderIsChecked) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiny, Damaged, testing::Values("byte_level", "llama3_like", "sentencepiece", "metaspace"),
+INSTANTIATE_TEST_SUITE_P(Tiny, Damaged,
+                         testing::Values("byte_level", "llama3_like", "sentencepiece", "metaspace", "wordpiece",
+                                         "unigram", "word_end", "falcon_like", "words"),
                          [](const auto &info) { return std::string(info.param); });
 
 TEST(Section, SaysWhatIsWrong) {
@@ -93,7 +96,7 @@ TEST(Section, SaysWhatIsWrong) {
     return std::string(reason);
   };
   EXPECT_EQ(reasonWith(0, 0), "the tokenizer section does not start with its magic bytes");
-  EXPECT_EQ(reasonWith(offsetof(llmc_tokenizer_header, version), 2),
+  EXPECT_EQ(reasonWith(offsetof(llmc_tokenizer_header, version), 3),
             "the tokenizer section has another version than this runtime reads");
   EXPECT_EQ(reasonWith(offsetof(llmc_tokenizer_header, model), 9),
             "the tokenizer section holds a model this runtime does not know");

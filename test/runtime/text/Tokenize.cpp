@@ -74,7 +74,7 @@ int main(int count, char **arguments) {
       Bytes normalized;
       PieceList pieces;
       TextStatus status =
-          normalizer.run({reinterpret_cast<const uint8_t *>(payload.data()), payload.size()}, normalized);
+          normalizer.run({reinterpret_cast<const uint8_t *>(payload.data()), payload.size()}, true, normalized);
       if (status == TextStatus::Ok)
         status = preTokenizer.run(normalized, true, pieces);
       well = answer(status, pieces.list.data(), pieces.list.size());

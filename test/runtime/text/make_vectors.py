@@ -7,16 +7,27 @@
     llama3_like.json     a tokenizer.json: Split by a pattern, NFC, ignore_merges, a template, added tokens of all kinds
     sentencepiece.json   a tokenizer.json: Prepend, Replace, byte fallback, as LLaMA-2's
     metaspace.json       a tokenizer.json: Metaspace before and after the model, unknown characters fused
+    wordpiece.json       a tokenizer.json: BERT's normalizer, pre-tokenizer, model and decoder
+    unigram.json         a tokenizer.json: a unigram model, replacements compiled by SentencePiece, as T5's
+    word_end.json        a tokenizer.json: BPE with "</w>" at the ends of words, as GPT-1's
+    falcon_like.json     a tokenizer.json: splits after ByteLevel, as Falcon's
+    words.json           a tokenizer.json: WordLevel, no decoder
     expected.json        for each of them: texts, ids with and without special tokens parsed, decoded texts
     splits.json          published patterns, texts, and the pieces they are cut into
     nfc.json             texts and their NFC forms
+    characters.json      digests of what normalizers and pre-tokenizers make of every character
 
-Run by hand: python3 make_vectors.py. Needs the PyPI package tokenizers (0.23.3 wrote the files). The same files every time.
+Run by hand: python3 make_vectors.py. Needs the PyPI packages tokenizers (0.23.3 wrote the files) and
+sentencepiece (0.2.3, with protobuf). The same files every time.
 """
+import base64
 import json
 import pathlib
 import random
+import tempfile
 
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "vectors"
@@ -122,7 +133,7 @@ def sentencepiece_model(size, byte_fallback):
     return model
 
 
-def sentencepiece():
+def make_sentencepiece():
     begin = {"SpecialToken": {"id": "<s>", "type_id": 0}}
     text = {"Sequence": {"id": "A", "type_id": 0}}
     return {
@@ -148,6 +159,117 @@ def metaspace():
         "model": sentencepiece_model(200, False)}
 
 
+BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+
+
+def framed(begin, end):
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    parts = [{"SpecialToken": {"id": name, "type_id": 0}} for name, _ in (begin, end)]
+    return {"type": "TemplateProcessing", "single": [parts[0], text, parts[1]], "pair": [text, text],
+            "special_tokens": {name: {"id": name, "ids": [number], "tokens": [name]} for name, number in (begin, end)}}
+
+
+def wordpiece():
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(SAMPLE.split("\n"), trainers.WordPieceTrainer(vocab_size=400, special_tokens=names,
+                                                                               show_progress=False))
+    model = json.loads(tokenizer.to_str())["model"]
+    model["max_input_chars_per_word"] = 20
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(number, name) for number, name in enumerate(names)],
+        "normalizer": BERT, "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": framed(("[CLS]", 2), ("[SEP]", 3)),
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True}, "model": model}
+
+
+# SentencePiece's trainer makes the replacements below into the compiled form; source and target as code points.
+RULES = "FB01\t66 69\nFF21\t41\n65 301\tE9\n9\t20\n3000\t20\nA0\t20\n200B\t\nFDFA\t635 644 649\nAC00 11A8\tAC01\nD A\t20\n"
+
+
+def charsmap():
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "rules.tsv").write_text(RULES)
+        (pathlib.Path(folder) / "text").write_text(SAMPLE)
+        sentencepiece.SentencePieceTrainer.train(
+            input=f"{folder}/text", model_prefix=f"{folder}/m", vocab_size=200, hard_vocab_limit=False, num_threads=1,
+            normalization_rule_tsv=f"{folder}/rules.tsv", minloglevel=2)
+        model = sentencepiece_model_pb2.ModelProto()
+        model.ParseFromString((pathlib.Path(folder) / "m.model").read_bytes())
+        return base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()
+
+
+def unigram():
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    names = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=names, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator([line for line in SAMPLE.split("\n") if line.isascii() or "\u00e7" in line], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    model["unk_id"] = 2
+    space = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    end = {"SpecialToken": {"id": "</s>", "type_id": 0}}
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(number, name) for number, name in enumerate(names)],
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Replace", "pattern": {"String": "``"}, "content": "\""}, {"type": "Nmt"}, {"type": "NFKC"},
+            {"type": "Precompiled", "precompiled_charsmap": charsmap()},
+            {"type": "Strip", "strip_left": False, "strip_right": True},
+            {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, space]},
+        "post_processor": {"type": "TemplateProcessing", "single": [text, end], "pair": [text, end, text, end],
+                           "special_tokens": {"</s>": {"id": "</s>", "ids": [1], "tokens": ["</s>"]}}},
+        "decoder": space, "model": model}
+
+
+def word_end():
+    """GPT-1 and CLIP: words end with a mark of their own."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>", fuse_unk=True))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=["<unk>"], end_of_word_suffix="</w>",
+                                  show_progress=False)
+    tokenizer.train_from_iterator(SAMPLE.split("\n")[:7], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [added(0, "<unk>")],
+        "normalizer": BERT, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": None,
+        "decoder": {"type": "BPEDecoder", "suffix": "</w>"}, "model": model}
+
+
+def falcon_like():
+    """Splits that work on the alphabet of bytes, after ByteLevel."""
+    steps = [{"type": "Punctuation", "behavior": "Contiguous"},
+             {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+             {"type": "Digits", "individual_digits": False},
+             {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": False}]
+    split = pre_tokenizers.Sequence([pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.ByteLevel(),
+                                     pre_tokenizers.Digits(), pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated")])
+    model = byte_level_model(330, split)
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": {"type": "NFD"},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps}, "post_processor": None,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": model}
+
+
+def words():
+    """WordLevel, and a tokenizer without a decoder."""
+    vocab = {text: number for number, text in enumerate(["[UNK]", "the", "cat", "moon", ".", ",", "a", "b", "x", "y"])}
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [added(0, "[UNK]"), added(10, "river", special=False, normalized=True)],
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "StripAccents"},
+                                                           {"type": "Lowercase"}]},
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None, "decoder": None,
+        "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "[UNK]"}}
+
+
 TEXTS = [
     "", " ", "  ", "a", " a", "a ", "   a   b  ", "\n", "\n\n \n", "\t\tx", "The cat sat on the mat.",
     "We shall, we mustn't; IT'S 12,500 o'clock!", "    return total / count;\n        yield", "12345678901234567890 3.14 ²½Ⅷ",
@@ -155,6 +277,9 @@ TEXTS = [
     "😀 👍🏽 👨‍👩‍👧‍👦 🇰🇷", "a\u00a0b\u3000c\u2028d", "<|end|>", "x <|end|> y", "<|end|><|end|> z", "a  <|strip|>  b<|strip|>", "<|user|>hi    there<|end|>",
     "moon moonlight moon-lit the moon.", "café cafe\u0301 cafés", " river? river?s", "<s>", "a</s>b", "<s> x <unk> y", "▁▁a▁", "Ġa Ċ", "<0x41>",
     "\u0000\u0001\u007f", "x" * 50 + " " * 40 + "y" + "가" * 30, "é" * 20 + "e\u0301" * 20 + "\u0301\u0323" * 5, "'s 'S 'ſ 'LL don'T",
+    "Héllo, WORLD! İstanbul straße ǅ Ⅷ ﬁne \u1e9b\u0323", "do not do n't 's . , ' x", "[CLS] cat [MASK] [SEP]", "ah博推zz㐀𠀀豈",
+    "a\u200bb\u00adc\ufeffd\ufffde\u2028f\x07g", "antidisestablishmentarianism " + "ab" * 30, "cafe\u0301 e\u0301\u0323 \ufb01\u0301 \ufdfa가\u11a8\r\n x",
+    "``quoted'' ｆｕｌｌ　ｗｉｄｔｈ ①②③ ㍿ ½", "12345 678 9012 in 1847 ²³¹ ৪৫৬", "...!!!???--- <<>> «a» 。。。", "The moon. \t \n ", "RIVER river rivers",
 ]
 
 
@@ -163,12 +288,15 @@ def expectations():
     alphabet = "aAbcdE'  \n\t1٣,.<>|é\u0301▁달月😀ق\u00a0"
     texts = TEXTS + ["".join(generator.choice(alphabet) for _ in range(generator.randrange(1, 30))) for _ in range(40)]
     result = {}
-    for name in ("byte_level", "llama3_like", "sentencepiece", "metaspace"):
+    for name in NAMES:
         tokenizer = Tokenizer.from_file(str(FOLDER / f"{name}.json"))
         rows = []
         for text in texts:
             tokenizer.encode_special_tokens = True
             plain = tokenizer.encode(text, add_special_tokens=False).ids
+            # The library's unigram finds control tokens in text that should not be parsed for them; ours never does.
+            if name == "unigram" and any(special in text for special in ("</s>", "<unk>")):
+                plain = None
             tokenizer.encode_special_tokens = False
             full = tokenizer.encode(text, add_special_tokens=True).ids
             rows.append({"text": text, "plain": plain, "full": full,
@@ -238,6 +366,45 @@ def nfc():
     return [[text, normalizers.NFC().normalize_str(text)] for text in texts]
 
 
+NAMES = ["byte_level", "llama3_like", "sentencepiece", "metaspace", "wordpiece", "unigram", "word_end", "falcon_like", "words"]
+NORMALIZERS = {
+    "clean": dict(BERT, handle_chinese_chars=False, strip_accents=False, lowercase=False),
+    "chinese": dict(BERT, clean_text=False, strip_accents=False, lowercase=False),
+    "accents": dict(BERT, clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False),
+    **{name.lower(): {"type": name} for name in ("Lowercase", "StripAccents", "Nmt", "NFC", "NFD", "NFKC", "NFKD")}}
+SPLITTERS = {"digits": {"type": "Digits", "individual_digits": True},
+             "punctuation": {"type": "Punctuation", "behavior": "Isolated"},
+             **{name.lower(): {"type": name} for name in ("BertPreTokenizer", "Whitespace", "WhitespaceSplit")}}
+
+
+def fnv(digest, text):
+    for byte in text.encode():
+        digest = (digest ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return digest
+
+
+def characters():
+    """For each normalizer and pre-tokenizer a digest of what it makes of every character, block by block of 4,096."""
+    result = {}
+    for name, part in {**NORMALIZERS, **SPLITTERS}.items():
+        kind = "normalizer" if name in NORMALIZERS else "pre_tokenizer"
+        tokenizer = Tokenizer.from_str(json.dumps({kind: part, "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}))
+        digests = []
+        for block in range(0, 0x110000, 4096):
+            digest = 0xCBF29CE484222325
+            for c in range(block, block + 4096):
+                if 0xD800 <= c < 0xE000:
+                    continue
+                text = f"a{chr(c)}."
+                if kind == "normalizer":
+                    digest = fnv(digest, tokenizer.normalizer.normalize_str(text))
+                else:
+                    digest = fnv(digest, "|".join(piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)))
+            digests.append(f"{digest:016x}")
+        result[name] = {"kind": kind, "json": json.dumps(part), "digests": digests}
+    return result
+
+
 def write(name, value):
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     # A line per entry of the outer lists keeps differences readable.
@@ -247,11 +414,12 @@ def write(name, value):
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    for make in (byte_level, llama3_like, sentencepiece, metaspace):
-        write(f"{make.__name__}.json", make())
+    for name in NAMES:
+        write(f"{name}.json", globals()[f"make_{name}" if name == "sentencepiece" else name]())
     write("expected.json", expectations())
     write("splits.json", splits())
     write("nfc.json", nfc())
+    write("characters.json", characters())
 
 
 if __name__ == "__main__":
