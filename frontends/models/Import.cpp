@@ -8,6 +8,7 @@
 #include "frontends/models/DecoderConfig.h"
 #include "frontends/models/EntryBuilder.h"
 #include "frontends/models/Family.h"
+#include "frontends/text/Tokenizer.h"
 
 using namespace mlir;
 
@@ -104,8 +105,8 @@ Checked writeText(const ModelDirectory &directory, const Described &described, M
   if (!chatTemplate)
     return chatTemplate.takeError();
   std::string tokenizer; // Empty: the model is driven by token ids.
-  for (const char *name : {"tokenizer.model", "tokenizer.json"})
-    if (directory.has(name))
+  for (const std::string &name : text::tokenizerFileNames())
+    if (tokenizer.empty() && directory.has(name))
       tokenizer = name;
   const GenerationConfig &facts = described.generation;
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());

@@ -78,16 +78,41 @@ const CharacterMap &bertCleaningMap() {
   static const auto *map = [] {
     auto *made = new CharacterMap;
     // Control characters but for those that count as white space below, format and private use characters, U+FFFD.
-    made->set(CodepointSet::of({{0, 8},           {0xb, 0xc},       {0xe, 0x1f},        {0x7f, 0x9f},
-                                {0xad, 0xad},     {0x600, 0x605},   {0x61c, 0x61c},     {0x6dd, 0x6dd},
-                                {0x70f, 0x70f},   {0x180e, 0x180e}, {0x200b, 0x200f},   {0x202a, 0x202e},
-                                {0x2060, 0x2064}, {0x2066, 0x206f}, {0xe000, 0xf8ff},   {0xfeff, 0xfeff},
-                                {0xfff9, 0xfffb}, {0xfffd, 0xfffd}, {0x110bd, 0x110bd}, {0x1bca0, 0x1bca3},
-                                {0x1d173, 0x1d17a}, {0xe0001, 0xe0001}, {0xe0020, 0xe007f}, {0xf0000, 0xffffd},
+    made->set(CodepointSet::of({{0, 8},
+                                {0xb, 0xc},
+                                {0xe, 0x1f},
+                                {0x7f, 0x9f},
+                                {0xad, 0xad},
+                                {0x600, 0x605},
+                                {0x61c, 0x61c},
+                                {0x6dd, 0x6dd},
+                                {0x70f, 0x70f},
+                                {0x180e, 0x180e},
+                                {0x200b, 0x200f},
+                                {0x202a, 0x202e},
+                                {0x2060, 0x2064},
+                                {0x2066, 0x206f},
+                                {0xe000, 0xf8ff},
+                                {0xfeff, 0xfeff},
+                                {0xfff9, 0xfffb},
+                                {0xfffd, 0xfffd},
+                                {0x110bd, 0x110bd},
+                                {0x1bca0, 0x1bca3},
+                                {0x1d173, 0x1d17a},
+                                {0xe0001, 0xe0001},
+                                {0xe0020, 0xe007f},
+                                {0xf0000, 0xffffd},
                                 {0x100000, 0x10fffd}}),
               "");
-    made->set(CodepointSet::of({{0x9, 0xa}, {0xd, 0xd}, {0xa0, 0xa0}, {0x1680, 0x1680}, {0x2000, 0x200a},
-                                {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}}),
+    made->set(CodepointSet::of({{0x9, 0xa},
+                                {0xd, 0xd},
+                                {0xa0, 0xa0},
+                                {0x1680, 0x1680},
+                                {0x2000, 0x200a},
+                                {0x2028, 0x2029},
+                                {0x202f, 0x202f},
+                                {0x205f, 0x205f},
+                                {0x3000, 0x3000}}),
               " ");
     return made;
   }();
@@ -98,8 +123,13 @@ const CharacterMap &bertChineseMap() {
   static const auto *map = [] {
     auto *made = new CharacterMap;
     // The blocks of BERT's own list; its fifth one starts, mistakenly, at U+2B920.
-    made->space(CodepointSet::of({{0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xf900, 0xfaff}, {0x20000, 0x2a6df},
-                                  {0x2a700, 0x2b81f}, {0x2b920, 0x2ceaf}, {0x2f800, 0x2fa1f}}));
+    made->space(CodepointSet::of({{0x3400, 0x4dbf},
+                                  {0x4e00, 0x9fff},
+                                  {0xf900, 0xfaff},
+                                  {0x20000, 0x2a6df},
+                                  {0x2a700, 0x2b81f},
+                                  {0x2b920, 0x2ceaf},
+                                  {0x2f800, 0x2fa1f}}));
     return made;
   }();
   return *map;
@@ -149,8 +179,14 @@ const CharacterMap &nmtMap() {
   static const auto *map = [] {
     auto *made = new CharacterMap;
     made->set(CodepointSet::of({{1, 8}, {0xb, 0xb}, {0xe, 0x1f}, {0x7f, 0x7f}, {0x8f, 0x8f}, {0x9f, 0x9f}}), "");
-    made->set(CodepointSet::of({{0x9, 0xa}, {0xc, 0xd}, {0x1680, 0x1680}, {0x200b, 0x200f}, {0x2028, 0x2029},
-                                {0x2581, 0x2581}, {0xfeff, 0xfeff}, {0xfffd, 0xfffd}}),
+    made->set(CodepointSet::of({{0x9, 0xa},
+                                {0xc, 0xd},
+                                {0x1680, 0x1680},
+                                {0x200b, 0x200f},
+                                {0x2028, 0x2029},
+                                {0x2581, 0x2581},
+                                {0xfeff, 0xfeff},
+                                {0xfffd, 0xfffd}}),
               " ");
     return made;
   }();
@@ -202,17 +238,14 @@ const PatternNode &graphemeClusterPattern() {
     PatternNode extend = kind(UTF8PROC_BOUNDCLASS_EXTEND), joiner = kind(UTF8PROC_BOUNDCLASS_ZWJ);
     PatternNode lead = kind(UTF8PROC_BOUNDCLASS_L), vowel = kind(UTF8PROC_BOUNDCLASS_V),
                 tail = kind(UTF8PROC_BOUNDCLASS_T), pictograph = kind(UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC);
-    PatternNode hangul = sequenceOf(
-        {many(lead),
-         anyOf({sequenceOf({oneOrMore(vowel), many(tail)}),
-                sequenceOf({kind(UTF8PROC_BOUNDCLASS_LV), many(vowel), many(tail)}),
-                sequenceOf({kind(UTF8PROC_BOUNDCLASS_LVT), many(tail)}), lead, tail})});
+    PatternNode hangul =
+        sequenceOf({many(lead), anyOf({sequenceOf({oneOrMore(vowel), many(tail)}),
+                                       sequenceOf({kind(UTF8PROC_BOUNDCLASS_LV), many(vowel), many(tail)}),
+                                       sequenceOf({kind(UTF8PROC_BOUNDCLASS_LVT), many(tail)}), lead, tail})});
     PatternNode flag = repeat(kind(UTF8PROC_BOUNDCLASS_REGIONAL_INDICATOR), 2, 2);
-    PatternNode picture = sequenceOf(
-        {pictograph, many(sequenceOf({many(extend), joiner, pictograph}))});
-    CodepointSet controls = CodepointSet::of(kinds[UTF8PROC_BOUNDCLASS_CONTROL])
-                                .united(CodepointSet('\r'))
-                                .united(CodepointSet('\n'));
+    PatternNode picture = sequenceOf({pictograph, many(sequenceOf({many(extend), joiner, pictograph}))});
+    CodepointSet controls =
+        CodepointSet::of(kinds[UTF8PROC_BOUNDCLASS_CONTROL]).united(CodepointSet('\r')).united(CodepointSet('\n'));
     PatternNode core = anyOf({hangul, flag, picture, setPattern(controls.negated())});
     PatternNode after = setPattern(CodepointSet::of(kinds[UTF8PROC_BOUNDCLASS_EXTEND])
                                        .united(CodepointSet::of(kinds[UTF8PROC_BOUNDCLASS_ZWJ]))

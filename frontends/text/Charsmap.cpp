@@ -10,10 +10,10 @@
 namespace llmc::text {
 
 std::optional<std::string> fromBase64(std::string_view text) {
-  while (!text.empty() && text.back() == '=')
-    text.remove_suffix(1);
-  if (text.size() % 4 == 1)
+  if (text.size() % 4)
     return std::nullopt;
+  for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i)
+    text.remove_suffix(1);
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
   uint32_t bits = 0;
@@ -66,8 +66,8 @@ public:
   std::vector<std::pair<std::string, std::string>> entries;
 
 private:
-  // A unit: bits 0 to 7 and 31 the label, bit 8 "a value stands at offset ^ 0", bit 9 and 10 to 30 the offset; of a unit
-  // that holds a value bits 0 to 30 are it.
+  // A unit: bits 0 to 7 and 31 the label, bit 8 "a value stands at offset ^ 0", bit 9 and 10 to 30 the offset; of a
+  // unit that holds a value bits 0 to 30 are it.
   static uint32_t labelOf(uint32_t unit) { return unit & 0x800000ffu; }
   static bool hasValue(uint32_t unit) { return unit >> 8 & 1; }
   static uint32_t offsetOf(uint32_t unit) { return unit >> 10 << ((unit & 0x200u) >> 6); }

@@ -61,9 +61,9 @@ static int fallbackByte(std::string_view text) {
 
 /// What Hugging Face's WordPiece decoder makes of the blanks that its pre-tokenizer put around punctuation.
 static std::string cleanedUp(std::string text) {
-  constexpr const char *rules[][2] = {{" .", "."},     {" ?", "?"},     {" !", "!"},   {" ,", ","},
-                                      {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"},
-                                      {" 's", "'s"},   {" 've", "'ve"}, {" 're", "'re"}};
+  constexpr const char *rules[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+                                      {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+                                      {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto &rule : rules)
     text = replaceAll(text, rule[0], rule[1]);
   return text;

@@ -23,6 +23,11 @@ std::string TextNormalizer::apply(std::string text) {
     case LLMC_NORMALIZE_CHARSMAP:
       text = charsmap(number, text);
       break;
+    case LLMC_NORMALIZE_TRIM:
+      while (text.size() >= operation.a.size() &&
+             text.compare(text.size() - operation.a.size(), operation.a.size(), operation.a) == 0)
+        text.resize(text.size() - operation.a.size());
+      break;
     case LLMC_NORMALIZE_MATCHES:
       text = matches(number, text);
       break;

@@ -135,11 +135,4 @@ Result<std::string> compileTokenizer(const json::Document &document) {
   return std::move(section.bytes);
 }
 
-Result<std::string> compileTokenizer(const std::string &path, std::string shownAs) {
-  Result<json::Document> document = json::Document::read(path, std::move(shownAs));
-  if (!document)
-    return document.takeError();
-  return compileTokenizer(*document);
-}
-
 } // namespace llmc::text

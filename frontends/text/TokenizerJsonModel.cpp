@@ -276,8 +276,7 @@ Checked ModelReader::unknownToken() {
   builder.spec.unk = builder.find(*text);
   // WordPiece and WordLevel name one by default that small vocabularies may lack; it is an error there to need it.
   if (builder.spec.unk == LLMC_NO_TOKEN && builder.spec.model == LLMC_TOKENIZER_BPE)
-    return model->get("unk_token")
-        ->error("'model.unk_token' = " + quoted(*text) + " is not in 'model.vocab'");
+    return model->get("unk_token")->error("'model.unk_token' = " + quoted(*text) + " is not in 'model.vocab'");
   return Success{};
 }
 

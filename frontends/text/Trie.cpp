@@ -113,8 +113,7 @@ private:
 
 } // namespace
 
-std::optional<std::vector<llmc_tokenizer_node>>
-buildTrie(std::vector<std::pair<std::string_view, uint32_t>> values) {
+std::optional<std::vector<llmc_tokenizer_node>> buildTrie(std::vector<std::pair<std::string_view, uint32_t>> values) {
   return TrieBuilder(std::move(values)).build();
 }
 

@@ -73,15 +73,12 @@ bool PackageInput::open(Messages &messages) {
   auto text = transformer::lookupOnly<transformer::TextOp>(module);
   if (text && !text.getTokenizer().empty()) {
     std::string file = text.getTokenizer().str();
-    Result<std::string> path = directory->locate(file);
-    if (!path)
-      return messages.error(path.error()), false;
-    Result<std::string> section = text::compileTokenizer(*path, directory->shown(file));
+    Result<std::string> section = text::compileTokenizer(*directory, file);
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
   } else {
-    messages.warning({folder, 0, 0, "has no tokenizer.json: the model will take token ids only", ""});
+    messages.warning({folder, 0, 0, "has no tokenizer file: the model will take token ids only", ""});
   }
   Result<std::string> terms = readLicence(*directory);
   if (!terms)

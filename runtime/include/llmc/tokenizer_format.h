@@ -59,6 +59,7 @@ enum llmc_tokenizer_flag {
   LLMC_TOKENIZER_FUSE_UNK = 1 << 2,      /* neighbouring unknown characters become one unknown token */
   LLMC_TOKENIZER_IGNORE_MERGES = 1 << 3, /* a piece that is a token is that token, whatever the merges say */
   LLMC_TOKENIZER_SINGLE_SUMS = 1 << 4,   /* unigram: sums are rounded to single precision, as SentencePiece has them */
+  LLMC_TOKENIZER_FIRST_TEXT = 1 << 5,    /* a first token that decodes to nothing leaves the next one first */
 };
 
 enum llmc_tokenizer_decoder {
@@ -209,6 +210,7 @@ enum llmc_tokenizer_operation_kind {
   LLMC_NORMALIZE_STRIP = 9,    /* white space at the start (LEFT) and the end (RIGHT) goes */
   LLMC_NORMALIZE_MATCHES = 10, /* each match of `dfa` by `b` */
   LLMC_NORMALIZE_BLANKS = 11,  /* U+0020 at the start and the end goes, elsewhere several become one */
+  LLMC_NORMALIZE_TRIM = 12,    /* each `a` (not empty) at the end goes */
 };
 
 enum llmc_tokenizer_operation_flag {

@@ -88,8 +88,8 @@ TextStatus Matcher::remember(const TokenizerTables &tables, const llmc_tokenizer
 }
 
 template <typename Reader>
-TextStatus Matcher::run(const TokenizerTables &tables, const llmc_tokenizer_dfa &dfa, const uint8_t *text,
-                        size_t begin, size_t end, size_t &matchEnd) {
+TextStatus Matcher::run(const TokenizerTables &tables, const llmc_tokenizer_dfa &dfa, const uint8_t *text, size_t begin,
+                        size_t end, size_t &matchEnd) {
   if (vainCount && begin >= vainEnd)
     reset();
   uint32_t columns = tables.classFlags.count + 1;

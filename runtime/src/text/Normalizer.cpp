@@ -53,6 +53,10 @@ TextStatus Normalizer::run(Bytes in, bool atStart, Bytes &out) {
     case LLMC_NORMALIZE_STRIP:
       out = strip(out, operation.flags);
       continue;
+    case LLMC_NORMALIZE_TRIM:
+      while (out.size >= a.size && std::memcmp(out.data + out.size - a.size, a.data, a.size) == 0)
+        out.size -= a.size;
+      continue;
     case LLMC_NORMALIZE_MATCHES:
       status = matches(operation, out, buffer);
       break;

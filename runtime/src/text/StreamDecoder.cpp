@@ -24,6 +24,8 @@ void StreamDecoder::push(int32_t id) {
   bool wasFirst = first;
   first = false;
   Bytes piece = wasFirst ? tables.firstPiece(uint32_t(id)) : tables.piece(uint32_t(id));
+  if (wasFirst && piece.size == 0)
+    first = tables.has(LLMC_TOKENIZER_FIRST_TEXT);
   if (owesSpace) {
     flushIncomplete();
     text(reinterpret_cast<const uint8_t *>(" "), 1);

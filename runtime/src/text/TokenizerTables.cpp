@@ -178,10 +178,11 @@ private:
     for (const llmc_tokenizer_operation &operation : tables.normalizer) {
       if (reason)
         return;
-      require(operation.kind >= LLMC_NORMALIZE_PREPEND && operation.kind <= LLMC_NORMALIZE_BLANKS,
+      require(operation.kind >= LLMC_NORMALIZE_PREPEND && operation.kind <= LLMC_NORMALIZE_TRIM,
               "unknown kind of normaliser");
       require(isText(operation.a) && isText(operation.b), "a normaliser reaches outside the tokenizer section");
-      require(operation.kind != LLMC_NORMALIZE_REPLACE || operation.a.size > 0, "a normaliser replaces nothing");
+      bool sought = operation.kind == LLMC_NORMALIZE_REPLACE || operation.kind == LLMC_NORMALIZE_TRIM;
+      require(!sought || operation.a.size > 0, "a normaliser replaces nothing");
       bool clusters = operation.kind == LLMC_NORMALIZE_CHARSMAP && (operation.flags & LLMC_OPERATION_CLUSTERS);
       if (operation.kind == LLMC_NORMALIZE_MATCHES || clusters)
         require(operation.dfa < tables.dfas.count, "a normaliser's automaton is missing");
@@ -280,7 +281,8 @@ TextStatus TokenizerTables::open(const void *section, size_t size, const char **
     std::memcpy(&header, section, sizeof(header));
     base = static_cast<const uint8_t *>(section);
     constexpr uint32_t knownFlags = LLMC_TOKENIZER_BYTE_LEVEL | LLMC_TOKENIZER_BYTE_FALLBACK | LLMC_TOKENIZER_FUSE_UNK |
-                                    LLMC_TOKENIZER_IGNORE_MERGES | LLMC_TOKENIZER_SINGLE_SUMS;
+                                    LLMC_TOKENIZER_IGNORE_MERGES | LLMC_TOKENIZER_SINGLE_SUMS |
+                                    LLMC_TOKENIZER_FIRST_TEXT;
     if (std::memcmp(header.magic, LLMC_TOKENIZER_MAGIC, sizeof(header.magic)) != 0)
       found = "the tokenizer section does not start with its magic bytes";
     else if (header.version != LLMC_TOKENIZER_VERSION)

@@ -67,8 +67,10 @@ TextStatus Unigram::search(Bytes piece) {
   const Table<llmc_tokenizer_node> &trie = tables.modelTrie;
   auto reach = [&](size_t end, size_t start, double score, uint32_t token) {
     Place &place = places[end];
+    if (single)
+      score = static_cast<double>(static_cast<float>(score));
     if (place.start == none || score > place.score)
-      place = {single ? static_cast<double>(static_cast<float>(score)) : score, static_cast<uint32_t>(start), token};
+      place = {score, static_cast<uint32_t>(start), token};
   };
   for (size_t start = 0; start < piece.size;) {
     double before = places[start].score;
@@ -85,10 +87,8 @@ TextStatus Unigram::search(Bytes piece) {
       covered |= i + 1 == start + size;
       reach(i + 1, start, tables.scores[token] + before, token);
     }
-    if (!covered) {
-      double score = tables.header.unk_score + before;
-      reach(start + size, start, single ? static_cast<double>(static_cast<float>(score)) : score, LLMC_NO_TOKEN);
-    }
+    if (!covered)
+      reach(start + size, start, tables.header.unk_score + before, LLMC_NO_TOKEN);
     start += size;
   }
   return TextStatus::Ok;

@@ -12,13 +12,17 @@
     word_end.json        a tokenizer.json: BPE with "</w>" at the ends of words, as GPT-1's
     falcon_like.json     a tokenizer.json: splits after ByteLevel, as Falcon's
     words.json           a tokenizer.json: WordLevel, no decoder
-    expected.json        for each of them: texts, ids with and without special tokens parsed, decoded texts
+    spm_unigram.model    SentencePiece's own files: unigram with replacements and user-defined symbols, BPE with byte
+    spm_bpe.model        fallback
+    spm.json             for each of those: texts, SentencePiece's ids, decoded texts
+    expected.json        for each of the others: texts, ids with and without special tokens parsed, decoded texts
     splits.json          published patterns, texts, and the pieces they are cut into
     nfc.json             texts and their NFC forms
     characters.json      digests of what normalizers and pre-tokenizers make of every character
 
 Run by hand: python3 make_vectors.py. Needs the PyPI packages tokenizers (0.23.3 wrote the files) and
-sentencepiece (0.2.3, with protobuf). The same files every time.
+sentencepiece (0.2.3, with protobuf). Tokenizers
+that are there already are kept; the rest is the same every time.
 """
 import base64
 import json
@@ -366,6 +370,36 @@ def nfc():
     return [[text, normalizers.NFC().normalize_str(text)] for text in texts]
 
 
+def spm():
+    result = {}
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "rules.tsv").write_text(RULES)
+        (pathlib.Path(folder) / "text").write_text("\n".join(SAMPLE.split("\n")[:8]))
+        for name, options in (
+                ("spm_unigram", dict(model_type="unigram", vocab_size=120, normalization_rule_tsv=f"{folder}/rules.tsv",
+                                     user_defined_symbols=["moon", "<sep>"])),
+                ("spm_bpe", dict(model_type="bpe", vocab_size=400, byte_fallback=True, normalization_rule_name="identity",
+                                 remove_extra_whitespaces=False, user_defined_symbols=["\u2581\u2581", "<sep>"],
+                                 control_symbols=["<tool>"]))):
+            sentencepiece.SentencePieceTrainer.train(
+                input=f"{folder}/text", model_prefix=f"{folder}/{name}", hard_vocab_limit=False, num_threads=1,
+                minloglevel=2, **options)
+            blob = (pathlib.Path(folder) / f"{name}.model").read_bytes()
+            model = sentencepiece_model_pb2.ModelProto()
+            model.ParseFromString(blob)
+            model.trainer_spec.input[:] = []  # the folder's name is not the same every time
+            model.trainer_spec.model_prefix = ""
+            model.normalizer_spec.normalization_rule_tsv = ""
+            blob = model.SerializeToString(deterministic=True)
+            (FOLDER / f"{name}.model").write_bytes(blob)
+            processor = sentencepiece.SentencePieceProcessor(model_proto=blob)
+            result[name] = []
+            for text in TEXTS + ["  a<sep>b  moon", "<sep>", "\u2581", "x \u2581 ", "a    b     c", "\u200b", "the<sep> <tool>moons"]:
+                ids = processor.encode(text)
+                result[name].append({"text": text, "ids": ids, "decoded": processor.decode(ids)})
+    return result
+
+
 NAMES = ["byte_level", "llama3_like", "sentencepiece", "metaspace", "wordpiece", "unigram", "word_end", "falcon_like", "words"]
 NORMALIZERS = {
     "clean": dict(BERT, handle_chinese_chars=False, strip_accents=False, lowercase=False),
@@ -415,11 +449,14 @@ def write(name, value):
 def main():
     FOLDER.mkdir(exist_ok=True)
     for name in NAMES:
-        write(f"{name}.json", globals()[f"make_{name}" if name == "sentencepiece" else name]())
+        # The library's trainers break ties differently every time: what is there stays.
+        if not (FOLDER / f"{name}.json").exists():
+            write(f"{name}.json", globals()[f"make_{name}" if name == "sentencepiece" else name]())
     write("expected.json", expectations())
     write("splits.json", splits())
     write("nfc.json", nfc())
     write("characters.json", characters())
+    write("spm.json", spm())
 
 
 if __name__ == "__main__":
