@@ -1,7 +1,7 @@
 // CharacterMaps.cpp - what Hugging Face's normalizers do to single characters.
 //
-// The general categories in BERT's cleaning are those of an old Unicode, frozen in the library that Hugging Face uses;
-// the ranges below are what it does, and a test compares every character.
+// The general categories in the cleaning before WordPiece are those of an old Unicode, frozen in the library that
+// Hugging Face uses; the ranges below are what it does, and a test compares every character.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/TokenizerSpec.h"
 
@@ -74,7 +74,7 @@ const CharacterMap &lowercaseMap() {
   return *map;
 }
 
-const CharacterMap &bertCleaningMap() {
+const CharacterMap &cleaningMap() {
   static const auto *map = [] {
     auto *made = new CharacterMap;
     // Control characters but for those that count as white space below, format and private use characters, U+FFFD.
@@ -119,10 +119,10 @@ const CharacterMap &bertCleaningMap() {
   return *map;
 }
 
-const CharacterMap &bertChineseMap() {
+const CharacterMap &chineseMap() {
   static const auto *map = [] {
     auto *made = new CharacterMap;
-    // The blocks of BERT's own list; its fifth one starts, mistakenly, at U+2B920.
+    // The blocks of the list that WordPiece's inventors made; its fifth one starts, mistakenly, at U+2B920.
     made->space(CodepointSet::of({{0x3400, 0x4dbf},
                                   {0x4e00, 0x9fff},
                                   {0xf900, 0xfaff},
@@ -135,30 +135,30 @@ const CharacterMap &bertChineseMap() {
   return *map;
 }
 
-constexpr CodepointSet::Range bertAccentsDiffer[] = {
+constexpr CodepointSet::Range nonspacingMarksDiffer[] = {
 #define STRIP_ACCENTS(first, last)
-#define BERT_ACCENTS(first, last) {first, last},
+#define NONSPACING_MARKS(first, last) {first, last},
 #define PUNCTUATION(first, last)
 #include "frontends/text/FrozenMarks.def"
 #undef STRIP_ACCENTS
-#undef BERT_ACCENTS
+#undef NONSPACING_MARKS
 #undef PUNCTUATION
 };
 
 constexpr CodepointSet::Range stripAccentsDiffer[] = {
 #define STRIP_ACCENTS(first, last) {first, last},
-#define BERT_ACCENTS(first, last)
+#define NONSPACING_MARKS(first, last)
 #define PUNCTUATION(first, last)
 #include "frontends/text/FrozenMarks.def"
 #undef STRIP_ACCENTS
-#undef BERT_ACCENTS
+#undef NONSPACING_MARKS
 #undef PUNCTUATION
 };
 
-const CharacterMap &bertAccentsMap() {
+const CharacterMap &nonspacingMarksMap() {
   static const auto *map = [] {
     auto *made = new CharacterMap;
-    CodepointSet differ = CodepointSet::of({std::begin(bertAccentsDiffer), std::end(bertAccentsDiffer)});
+    CodepointSet differ = CodepointSet::of({std::begin(nonspacingMarksDiffer), std::end(nonspacingMarksDiffer)});
     made->set(categorySet("Mn")->differing(differ), "");
     return made;
   }();

@@ -114,11 +114,11 @@ constexpr Addition additions[] = {
 
 constexpr CodepointSet::Range punctuationDiffers[] = {
 #define STRIP_ACCENTS(first, last)
-#define BERT_ACCENTS(first, last)
+#define NONSPACING_MARKS(first, last)
 #define PUNCTUATION(first, last) {first, last},
 #include "frontends/text/FrozenMarks.def"
 #undef STRIP_ACCENTS
-#undef BERT_ACCENTS
+#undef NONSPACING_MARKS
 #undef PUNCTUATION
 };
 

@@ -61,8 +61,8 @@ const CodepointSet &lonelyWordSet();
 const CodepointSet &addedWordSet();
 /// What Rust's is_numeric holds for: general category N, as of Unicode 17.
 const CodepointSet &numericSet();
-/// What counts as punctuation for BERT: general category P as of Unicode 8, and all of ASCII that is neither letter,
-/// digit nor space.
+/// What counts as punctuation before WordPiece: general category P as of Unicode 8, and all of ASCII that is neither
+/// letter, digit nor space.
 const CodepointSet &punctuationSet();
 
 /// One character of UTF-8 text that is known to be well formed (as JSON strings are); advances `at`.

@@ -59,6 +59,7 @@ private:
   uint32_t merged(std::vector<uint32_t> symbols) const;
 
   // TokenizerSectionPipeline.cpp: what comes before the model.
+  std::optional<StepSpec> cutAtWords() const;
   bool pipeline();
   bool normalizer();
   bool steps();
@@ -73,6 +74,7 @@ private:
   std::vector<llmc_tokenizer_slot> texts;
   std::vector<llmc_tokenizer_merge> merges;
   std::vector<uint32_t> byteIds;
+  std::vector<StepSpec> stepSpecs; // the spec's, and what makes them faster
   CodepointClasses classes;
   struct FlaggedSet {
     const CodepointSet *set;

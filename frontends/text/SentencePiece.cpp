@@ -217,7 +217,7 @@ private:
       return mistake;
     if (std::string mistake = addConfigTokens(config, builder); !mistake.empty())
       return mistake;
-    // As the models of either kind were trained, where nothing says so: LLaMA's begin, T5's end.
+    // As the models of either kind were trained, where nothing says so.
     auto frame = [&](bool wanted, int32_t id, std::vector<uint32_t> &list) {
       if (wanted && id >= 0 && static_cast<size_t>(id) < pieces.size())
         list.push_back(static_cast<uint32_t>(id));

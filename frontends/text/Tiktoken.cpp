@@ -1,4 +1,4 @@
-// Tiktoken.cpp - reads tiktoken's tables of ranks and Mistral's tekken.json, which are BPE without merges.
+// Tiktoken.cpp - reads tiktoken's tables of ranks and tekken.json, which are BPE without merges.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/TokenizerFiles.h"
 #include "frontends/text/TokenizerJson.h"
@@ -12,65 +12,34 @@ using json::Value;
 
 namespace {
 
-constexpr std::string_view gpt2 =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view cl100k =
+constexpr std::string_view words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::string_view threeDigits =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view qwen =
+constexpr std::string_view oneDigit =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view o200k =
+constexpr std::string_view cases =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
     R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-struct Special {
-  uint32_t id; ///< 0: no more.
-  const char *content;
-};
-
-/// A published table, told by how many ranks it has.
 struct Published {
   size_t ranks;
   std::string_view pattern;
-  Special specials[10];
-  bool begins; ///< The first special token comes before every text.
+  bool begins;
 };
 constexpr Published published[] = {
-    {50256, gpt2, {{50256, "<|endoftext|>"}}, false}, // r50k_base; gpt2
-    {50257, gpt2, {{50257, "<|endoftext|>"}}, false}, // Whisper, multilingual
-    {50280, gpt2, {{50256, "<|endoftext|>"}}, false}, // p50k_base
-    {100256,
-     cl100k,
-     {{100257, "<|endoftext|>"},
-      {100258, "<|fim_prefix|>"},
-      {100259, "<|fim_middle|>"},
-      {100260, "<|fim_suffix|>"},
-      {100276, "<|endofprompt|>"}},
-     false},
-    {128000,
-     cl100k, // LLaMA-3
-     {{128000, "<|begin_of_text|>"},
-      {128001, "<|end_of_text|>"},
-      {128006, "<|start_header_id|>"},
-      {128007, "<|end_header_id|>"},
-      {128008, "<|eom_id|>"},
-      {128009, "<|eot_id|>"},
-      {128010, "<|python_tag|>"}},
-     true},
-    {151643, qwen, {{151643, "<|endoftext|>"}, {151644, "<|im_start|>"}, {151645, "<|im_end|>"}}, false},
-    {199998, o200k, {{199999, "<|endoftext|>"}, {200018, "<|endofprompt|>"}}, false},
-    {200000,
-     o200k, // LLaMA-4
-     {{200000, "<|begin_of_text|>"},
-      {200001, "<|end_of_text|>"},
-      {200002, "<|fim_prefix|>"},
-      {200003, "<|fim_middle|>"},
-      {200004, "<|fim_suffix|>"},
-      {200005, "<|header_start|>"},
-      {200006, "<|header_end|>"},
-      {200007, "<|eom|>"},
-      {200008, "<|eot|>"}},
-     true},
+#define TIKTOKEN_TABLE(ranks, pattern, begins) {ranks, pattern, begins},
+#include "frontends/text/PublishedNames.def"
+};
+
+struct Special {
+  size_t ranks;
+  uint32_t id;
+  const char *content;
+};
+constexpr Special specials[] = {
+#define TIKTOKEN_SPECIAL(ranks, id, content) {ranks, id, content},
+#include "frontends/text/PublishedNames.def"
 };
 
 void prepare(SpecBuilder &builder) {
@@ -163,16 +132,20 @@ Result<TokenizerSpec> readTiktoken(std::string_view text, const std::string &fil
   }
   if (!table)
     return lineError(file, 0,
-                     "has " + std::to_string(count) + " tokens, as no tiktoken table whose pattern is known (expected " +
-                         known + ")",
+                     "has " + std::to_string(count) +
+                         " tokens, as no tiktoken table whose pattern is known (expected " + known + ")",
                      "the pattern that splits text is not in the file; give the model's tokenizer.json");
   std::string mistake = splitBy(table->pattern, builder);
   if (mistake.empty())
     mistake = finish(builder, ranks);
   if (mistake.empty())
     mistake = addConfigTokens(config, builder);
-  for (const Special &special : table->specials) {
-    bool isThere = !special.content || std::any_of(config.added.begin(), config.added.end(), [&](const AddedToken &added) {
+  uint32_t firstSpecial = LLMC_NO_TOKEN;
+  for (const Special &special : specials) {
+    if (special.ranks != count)
+      continue;
+    firstSpecial = std::min(firstSpecial, special.id);
+    bool isThere = std::any_of(config.added.begin(), config.added.end(), [&](const AddedToken &added) {
       return added.id == special.id || added.content == special.content;
     });
     if (!isThere && mistake.empty())
@@ -181,20 +154,27 @@ Result<TokenizerSpec> readTiktoken(std::string_view text, const std::string &fil
   if (!mistake.empty())
     return lineError(file, 0, mistake);
   if (config.addBos.value_or(table->begins) && table->begins)
-    builder.spec.prefix.push_back(table->specials[0].id);
+    builder.spec.prefix.push_back(firstSpecial);
   return std::move(builder.spec);
 }
 
 namespace {
 
 /// What tekken files of before version 7 have without saying so.
-constexpr const char *tekkenSpecials[] = {"<unk>",          "<s>",
-                                          "</s>",           "[INST]",
-                                          "[/INST]",        "[AVAILABLE_TOOLS]",
-                                          "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
-                                          "[/TOOL_RESULTS]", "[TOOL_CALLS]",
-                                          "<pad>",          "[PREFIX]",
-                                          "[MIDDLE]",       "[SUFFIX]"};
+constexpr const char *tekkenSpecials[] = {"<unk>",
+                                          "<s>",
+                                          "</s>",
+                                          "[INST]",
+                                          "[/INST]",
+                                          "[AVAILABLE_TOOLS]",
+                                          "[/AVAILABLE_TOOLS]",
+                                          "[TOOL_RESULTS]",
+                                          "[/TOOL_RESULTS]",
+                                          "[TOOL_CALLS]",
+                                          "<pad>",
+                                          "[PREFIX]",
+                                          "[MIDDLE]",
+                                          "[SUFFIX]"};
 
 class TekkenReader {
 public:

@@ -10,10 +10,10 @@
 namespace llmc::text {
 
 const std::vector<std::string> &tokenizerFileNames() {
-  // Where a model comes with several, the first says most.
-  static const auto *names = new std::vector<std::string>{"tokenizer.json", "tekken.json", "tokenizer.model",
-                                                          "spiece.model",   "qwen.tiktoken", "vocab.json",
-                                                          "vocab.txt"};
+  static const auto *names = new std::vector<std::string>{
+#define TOKENIZER_FILE(name) name,
+#include "frontends/text/PublishedNames.def"
+  };
   return *names;
 }
 

@@ -56,7 +56,7 @@ public:
         return at.only({"type"});
       }
     if (*type == "BertNormalizer")
-      return bert(at);
+      return cleaner(at);
     if (*type == "ByteLevel") {
       spec.flags |= LLMC_TOKENIZER_BYTE_LEVEL;
       return at.only({"type"});
@@ -87,7 +87,7 @@ private:
     spec.normalizer.push_back(std::move(operation));
   }
 
-  Checked bert(const Component &at) {
+  Checked cleaner(const Component &at) {
     if (Checked keys = at.only({"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"}); !keys)
       return keys;
     Result<bool> clean = at.flag("clean_text", true);
@@ -103,12 +103,12 @@ private:
     if (!accents)
       return accents.takeError();
     if (*clean)
-      add(LLMC_NORMALIZE_MAP, &bertCleaningMap());
+      add(LLMC_NORMALIZE_MAP, &cleaningMap());
     if (*chinese)
-      add(LLMC_NORMALIZE_MAP, &bertChineseMap());
+      add(LLMC_NORMALIZE_MAP, &chineseMap());
     if (*accents) {
       add(LLMC_NORMALIZE_NFD);
-      add(LLMC_NORMALIZE_MAP, &bertAccentsMap());
+      add(LLMC_NORMALIZE_MAP, &nonspacingMarksMap());
     }
     if (*lower)
       add(LLMC_NORMALIZE_MAP, &lowercaseMap());

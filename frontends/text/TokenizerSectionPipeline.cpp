@@ -6,7 +6,32 @@ namespace llmc::text {
 
 static bool isNormalForm(uint32_t kind) { return kind >= LLMC_NORMALIZE_NFC && kind <= LLMC_NORMALIZE_NFKD; }
 
+/// SentencePiece's BPE sees a text as one piece. Where no merge makes a token with a blank's symbol behind another
+/// character, no merge reaches over the start of a word: cutting there changes nothing but makes pieces short.
+std::optional<StepSpec> SectionWriter::cutAtWords() const {
+  bool plain = spec.model == LLMC_TOKENIZER_BPE && spec.wordInner.empty() && spec.wordEnd.empty() &&
+               !(spec.flags & (LLMC_TOKENIZER_BYTE_LEVEL | LLMC_TOKENIZER_IGNORE_MERGES));
+  const std::string blank = "\u2581";
+  if (!plain || !spec.steps.empty() || find(blank) == LLMC_NO_TOKEN) // an unknown blank would fuse with its neighbours
+    return std::nullopt;
+  for (const MergeSpec &merge : spec.merges) {
+    const std::string &text = spec.tokens[merge.result].text;
+    size_t begin = 0;
+    while (text.compare(begin, blank.size(), blank) == 0)
+      begin += blank.size();
+    if (text.find(blank, begin) != std::string::npos)
+      return std::nullopt;
+  }
+  StepSpec step;
+  step.pattern = parsePattern("\u2581*[^\u2581]+|\u2581+").value;
+  step.name = "the cut at words";
+  return step;
+}
+
 bool SectionWriter::pipeline() {
+  stepSpecs = spec.steps;
+  if (std::optional<StepSpec> cut = cutAtWords())
+    stepSpecs.push_back(std::move(*cut));
   uint16_t addedFlags = 0;
   for (const AddedSpec &added : spec.added)
     addedFlags |= spec.tokens[added.token].flags;
@@ -17,7 +42,7 @@ bool SectionWriter::pipeline() {
     if (isNormalForm(operation.kind))
       forms[operation.kind - LLMC_NORMALIZE_NFC] = true;
   }
-  for (const StepSpec &step : spec.steps)
+  for (const StepSpec &step : stepSpecs)
     classes.add(step.pattern);
   if (needSpace)
     flagged.push_back({&whiteSpaceSet(), LLMC_CLASS_SPACE});
@@ -114,7 +139,7 @@ bool SectionWriter::mapTables(const OperationSpec &operation, llmc_tokenizer_ope
 
 bool SectionWriter::steps() {
   std::vector<llmc_tokenizer_step> rows;
-  for (const StepSpec &step : spec.steps) {
+  for (const StepSpec &step : stepSpecs) {
     llmc_tokenizer_step row = {step.kind, 0, 0, 0, text(step.a), text(step.b)};
     if (step.kind == LLMC_STEP_SPLIT) {
       if (!automaton(step.pattern, step.name, row.dfa))

@@ -113,10 +113,10 @@ std::string toNormalForm(const std::string &text, uint32_t form);
 
 /// The maps of Hugging Face's normalizers. Each is built once, on first use.
 const CharacterMap &lowercaseMap();
-const CharacterMap &bertCleaningMap(); ///< Control characters go, white space becomes a space.
-const CharacterMap &bertChineseMap();  ///< Spaces around Chinese characters.
-const CharacterMap &bertAccentsMap();  ///< Non-spacing marks go.
-const CharacterMap &stripAccentsMap(); ///< All marks go.
+const CharacterMap &cleaningMap();        ///< Control characters go, white space becomes a space.
+const CharacterMap &chineseMap();         ///< Spaces around Chinese characters.
+const CharacterMap &nonspacingMarksMap(); ///< Non-spacing marks go.
+const CharacterMap &stripAccentsMap();    ///< All marks go.
 const CharacterMap &nmtMap();
 /// The pattern of one extended grapheme cluster.
 const PatternNode &graphemeClusterPattern();

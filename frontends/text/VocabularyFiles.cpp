@@ -1,4 +1,4 @@
-// VocabularyFiles.cpp - reads vocab.json with merges.txt, and vocab.txt: the files of GPT-2, GPT-1, CLIP and BERT.
+// VocabularyFiles.cpp - reads vocab.json with merges.txt, and vocab.txt, which hold a BPE and a WordPiece model.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/TokenizerFiles.h"
 #include "frontends/text/TokenizerJson.h"
@@ -62,29 +62,28 @@ private:
 };
 
 /// How a vocab.json with merges.txt is meant; its files do not say.
-enum class Kind { Gpt2, Qwen2, Clip, Gpt1 };
+enum class Kind { Bytes, ComposedBytes, LoweredBytesWithEnds, LoweredWordsWithEnds };
 
 Kind kindOf(Value vocabulary, const TokenizerConfig &config) {
-  if (config.className == "Qwen2Tokenizer")
-    return Kind::Qwen2;
-  if (config.className == "CLIPTokenizer")
-    return Kind::Clip;
-  if (config.className == "OpenAIGPTTokenizer")
-    return Kind::Gpt1;
+#define TOKENIZER_CLASS(name, kind)                                                                                    \
+  if (config.className == name)                                                                                        \
+    return Kind::kind;
+#include "frontends/text/PublishedNames.def"
   if (!vocabulary.find("a</w>"))
-    return Kind::Gpt2;
-  return vocabulary.find("\u0120") ? Kind::Clip : Kind::Gpt1; // a blank in the alphabet of bytes
+    return Kind::Bytes;
+  return vocabulary.find("\u0120") ? Kind::LoweredBytesWithEnds
+                                   : Kind::LoweredWordsWithEnds; // a blank in the alphabet of bytes
 }
 
 void setKind(Kind kind, const TokenizerConfig &config, SpecBuilder &builder) {
   std::string decoder = std::string(R"(, "decoder": )") + byteLevel + "}";
   switch (kind) {
-  case Kind::Gpt2:
+  case Kind::Bytes:
     setPipeline(std::string(R"({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": )") +
                     (config.prefixSpace.value_or(false) ? "true" : "false") + "}" + decoder,
                 builder);
     return;
-  case Kind::Qwen2:
+  case Kind::ComposedBytes:
     setPipeline(std::string(R"x({"normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
         {"type": "Split", "pattern": {"Regex":
          "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
@@ -93,7 +92,7 @@ void setKind(Kind kind, const TokenizerConfig &config, SpecBuilder &builder) {
                     decoder,
                 builder);
     return;
-  case Kind::Clip:
+  case Kind::LoweredBytesWithEnds:
     builder.spec.wordEnd = "</w>";
     setPipeline(std::string(R"x({"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"},
         {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}, {"type": "Lowercase"}]},
@@ -103,7 +102,7 @@ void setKind(Kind kind, const TokenizerConfig &config, SpecBuilder &builder) {
                     decoder,
                 builder);
     return;
-  case Kind::Gpt1:
+  case Kind::LoweredWordsWithEnds:
     builder.spec.wordEnd = "</w>";
     setPipeline(R"({"normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
         "decoder": {"type": "BPEDecoder", "suffix": "</w>"}})",
@@ -159,14 +158,20 @@ Result<TokenizerSpec> readVocabularyAndMerges(const json::Document &vocabulary, 
   }
   std::string mistake = addConfigTokens(config, builder);
   if (mistake.empty())
-    mistake = addKnownSpecials(builder, {"<|endoftext|>", "<|startoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"});
+    mistake =
+        addKnownSpecials(builder, {"<|endoftext|>", "<|startoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"});
   if (!mistake.empty())
     return lineError(vocabulary.file(), 0, mistake);
-  if (kind == Kind::Gpt1 || kind == Kind::Clip)
-    builder.spec.unk = builder.find(kind == Kind::Clip ? "<|endoftext|>" : config.unk.empty() ? "<unk>" : config.unk);
-  if (kind == Kind::Clip)
+  if (kind == Kind::LoweredWordsWithEnds || kind == Kind::LoweredBytesWithEnds)
+    builder.spec.unk = builder.find(kind == Kind::LoweredBytesWithEnds ? "<|endoftext|>"
+                                    : config.unk.empty()               ? "<unk>"
+                                                                       : config.unk);
+  if (kind == Kind::LoweredBytesWithEnds)
     frame(builder, "<|startoftext|>", "<|endoftext|>");
-  constexpr const char *framed[] = {"RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer"};
+  constexpr const char *framed[] = {
+#define FRAMED_CLASS(name) name,
+#include "frontends/text/PublishedNames.def"
+  };
   if (std::find(std::begin(framed), std::end(framed), config.className) != std::end(framed))
     frame(builder, config.cls.empty() ? "<s>" : config.cls, config.sep.empty() ? "</s>" : config.sep);
   return std::move(builder.spec);
@@ -179,7 +184,7 @@ Result<TokenizerSpec> readVocabularyList(std::string_view text, const std::strin
   builder.spec.wordInner = "##";
   builder.spec.longestWord = 100;
   constexpr size_t maxTokens = size_t(1) << 22;
-  // BERT's vocabularies are of one case or of both; a lower-casing one has no capital but in control tokens.
+  // Vocabularies are of one case or of both; a lower-casing one has no capital but in control tokens.
   bool capitals = false;
   Lines scan(text);
   for (std::string_view line; scan.next(line);)

@@ -110,7 +110,84 @@ void StreamDecoder::text(const uint8_t *bytes, size_t size) {
     sink(user, reinterpret_cast<const char *>(bytes), size);
 }
 
+namespace {
+
+/// Whether all of the bytes are UTF-8.
+bool isWellFormed(const uint8_t *bytes, size_t size) {
+  for (size_t at = 0; at < size;) {
+    uint64_t eight;
+    if (at + sizeof(eight) <= size) {
+      std::memcpy(&eight, bytes + at, sizeof(eight));
+      if (!(eight & 0x8080808080808080ull)) {
+        at += sizeof(eight);
+        continue;
+      }
+    }
+    if (bytes[at] < 0x80) {
+      ++at;
+      continue;
+    }
+    Utf8Prefix prefix = utf8Prefix(bytes + at, size - at);
+    if (prefix.length == 0 || prefix.valid < prefix.length)
+      return false;
+    at += prefix.length;
+  }
+  return true;
+}
+
+/// Appends the pieces of ids one after the other, as they would come out of a stream if they make up well-formed text.
+TextStatus joinPieces(const TokenizerTables &tables, const int32_t *ids, size_t count, bool printSpecial,
+                      Array<char> &text) {
+  constexpr size_t ahead = 16;      // ids whose rows are fetched before they are needed
+  constexpr size_t shortPiece = 16; // copied whole, whatever their size
+  bool first = true, owesSpace = false;
+  for (size_t i = 0; i < count; ++i) {
+    if (i + ahead < count && uint32_t(ids[i + ahead]) < tables.tokens.count)
+      __builtin_prefetch(&tables.tokens[uint32_t(ids[i + ahead])]);
+    if (i + ahead / 2 < count && uint32_t(ids[i + ahead / 2]) < tables.tokens.count)
+      __builtin_prefetch(tables.base + tables.tokens[uint32_t(ids[i + ahead / 2])].piece_offset);
+    auto id = uint32_t(ids[i]);
+    if (id >= tables.tokens.count)
+      continue;
+    const llmc_tokenizer_token &token = tables.tokens[id];
+    if (!(token.flags & LLMC_TOKEN_PRESENT) || ((token.flags & LLMC_TOKEN_SPECIAL) && !printSpecial))
+      continue;
+    Bytes piece = first ? tables.firstPiece(id) : tables.piece(id);
+    first = first && piece.size == 0 && tables.has(LLMC_TOKENIZER_FIRST_TEXT);
+    size_t used = text.size(), needed = piece.size + shortPiece + 1;
+    if (!text.reserve(used + needed))
+      return TextStatus::OutOfMemory;
+    char *to = text.data() + used;
+    if (owesSpace)
+      *to++ = ' ';
+    owesSpace = token.flags & LLMC_TOKEN_SPACE_AFTER;
+    bool inside = piece.size <= shortPiece && piece.data - tables.base + shortPiece <= tables.header.size;
+    std::memcpy(to, piece.data, inside ? shortPiece : piece.size);
+    text.truncate(static_cast<size_t>(to - text.data()) + piece.size);
+  }
+  return TextStatus::Ok;
+}
+
+} // namespace
+
 TextStatus decode(const Tokenizer &tokenizer, const int32_t *ids, size_t count, bool printSpecial, Array<char> &text) {
+  const TokenizerTables &tables = tokenizer.view();
+  size_t start = text.size();
+  TextStatus status = joinPieces(tables, ids, count, printSpecial, text);
+  if (status != TextStatus::Ok)
+    return status;
+  if (isWellFormed(reinterpret_cast<const uint8_t *>(text.data()) + start, text.size() - start)) {
+    size_t stripped = 0;
+    while (stripped < tables.header.strip_count && start + stripped < text.size() &&
+           static_cast<uint8_t>(text[start + stripped]) == tables.header.strip)
+      ++stripped;
+    if (stripped) {
+      std::memmove(text.data() + start, text.data() + start + stripped, text.size() - start - stripped);
+      text.truncate(text.size() - stripped);
+    }
+    return TextStatus::Ok;
+  }
+  text.truncate(start); // some character is cut: the stream knows what becomes of those
   struct Target {
     Array<char> &text;
     bool full;

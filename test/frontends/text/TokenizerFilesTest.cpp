@@ -1,8 +1,8 @@
 // TokenizerFilesTest.cpp - what the readers of tokenizer.model, tiktoken, tekken and vocabulary files refuse, and in
 // which words.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "frontends/text/Tokenizer.h"
 #include "frontends/text/TokenizerFiles.h"
+#include "frontends/text/Tokenizer.h"
 #include "test/TestPaths.h"
 
 #include <gtest/gtest.h>
@@ -48,14 +48,17 @@ TEST(TokenizerModel, SaysWhatIsWrong) {
   std::string least = piece("<unk>", 2) + piece("a", 1);
   EXPECT_EQ(spm(least), "accepted");
   EXPECT_EQ(spm(""), "tokenizer.model: error: has no pieces");
-  EXPECT_EQ(spm("\x07"), "tokenizer.model: error: is not a SentencePiece model: its bytes are no protocol buffer of one");
-  EXPECT_EQ(spm(least + field(2, varint(3, 3))),
-            "tokenizer.model: error: 'trainer_spec.model_type' = 3 is not supported (expected 1, unigram, 2, bpe, or 4, "
-            "char)");
+  EXPECT_EQ(spm("\x07"),
+            "tokenizer.model: error: is not a SentencePiece model: its bytes are no protocol buffer of one");
+  EXPECT_EQ(
+      spm(least + field(2, varint(3, 3))),
+      "tokenizer.model: error: 'trainer_spec.model_type' = 3 is not supported (expected 1, unigram, 2, bpe, or 4, "
+      "char)");
   EXPECT_EQ(spm(least + field(2, varint(24, 1))),
             "tokenizer.model: error: 'trainer_spec.treat_whitespace_as_suffix' is not supported (expected false)");
-  EXPECT_EQ(spm(least + field(3, field(2, "abcdefgh"))),
-            "tokenizer.model: error: 'normalizer_spec.precompiled_charsmap' is not a table of replacements: it is damaged");
+  EXPECT_EQ(
+      spm(least + field(3, field(2, "abcdefgh"))),
+      "tokenizer.model: error: 'normalizer_spec.precompiled_charsmap' is not a table of replacements: it is damaged");
   EXPECT_EQ(spm(piece("a", 1)), "tokenizer.model: error: no piece is the unknown one");
   EXPECT_EQ(spm(least + piece("a", 1)), "tokenizer.model: error: piece 2 is \"a\" again");
   EXPECT_EQ(spm(least + piece("b", 9)), "tokenizer.model: error: piece 2 (\"b\") has the type 9 (expected 1 to 6)");
@@ -96,8 +99,9 @@ TEST(Tiktoken, SaysWhatIsWrong) {
   EXPECT_EQ(tiktoken("IQ== x\n"), "t:1: error: \"x\" is not a possible rank (expected 0 to 65664)");
   EXPECT_EQ(tiktoken("IQ== 0\nIg== 0\n"), "t:2: error: token \"\"\" has the id 0 of another token");
   EXPECT_EQ(tiktoken("IQ== 0\nIQ== 1\n"), "t:2: error: token \"!\" is there twice");
-  EXPECT_EQ(tiktoken("IQ== 0\n"), "t: error: has 1 tokens, as no tiktoken table whose pattern is known (expected 50256, "
-                                  "50257, 50280, 100256, 128000, 151643, 199998, 200000)");
+  EXPECT_EQ(tiktoken("IQ== 0\n"),
+            "t: error: has 1 tokens, as no tiktoken table whose pattern is known (expected 50256, "
+            "50257, 50280, 100256, 128000, 151643, 199998, 200000)");
 }
 
 std::string tekken(const std::string &text) {
@@ -157,8 +161,9 @@ TEST(VocabularyFiles, AreLookedForBesideEachOther) {
   std::ofstream(folder + "/merges.txt") << "";
   EXPECT_EQ(outcome(readTokenizer(folder + "/vocab.json", "vocab.json")), "accepted");
   std::ofstream(folder + "/tokenizer_config.json") << R"({"added_tokens_decoder": {"x": {}}})";
-  EXPECT_EQ(outcome(readTokenizer(folder + "/vocab.json", "m/vocab.json")),
-            "m/tokenizer_config.json:1:27: error: 'added_tokens_decoder' has the key \"x\" (expected an id, 0 to 4194304)");
+  EXPECT_EQ(
+      outcome(readTokenizer(folder + "/vocab.json", "m/vocab.json")),
+      "m/tokenizer_config.json:1:27: error: 'added_tokens_decoder' has the key \"x\" (expected an id, 0 to 4194304)");
   std::ofstream(folder + "/tokenizer_config.json") << R"({"added_tokens_decoder": {"5": {"content": "a"}}})";
   EXPECT_EQ(outcome(readTokenizer(folder + "/vocab.json", "vocab.json")),
             "vocab.json: error: tokenizer_config.json gives \"a\" the id 5, but here it has 0");

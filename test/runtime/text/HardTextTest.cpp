@@ -135,6 +135,21 @@ TEST(HardText, ReplacementsThatGrowWithoutEndAreRefused) {
   EXPECT_EQ(tokenizer->encode("aaaa", false, false, ids), TextStatus::TooLong);
 }
 
+TEST(HardText, MergesOverTheStartOfAWordAreKept) {
+  // The second tokenizer has a token with a blank inside: cutting the text at words would lose it.
+  for (bool inside : {false, true}) {
+    std::string more = inside ? R"(, "a\u2581b": 4)" : "", merge = inside ? R"(, "a\u2581 b")" : "";
+    auto tokenizer = TestTokenizer::parse(
+        R"({"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}, "model": {"type": "BPE",
+        "vocab": {"a": 0, "b": 1, "\u2581": 2, ")" +
+        std::string(inside ? "a\\u2581" : "\\u2581b") + R"(": 3)" + more + R"(}, "merges": [")" +
+        (inside ? "a \\u2581" : "\\u2581 b") + "\"" + merge + "]}}");
+    ASSERT_TRUE(tokenizer);
+    EXPECT_EQ(tokenizer->tokenizer.view().steps.count, inside ? 0u : 1u);
+    EXPECT_EQ(tokenizer->ids("a b a"), inside ? (std::vector<int32_t>{4, 2, 0}) : (std::vector<int32_t>{0, 3, 2, 0}));
+  }
+}
+
 TEST(HardText, SpecialTokensAreTextUnlessAskedFor) {
   auto tokenizer = TestTokenizer::load(vectorPath("byte_level.json"));
   ASSERT_TRUE(tokenizer);

@@ -49,7 +49,8 @@ INSTANTIATE_TEST_SUITE_P(Tiny, SentencePieceFiles, testing::Values("spm_unigram"
                          [](const auto &info) { return std::string(info.param); });
 
 TEST(Sources, SentencePieceFramesAsItsKindDoesOrItsConfigurationSays) {
-  auto bpe = TestTokenizer::load(vectorPath("spm_bpe.model")), unigram = TestTokenizer::load(vectorPath("spm_unigram.model"));
+  auto bpe = TestTokenizer::load(vectorPath("spm_bpe.model")),
+       unigram = TestTokenizer::load(vectorPath("spm_unigram.model"));
   ASSERT_TRUE(bpe && unigram);
   EXPECT_EQ(bpe->ids("", true), std::vector<int32_t>{1});
   EXPECT_EQ(unigram->ids("", true), std::vector<int32_t>{2});
@@ -85,7 +86,8 @@ std::vector<std::string> rankedTokens(size_t count) {
   for (const char *text : {"ab", "bc", "abc", "cd", "bcd", "\xea\xb0", "\xea\xb0\x80", " a", " ab", "aa", "aaaa", "12"})
     tokens.push_back(text);
   for (unsigned i = 0; tokens.size() < count; ++i)
-    tokens.push_back(std::string("\x01") + static_cast<char>(i) + static_cast<char>(i >> 8) + static_cast<char>(i >> 16) + "\x02");
+    tokens.push_back(std::string("\x01") + static_cast<char>(i) + static_cast<char>(i >> 8) +
+                     static_cast<char>(i >> 16) + "\x02");
   return tokens;
 }
 
@@ -175,8 +177,8 @@ TEST(Sources, VocabularyAndMerges) {
 TEST(Sources, WordsThatEndWithAMark) {
   Folder folder;
   folder.write("merges.txt", "#version: 0.2\na b</w>\n");
-  auto gpt1 = TestTokenizer::load(folder.write(
-      "vocab.json", R"({"a": 0, "b": 1, "a</w>": 2, "b</w>": 3, "ab</w>": 4, "<unk>": 5, ".</w>": 6})"));
+  auto gpt1 = TestTokenizer::load(
+      folder.write("vocab.json", R"({"a": 0, "b": 1, "a</w>": 2, "b</w>": 3, "ab</w>": 4, "<unk>": 5, ".</w>": 6})"));
   ASSERT_TRUE(gpt1);
   EXPECT_EQ(gpt1->ids("AB. bab z\u00e1"), (std::vector<int32_t>{4, 6, 1, 4, 5, 2}));
   EXPECT_EQ(gpt1->text({4, 6, 1, 4}), "ab . bab");
