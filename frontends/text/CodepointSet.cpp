@@ -190,6 +190,25 @@ std::optional<CodepointSet> categorySet(std::string_view name) {
   return set;
 }
 
+std::optional<CodepointSet> scriptSet(std::string_view name) {
+  struct Run {
+    const char *script;
+    CodepointSet::Range range;
+  };
+  static constexpr Run runs[] = {
+#define SCRIPT(name, first, last) {#name, {first, last}},
+#include "frontends/text/UnicodeScripts.def"
+#undef SCRIPT
+  };
+  std::vector<CodepointSet::Range> list;
+  for (const Run &run : runs)
+    if (name == run.script)
+      list.push_back(run.range);
+  if (list.empty())
+    return std::nullopt;
+  return CodepointSet::of(std::move(list));
+}
+
 const CodepointSet &whiteSpaceSet() {
   // The White_Space property of Unicode's PropList.txt; stable since Unicode 6.3.
   static const auto *set = new CodepointSet(CodepointSet::of({{0x9, 0xd},

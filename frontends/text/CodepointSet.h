@@ -51,6 +51,8 @@ private:
 /// A general category ("L", "Lu", "N", "P" ...; one letter stands for the union), spelled as in \p{...}. Nothing for
 /// other names.
 std::optional<CodepointSet> categorySet(std::string_view name);
+/// A script by its name ("Han"), of those that patterns of tokenizers name; nothing for other names.
+std::optional<CodepointSet> scriptSet(std::string_view name);
 /// White_Space: what \s matches.
 const CodepointSet &whiteSpaceSet();
 /// What \w matches in a class: letters, marks, decimal numbers, connector punctuation, other alphabetic characters.

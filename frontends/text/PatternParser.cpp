@@ -395,6 +395,8 @@ private:
       name = pattern.substr(at++, 1);
     }
     std::optional<CodepointSet> set = categorySet(name);
+    if (!set)
+      set = scriptSet(name);
     if (!set) {
       bool plain =
           name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < 127; });

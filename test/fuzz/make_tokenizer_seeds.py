@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # make_tokenizer_seeds.py - writes the small inputs from which the fuzzer of tokenizers begins.
 #
-#   test/fuzz/make_tokenizer_seeds.py        rewrites corpus/fuzz-tokenizer beside it
+#   test/fuzz/make_tokenizer_seeds.py        rewrites corpus/fuzz-tokenizer and corpus/fuzz-tokenizer-files beside it
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import base64
 import json
 import pathlib
 
@@ -83,7 +84,26 @@ SEEDS = {
 }
 
 
+VECTORS = CORPUS.parents[2] / "runtime/text/vectors"
+FILES = {
+    "spm-unigram": b"s" + (VECTORS / "spm_unigram.model").read_bytes(),
+    "spm-bpe": b"s" + (VECTORS / "spm_bpe.model").read_bytes(),
+    "tiktoken": b"tIQ== 0\nIg== 1\nISI= 2\n",
+    "tekken": b"k" + json.dumps({"config": {"pattern": "[a-z]+|.", "default_vocab_size": 258, "default_num_special_tokens": 2},
+                                 "special_tokens": [{"rank": 0, "token_str": "<s>", "is_control": True}],
+                                 "vocab": [{"rank": byte, "token_bytes": base64.b64encode(bytes([byte])).decode()}
+                                           for byte in range(256)]}).encode(),
+    "vocabulary-list": "v[UNK]\n[CLS]\n[SEP]\nthe\n##e\né\n".encode(),
+    "vocabulary-merges": 'm{"a": 0, "b": 1, "ab": 2, "Ġ": 3, "<|endoftext|>": 4}\0#version: 0.2\na b\n'.encode(),
+    "word-ends": b'm{"a": 0, "a</w>": 1, "b</w>": 2, "ab</w>": 3}\0a b</w>\n',
+}
+
+
 def main():
+    files = CORPUS.parent / "fuzz-tokenizer-files"
+    files.mkdir(parents=True, exist_ok=True)
+    for name, seed in FILES.items():
+        (files / name).write_bytes(seed)
     CORPUS.mkdir(parents=True, exist_ok=True)
     for name, seed in SEEDS.items():
         (CORPUS / name).write_text(json.dumps(seed, ensure_ascii=False) + "\n")

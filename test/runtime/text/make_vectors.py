@@ -336,6 +336,21 @@ PATTERNS = {
     "possessive": (r"\p{L}?+\p{N}|\p{L}*+[ab']|.", "isolated", False),
     "folded_case": (r"(?i:straße|k|[a-f]+)|\p{Lu}\p{^Ll}|\P{L}", "isolated", False),
     "intersection": (r"[\p{L}&&[^a-z]]+|[a-f&&[^c]]+", "isolated", False),
+    "kimi": (r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+"
+             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+"
+             r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+             r"\s*[\r\n]+|\s+(?!\S)|\s+", "isolated", False),
+    "tekken": (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?"
+               r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|"
+               r"\s+(?!\S)|\s+", "isolated", False),
+    "qwen_marks": (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|"
+                   r"\s*[\r\n]+|\s+(?!\S)|\s+", "isolated", False),
+    "deepseek_coder": (r"[\r\n]", "isolated", False),
+    "deepseek_coder_words": (r"\s?\p{L}+", "isolated", False),
+    "deepseek_coder_marks": (r"\s?\p{P}+", "isolated", False),
+    "deepseek_v3_digits": (r"\p{N}{1,3}", "isolated", False),
+    "gemma": (" ", "merged_with_previous", False),
+    "scripts": (r"[\p{Hiragana}\p{Katakana}]+|\p{Hangul}+|\p{Latin}+|\p{Cyrillic}+|\p{Arabic}+", "isolated", False),
     "word_classes": (r"\w+|[^\w\s]+", "isolated", False),
 }
 BEHAVIORS = {"isolated": "Isolated", "removed": "Removed", "merged_with_next": "MergedWithNext",
