@@ -1,6 +1,6 @@
-// TokenizerFilesFuzzer.cpp - any bytes as a tokenizer file that is no tokenizer.json: a message, or a section that opens
-// and runs. The first byte says which: 's' SentencePiece's, 't' tiktoken's, 'k' tekken, 'v' vocab.txt, 'm' vocab.json and,
-// after a zero byte, merges.txt.
+// TokenizerFilesFuzzer.cpp - any bytes as a tokenizer file that is no tokenizer.json: a message, or a section that
+// opens and runs. The first byte says which: 's' SentencePiece's, 't' tiktoken's, 'k' tekken, 'v' vocab.txt, 'm'
+// vocab.json and, after a zero byte, merges.txt.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/TokenizerFiles.h"
 #include "runtime/src/text/Tokenizer.h"

@@ -4,7 +4,43 @@
 
 namespace llmc::runtime {
 
+/// Where a short piece is remembered; null for a long one, and when there is no memory for it.
+Bpe::Known *Bpe::placeOf(Bytes piece) {
+  if (piece.size > sizeof(Known::bytes))
+    return nullptr;
+  if (known.empty()) {
+    if (!known.resize(knownCount))
+      return nullptr;
+    std::memset(static_cast<void *>(known.data()), 0, knownCount * sizeof(Known));
+  }
+  uint64_t words[4] = {};
+  std::memcpy(words, piece.data, piece.size);
+  uint64_t hash = piece.size;
+  for (uint64_t word : words)
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
+  return &known[hash % knownCount];
+}
+
 TextStatus Bpe::encode(Bytes piece, Array<int32_t> &ids) {
+  Known *place = placeOf(piece);
+  if (!place)
+    return encodeAnew(piece, ids);
+  if (place->size == piece.size && std::memcmp(place->bytes, piece.data, piece.size) == 0)
+    return ids.append(place->ids, place->count) ? TextStatus::Ok : TextStatus::OutOfMemory;
+  size_t before = ids.size();
+  TextStatus status = encodeAnew(piece, ids);
+  size_t count = ids.size() - before;
+  if (status == TextStatus::Ok && piece.size && count <= sizeof(Known::ids) / sizeof(int32_t)) {
+    place->size = static_cast<uint8_t>(piece.size);
+    place->count = static_cast<uint8_t>(count);
+    std::memcpy(place->bytes, piece.data, piece.size);
+    if (count)
+      std::memcpy(place->ids, ids.data() + before, count * sizeof(int32_t));
+  }
+  return status;
+}
+
+TextStatus Bpe::encodeAnew(Bytes piece, Array<int32_t> &ids) {
   if (piece.size >= none)
     return TextStatus::TooLong; // places are 32 bits
   uint32_t whole = wholeToken(piece);
@@ -143,7 +179,7 @@ bool Bpe::consider(uint32_t place) {
   const llmc_tokenizer_merge *found = tables.findMerge(symbols[place].token, symbols[next].token);
   if (!found)
     return true;
-  Candidate candidate = {uint64_t(found->rank) << 32 | place, found->result};
+  Candidate candidate = {uint64_t(found->rank) << 32 | place, found->result, found->left, found->right};
   if (!heap.push(candidate))
     return false;
   size_t at = heap.size() - 1;
@@ -191,9 +227,11 @@ TextStatus Bpe::merge() {
       continue;
     Symbol &right = symbols[left.next];
     // The pair may have changed since; it still counts when it makes the same token, as in Hugging Face tokenizers.
-    const llmc_tokenizer_merge *now = tables.findMerge(left.token, right.token);
-    if (!now || now->result != top.result)
-      continue;
+    if (left.token != top.left || right.token != top.right) {
+      const llmc_tokenizer_merge *now = tables.findMerge(left.token, right.token);
+      if (!now || now->result != top.result)
+        continue;
+    }
     left.token = top.result;
     left.next = right.next;
     if (right.next != none)

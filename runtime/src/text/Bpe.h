@@ -8,7 +8,8 @@
 
 namespace llmc::runtime {
 
-/// Encodes pieces; keeps its memory between calls (about 28 bytes a symbol of the longest piece).
+/// Encodes pieces; keeps its memory between calls (about 28 bytes a symbol of the longest piece) and 1 MiB of short
+/// pieces with their ids, since texts repeat their words.
 class Bpe {
 public:
   explicit Bpe(const TokenizerTables &tables) : tables(tables) {}
@@ -17,6 +18,16 @@ public:
   TextStatus encode(Bytes piece, Array<int32_t> &ids);
 
 private:
+  /// One cache line. A later piece with the same place takes it over.
+  struct Known {
+    uint8_t size; ///< Of the piece; 0: nothing is here.
+    uint8_t count;
+    uint8_t bytes[30];
+    int32_t ids[8];
+  };
+  static constexpr size_t knownCount = 16384;
+  Known *placeOf(Bytes piece);
+  TextStatus encodeAnew(Bytes piece, Array<int32_t> &ids);
   uint32_t wholeToken(Bytes piece);
   uint32_t characterToken(const uint8_t *bytes, uint32_t size, bool first, bool last);
   TextStatus symbolsOfBytes(Bytes piece);
@@ -34,6 +45,7 @@ private:
   struct Candidate {
     uint64_t order; ///< rank << 32 | place
     uint32_t result;
+    uint32_t left, right; ///< The tokens it was found for.
   };
   [[nodiscard]] bool consider(uint32_t place);
   Candidate popLowest();
@@ -42,6 +54,7 @@ private:
   Array<Symbol> symbols;
   Array<Candidate> heap;
   Array<uint8_t> affixed; // a piece with its word_end
+  Array<Known> known;
 };
 
 } // namespace llmc::runtime
