@@ -135,6 +135,17 @@ TEST(HardText, ReplacementsThatGrowWithoutEndAreRefused) {
   EXPECT_EQ(tokenizer->encode("aaaa", false, false, ids), TextStatus::TooLong);
 }
 
+TEST(HardText, OfEqualSumsTheLongerLastTokenWins) {
+  // "a" "a" sums to the same as "aa", which is found first; as Hugging Face's search has it.
+  auto tokenizer = TestTokenizer::parse(R"({"model": {"type": "Unigram", "unk_id": 0,
+    "vocab": [["?", -9], ["a", -1], ["aa", -2], ["b", -2.5], ["ab", -3.25]]}})");
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ(tokenizer->ids("aa"), std::vector<int32_t>{2});
+  EXPECT_EQ(tokenizer->ids("aaa"), (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(tokenizer->ids("aab"), (std::vector<int32_t>{1, 4}));
+  EXPECT_EQ(tokenizer->ids("axxa"), (std::vector<int32_t>{1, 0, 1}));
+}
+
 TEST(HardText, MergesOverTheStartOfAWordAreKept) {
   // The second tokenizer has a token with a blank inside: cutting the text at words would lose it.
   for (bool inside : {false, true}) {
