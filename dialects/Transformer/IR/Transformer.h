@@ -5,6 +5,7 @@
 #ifndef LLMC_DIALECTS_TRANSFORMER_IR_TRANSFORMER_H
 #define LLMC_DIALECTS_TRANSFORMER_IR_TRANSFORMER_H
 
+#include "dialects/Transformer/Formats/BlockFormats.h"
 #include "dialects/Transformer/Formats/RopeFrequencies.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

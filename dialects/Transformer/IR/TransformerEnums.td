@@ -35,9 +35,6 @@ def Transformer_StateKind : Transformer_Enum<"StateKind", "kind of state", [
   I32EnumAttrCase<"KVCache", 0, "kv_cache">, I32EnumAttrCase<"Recurrent", 1, "recurrent">,
   I32EnumAttrCase<"Convolution", 2, "convolution">]>;
 
-def Transformer_BlockFormat : Transformer_Enum<"BlockFormat", "block format of quantised values", [
-  I32EnumAttrCase<"Q8", 0, "q8">, I32EnumAttrCase<"Q4", 1, "q4">]>;
-
 def Transformer_Activation : Transformer_Enum<"Activation", "activation function", [
   I32EnumAttrCase<"Silu", 0, "silu">,             // x * sigmoid(x)
   I32EnumAttrCase<"Gelu", 1, "gelu">,             // x/2 * (1 + erf(x / sqrt 2))

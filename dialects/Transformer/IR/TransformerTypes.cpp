@@ -1,17 +1,35 @@
 // TransformerTypes.cpp - states, block formats and attributes: parsing, printing, rules.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialects/Transformer/Formats/BlockFormats.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace llmc;
 using namespace llmc::transformer;
 
 #include "dialects/Transformer/IR/TransformerEnums.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Transformer/IR/TransformerAttrs.cpp.inc"
+
+/// A block format by the name in its descriptor.
+static ParseResult parseBlockFormat(AsmParser &parser, BlockFormatId &format) {
+  SMLoc start = parser.getCurrentLocation();
+  std::string name;
+  if (parser.parseKeywordOrString(&name))
+    return failure();
+  if (std::optional<BlockFormatId> found = blockFormatFromName(name)) {
+    format = *found;
+    return success();
+  }
+  std::string known;
+  for (size_t i = 0; i < kNumBlockFormats; ++i)
+    known += (i ? ", " : "") + std::string(blockFormat(static_cast<BlockFormatId>(i)).name);
+  return parser.emitError(start, "unknown block format '" + name + "'; expected one of " + known);
+}
+
+static void printBlockFormat(AsmPrinter &printer, BlockFormatId format) { printer << blockFormat(format).name; }
 
 #define GET_TYPEDEF_CLASSES
 #include "dialects/Transformer/IR/TransformerTypes.cpp.inc"
@@ -133,6 +151,9 @@ LogicalResult StateType::verify(function_ref<InFlightDiagnostic()> emitError, St
   auto block = dyn_cast<BlockType>(elementType);
   if (!block && !elementType.isF32() && !elementType.isF16() && !elementType.isBF16())
     return emitError() << "element type is " << elementType << ", expected f32, f16, bf16 or a block format"; // (C2)
+  if (block && !canEncodeBlock(block.getFormat()))
+    return emitError() << "element type is " << elementType
+                       << ", expected a format that values can be rounded to"; // (C2)
   if (window < 0)
     return emitError() << "'window' is " << window << ", expected at least 0"; // (C3)
   if (kind != StateKind::KVCache && (window || latent))
@@ -152,8 +173,12 @@ LogicalResult StateType::verify(function_ref<InFlightDiagnostic()> emitError, St
 // BlockType
 //===----------------------------------------------------------------------===//
 
-LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, BlockFormat format, int64_t group) {
-  if (llmc::isBlockGroup(group))
+LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, BlockFormatId format, int64_t group) {
+  if (isBlockGroup(format, group))
     return success();
-  return emitError() << "'group' is " << group << ", expected a multiple of 16 from 16 to 256"; // (C1)
+  InFlightDiagnostic diagnostic = emitError();
+  diagnostic << "'group' is " << group << ", expected "; // (C1)
+  if (int64_t fixed = blockFormat(format).group)
+    return diagnostic << fixed << " for " << blockFormat(format).name;
+  return diagnostic << "a multiple of 16 from 16 to " << kMaxBlockGroup;
 }

@@ -25,7 +25,7 @@ def Transformer_StateType : Transformer_Type<"State", "state"> {
     has been rounded to it, in the step that wrote it too.
 
     Rules: (C1) `slots`, `heads`, `head_dim`, `value_dim`, `channels` and `taps` are at least 1; (C2) the element type
-    is f32, f16, bf16 or a block format; (C3) `window` is at least 0, 0 when everything is kept; (C4) only a cache has
+    is f32, f16, bf16 or a block format that values can be rounded to; (C3) `window` is at least 0, 0 when everything is kept; (C4) only a cache has
     `window` or `latent`; (C5) `value_dim` of a latent cache is at most `head_dim`, and it has one head; (C6) a
     recurrent state or a convolution is f32, f16 or bf16; (C7) a block format's group divides `head_dim` and
     `value_dim`.
@@ -58,15 +58,16 @@ def Transformer_BlockType : Transformer_Type<"Block", "block"> {
   let summary = "element stored in a block format";
   let description = [{
     The element type of a tensor whose values are stored in blocks of `group` along the last dimension, described by the
-    descriptor of that name in `dialects/Transformer/Formats`. (C1) `group` is a size that the format knows: a multiple
-    of 16 from 16 to 256.
+    descriptor of that name in `dialects/Transformer/Formats`. (C1) `group` is a size that the format knows: for `q8`,
+    `q4`, `q8_min`, `q4_min` and `fp8_e4m3` a multiple of 16 up to 2^20, for the formats of files the one size they have.
 
     ```mlir
     !weight = tensor<576x1536x!transformer.block<q8, group = 32>>
+    !stored = tensor<576x1536x!transformer.block<q4_k, group = 256>>
     ```
   }];
-  let parameters = (ins "::llmc::transformer::BlockFormat":$format, "int64_t":$group);
-  let assemblyFormat = "`<` $format `,` `group` `=` $group `>`";
+  let parameters = (ins "::llmc::BlockFormatId":$format, "int64_t":$group);
+  let assemblyFormat = "`<` custom<BlockFormat>($format) `,` `group` `=` $group `>`";
   let genVerifyDecl = 1;
 }
 

@@ -211,7 +211,15 @@ static LogicalResult verifyCoding(Operation *op, Value blocks, Value floats, Str
 
 LogicalResult WeightDecodeOp::verify() { return verifyCoding(*this, getSource(), getResult(), "source", "result"); }
 
-LogicalResult WeightQuantizeOp::verify() { return verifyCoding(*this, getResult(), getSource(), "result", "source"); }
+LogicalResult WeightQuantizeOp::verify() {
+  if (failed(verifyCoding(*this, getResult(), getSource(), "result", "source")))
+    return failure();
+  llmc::BlockFormatId format = blockOf(getResult()).getFormat();
+  if (!llmc::canEncodeBlock(format))
+    return emitOpError() << "result is in " << llmc::blockFormat(format).name
+                         << ", expected a format that values can be rounded to"; // (C3)
+  return success();
+}
 
 LogicalResult WeightPackOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
                                              SmallVectorImpl<Type> &types) {

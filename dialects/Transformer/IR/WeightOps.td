@@ -167,7 +167,7 @@ def Transformer_WeightQuantizeOp : Transformer_OnWeights<"quantize", [AllShapesM
     Blocks whose values are nearest to the source by the rule of the format's descriptor.
 
     (C1) The source's element type is f32, f16 or bf16 and the result's is a block format. (C2) The group divides the
-    last dimension.
+    last dimension. (C3) The format's descriptor has a rounding; the formats of files are only read.
 
     ```mlir
     %w1 = transformer.weight.quantize %w : (tensor<576x64xbf16>) -> tensor<576x64x!transformer.block<q8, group = 32>>

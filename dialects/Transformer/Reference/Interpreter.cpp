@@ -32,12 +32,6 @@ static Stored::Element elementOf(Type element) {
   return Stored::Element::Opaque;
 }
 
-static BlockFormatId formatOf(tf::BlockType type) {
-  static_assert(static_cast<int>(tf::BlockFormat::Q4) == static_cast<int>(BlockFormatId::Q4),
-                "the plain enum follows the dialect's");
-  return static_cast<BlockFormatId>(type.getFormat());
-}
-
 static reference::Activation activationOf(tf::Activation activation) {
   static_assert(static_cast<int>(tf::Activation::Tanh) == static_cast<int>(reference::Activation::Tanh),
                 "the plain enum follows the dialect's");
@@ -51,7 +45,7 @@ static std::optional<double> toDouble(std::optional<APFloat> value) {
 /// An empty weight of that type.
 static Stored emptyWeight(RankedTensorType type) {
   if (auto block = dyn_cast<tf::BlockType>(type.getElementType()))
-    return makeBlocks(formatOf(block), block.getGroup(), type.getShape().vec());
+    return makeBlocks(block.getFormat(), block.getGroup(), type.getShape().vec());
   int64_t bits = type.getElementType().isIntOrFloat() ? type.getElementType().getIntOrFloatBitWidth() : 8;
   return makeStored(elementOf(type.getElementType()), type.getShape().vec(), llvm::divideCeil(bits, 8));
 }
@@ -72,7 +66,7 @@ std::shared_ptr<State> reference::makeState(tf::StateType type) {
   state->latent = type.getLatent();
   if (auto block = dyn_cast<tf::BlockType>(type.getElementType())) {
     state->blocks = true;
-    state->format = formatOf(block);
+    state->format = block.getFormat();
     state->group = block.getGroup();
   } else {
     state->precision = precisionOf(type.getElementType());
@@ -264,7 +258,7 @@ FailureOr<RuntimeValue> OpInterpreter::runWeightOp(Operation *op) {
       })
       .Case([&](tf::WeightQuantizeOp quantize) {
         auto block = cast<tf::BlockType>(resultType.getElementType());
-        return RuntimeValue(reference::quantize(stored(quantize.getSource()), formatOf(block), block.getGroup()));
+        return RuntimeValue(reference::quantize(stored(quantize.getSource()), block.getFormat(), block.getGroup()));
       })
       .Case([&](tf::WeightPackOp pack) {
         return RuntimeValue(reference::pack(stored(pack.getSource()), pack.getRows(), pack.getGroup()));

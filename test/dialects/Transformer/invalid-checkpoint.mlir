@@ -170,8 +170,25 @@ func.func private @f(!transformer.state<cache, slots = 1, heads = 2, head_dim = 
 // -----
 
 // block (C1)
-// expected-error@below {{'group' is 24, expected a multiple of 16 from 16 to 256}}
+// expected-error@below {{'group' is 24, expected a multiple of 16 from 16 to 1048576}}
 func.func private @f(tensor<2x48x!transformer.block<q4, group = 24>>)
+
+// -----
+
+// block (C1)
+// expected-error@below {{'group' is 32, expected 256 for q4_k}}
+func.func private @f(tensor<2x512x!transformer.block<q4_k, group = 32>>)
+
+// -----
+
+// expected-error@below {{unknown block format 'q9'; expected one of q8, q4, q8_min, q4_min, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4, nvfp4, fp8_e4m3}}
+func.func private @f(tensor<2x64x!transformer.block<q9, group = 32>>)
+
+// -----
+
+// state (C2)
+// expected-error@below {{element type is '!transformer.block<q4_0, group = 32>', expected a format that values can be rounded to}}
+func.func private @f(!transformer.state<kv_cache, slots = 1, heads = 2, head_dim = 64, !transformer.block<q4_0, group = 32>>)
 
 // -----
 

@@ -210,6 +210,15 @@ func.func @f(%w: tensor<5x48xf32>) {
 
 // -----
 
+// transformer.weight.quantize (C3)
+func.func @f(%w: tensor<5x64xf32>) {
+  // expected-error@below {{result is in q4_0, expected a format that values can be rounded to}}
+  %0 = transformer.weight.quantize %w : (tensor<5x64xf32>) -> tensor<5x64x!transformer.block<q4_0, group = 32>>
+  return
+}
+
+// -----
+
 // transformer.weight.pack (C1)
 func.func @f(%w: tensor<5x48xf32>) {
   // expected-error@below {{attribute 'rows' failed to satisfy constraint}}

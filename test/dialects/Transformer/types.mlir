@@ -23,6 +23,12 @@ func.func private @states(!cache, !windowed, !latent, !quantized, !matrix, !rece
 !weight = tensor<576x1536x!transformer.block<q8, group = 32>>
 func.func private @blocks(!weight, tensor<5x64x!transformer.block<q4, group = 64>>)
 
+// CHECK-LABEL: @stored_blocks
+// CHECK-SAME: tensor<576x1536x!transformer.block<q4_k, group = 256>>, tensor<3x64x!transformer.block<nvfp4, group = 64>>
+// CHECK-SAME: tensor<3x4096x!transformer.block<q8_min, group = 4096>>
+!stored = tensor<576x1536x!transformer.block<q4_k, group = 256>>
+func.func private @stored_blocks(!stored, tensor<3x64x!transformer.block<nvfp4, group = 64>>, tensor<3x4096x!transformer.block<q8_min, group = 4096>>)
+
 // CHECK-LABEL: func.func @entry
 // CHECK-SAME: %{{.*}}: tensor<?xi32> {transformer.role = #transformer.role<tokens>}
 // CHECK-SAME: {transformer.role = #transformer.role<positions>}
