@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/TensorIndex.h"
 
+#include "frontends/formats/gguf/Gguf.h"
 #include "frontends/formats/json/Json.h"
 #include "frontends/formats/safetensors/Safetensors.h"
 
@@ -24,8 +25,18 @@ constexpr DTypeFacts kDTypes[] = {
 
 } // namespace
 
-const char *dtypeName(DType dtype) { return kDTypes[size_t(dtype)].name; }
-unsigned dtypeBits(DType dtype) { return kDTypes[size_t(dtype)].bits; }
+std::optional<BlockFormatId> dtypeBlockFormat(DType dtype) {
+  if (size_t(dtype) < std::size(kDTypes))
+    return std::nullopt;
+  return BlockFormatId(size_t(dtype) - std::size(kDTypes));
+}
+
+const char *dtypeName(DType dtype) {
+  const std::optional<BlockFormatId> format = dtypeBlockFormat(dtype);
+  return format ? blockFormat(*format).name : kDTypes[size_t(dtype)].name;
+}
+
+unsigned dtypeBits(DType dtype) { return assert(!dtypeBlockFormat(dtype)), kDTypes[size_t(dtype)].bits; }
 
 std::optional<DType> dtypeFromName(std::string_view name) {
   for (size_t i = 0; i < std::size(kDTypes); ++i)
@@ -42,11 +53,22 @@ std::string TensorShape::str() const {
 }
 
 std::optional<uint64_t> tensorBytes(const TensorShape &shape, DType dtype) {
-  uint64_t bits = dtypeBits(dtype);
-  // A zero dimension makes the tensor empty only if the others do not overflow before it: any order must agree.
-  for (int64_t size : shape)
-    if (size != 0 && __builtin_mul_overflow(bits, uint64_t(size), &bits))
+  uint64_t bits = 8, blocks = 1;
+  if (const std::optional<BlockFormatId> format = dtypeBlockFormat(dtype)) {
+    const int64_t group = blockFormat(*format).group; // None: files that choose it are another's business.
+    if (group == 0 || shape.size() == 0 || shape[shape.size() - 1] % group != 0)
       return std::nullopt;
+    bits *= uint64_t(blockBytes(*format, group));
+    blocks = uint64_t(group);
+  } else {
+    bits = dtypeBits(dtype);
+  }
+  // A zero dimension makes the tensor empty only if the others do not overflow before it: any order must agree.
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const uint64_t size = uint64_t(shape[i]) / (i + 1 == shape.size() ? blocks : 1);
+    if (size != 0 && __builtin_mul_overflow(bits, size, &bits))
+      return std::nullopt;
+  }
   if (std::find(shape.begin(), shape.end(), 0) != shape.end())
     return 0;
   if (bits % 8 != 0 || bits / 8 > uint64_t(INT64_MAX))
@@ -88,8 +110,14 @@ std::string_view TensorIndex::bytes(std::string_view key) const {
   return {reinterpret_cast<const char *>(data(*entry)), size_t(entry->size)};
 }
 
-Result<TensorIndex> openCheckpoint(const std::string &directory) {
-  Result<ModelDirectory> opened = ModelDirectory::open(directory);
+Result<TensorIndex> openCheckpoint(const std::string &path) {
+  if (gguf::isGgufPath(path)) {
+    Result<gguf::Model> model = gguf::open(path);
+    if (!model)
+      return model.takeError();
+    return std::move(model->index);
+  }
+  Result<ModelDirectory> opened = ModelDirectory::open(path);
   if (!opened)
     return opened.takeError();
   return safetensors::open(*opened);

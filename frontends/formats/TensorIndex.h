@@ -5,6 +5,7 @@
 #ifndef LLMC_FRONTENDS_FORMATS_TENSORINDEX_H
 #define LLMC_FRONTENDS_FORMATS_TENSORINDEX_H
 
+#include "dialects/Transformer/Formats/BlockFormats.h"
 #include "frontends/formats/Diagnostic.h"
 #include "frontends/formats/MappedFile.h"
 
@@ -17,17 +18,22 @@
 
 namespace llmc {
 
-/// Element types as stored; the names are safetensors'. F4, F6_* are narrower than a byte and packed.
+/// Element types as stored: those of safetensors, by its names (F4, F6_* are narrower than a byte and packed), then the
+/// block formats.
 enum class DType : uint8_t {
 #define LLMC_DTYPE(name, bits) name,
 #include "frontends/formats/DTypes.def"
+#define LLMC_BLOCK_FORMAT(id) id,
+#include "dialects/Transformer/Formats/BlockFormats.def"
 };
 
-/// The name as files spell it.
+/// The name as safetensors spell it; of a block format the descriptor's.
 const char *dtypeName(DType dtype);
-/// Bits of one element.
+/// Bits of one element. Not for block formats.
 unsigned dtypeBits(DType dtype);
-/// The type of that name, or nothing.
+/// The block format that a type is, or nothing.
+std::optional<BlockFormatId> dtypeBlockFormat(DType dtype);
+/// The type of that name in safetensors, or nothing.
 std::optional<DType> dtypeFromName(std::string_view name);
 
 /// Up to 8 dimensions, none negative; rank 0 is a scalar and a dimension may be 0.
@@ -97,12 +103,13 @@ private:
   std::vector<TensorEntry> entries;
 };
 
-/// Bytes of a tensor of this shape and type, or nothing when they overflow 63 bits or end inside a byte.
+/// Bytes of a tensor of this shape and type, or nothing when they overflow 63 bits, end inside a byte, or the last
+/// dimension is not whole blocks of the type.
 std::optional<uint64_t> tensorBytes(const TensorShape &shape, DType dtype);
 
-/// Opens the checkpoint in a directory, whatever its format (today: safetensors, in one file or sharded). Errors:
-/// everything that the format's rules refuse, with the file and the tensor named.
-Result<TensorIndex> openCheckpoint(const std::string &directory);
+/// Opens the checkpoint in a directory (safetensors, in one file or sharded) or in a file (GGUF, perhaps the first of
+/// several). Errors: everything that the format's rules refuse, with the file and the tensor named.
+Result<TensorIndex> openCheckpoint(const std::string &path);
 
 } // namespace llmc
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/TensorIndex.h"
+#include "frontends/formats/gguf/Gguf.h"
 #include "frontends/formats/json/Json.h"
 #include "frontends/models/Import.h"
 
@@ -16,6 +17,8 @@ namespace {
 
 /// The element type of the IR, or null for those that it does not have.
 Type toElementType(DType dtype, MLIRContext *context) {
+  if (std::optional<BlockFormatId> format = dtypeBlockFormat(dtype))
+    return transformer::BlockType::get(context, *format, blockFormat(*format).group);
   switch (dtype) {
   case DType::BOOL:
     return IntegerType::get(context, 1);
@@ -55,8 +58,9 @@ Type toElementType(DType dtype, MLIRContext *context) {
   case DType::F8_E5M2FNUZ:
   case DType::C64:
     return Type();
+  default: // Block formats came first.
+    llvm_unreachable("every type is named");
   }
-  llvm_unreachable("every type is named");
 }
 
 /// Appends the index to a module.
@@ -64,7 +68,9 @@ Checked writeIndex(const TensorIndex &index, StringRef directory, ModuleOp modul
   MLIRContext *context = module.getContext();
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto place = FileLineColLoc::get(context, directory, 0, 0);
-  transformer::CheckpointOp::create(builder, place, transformer::CheckpointFormat::Safetensors, directory);
+  const auto format = gguf::isGgufPath(directory.str()) ? transformer::CheckpointFormat::Gguf
+                                                        : transformer::CheckpointFormat::Safetensors;
+  transformer::CheckpointOp::create(builder, place, format, directory);
   for (const TensorEntry &entry : index.tensors()) {
     Type elementType = toElementType(entry.dtype, context);
     if (!elementType)

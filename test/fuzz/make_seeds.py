@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-# make_seeds.py - writes the small inputs from which the fuzzers of safetensors and config begin.
+# make_seeds.py - writes the small inputs from which the fuzzers of safetensors, GGUF and config begin.
 #
-#   test/fuzz/make_seeds.py        rewrites corpus/fuzz-safetensors and corpus/fuzz-config beside it
+#   test/fuzz/make_seeds.py        rewrites corpus/fuzz-safetensors, corpus/fuzz-gguf and corpus/fuzz-config
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import json
 import pathlib
+import struct
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 
@@ -76,6 +77,63 @@ def safetensors_seeds():
         "a": "model-00001-of-00002.safetensors", "b": "sub/model-00002-of-00002.safetensors"}})
 
 
+def gguf_text(text):
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def gguf_value(value):
+    """A value with its type in front: bool, int, float, str, or a list of one of them."""
+    if isinstance(value, list):
+        first = gguf_value(value[0])[:4]
+        return struct.pack("<I", 9) + first + struct.pack("<Q", len(value)) + b"".join(gguf_value(v)[4:] for v in value)
+    if isinstance(value, bool):
+        return struct.pack("<I?", 7, value)
+    if isinstance(value, int):
+        return struct.pack("<II", 4, value) if value >= 0 else struct.pack("<Ii", 5, value)
+    if isinstance(value, float):
+        return struct.pack("<If", 6, value)
+    return struct.pack("<I", 8) + gguf_text(value)
+
+
+def gguf_file(metadata, tensors, version=3, alignment=32):
+    """Tensors are (name, sizes with the fastest first, type, bytes)."""
+    table, data = b"", b""
+    for name, sizes, kind, size in tensors:
+        table += gguf_text(name) + struct.pack("<I", len(sizes)) + struct.pack(f"<{len(sizes)}Q", *sizes)
+        table += struct.pack("<IQ", kind, len(data))
+        data += bytes(i & 255 for i in range(size)) + bytes(-size % alignment)
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata))
+    head += b"".join(gguf_text(key) + gguf_value(value) for key, value in metadata.items()) + table
+    return head + bytes(-len(head) % alignment) + data
+
+
+GGUF_MODEL = {
+    "general.architecture": "llama", "general.alignment": 32, "llama.block_count": 1, "llama.context_length": 64,
+    "llama.embedding_length": 24, "llama.feed_forward_length": 29, "llama.attention.head_count": 4,
+    "llama.attention.head_count_kv": 2, "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.freq_base": 1e4,
+}
+GGUF_WORDS = {
+    "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "<0x0A>", "a", "b", "ab"],
+    "tokenizer.ggml.scores": [0.0, 0.0, 0.0, 0.0, -1.0, -2.0, -3.0], "tokenizer.ggml.token_type": [2, 3, 3, 6, 1, 1, 1],
+    "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2, "tokenizer.ggml.add_bos_token": True,
+}
+GGUF_MERGES = {
+    "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "llama-bpe", "tokenizer.ggml.tokens": ["a", "b", "ab", "<e>"],
+    "tokenizer.ggml.token_type": [1, 1, 1, 3], "tokenizer.ggml.merges": ["a b"], "tokenizer.ggml.eos_token_id": 3,
+}
+
+
+def gguf_seeds():
+    yield "empty", gguf_file({}, [])
+    yield "model", gguf_file({**GGUF_MODEL, **GGUF_WORDS}, [("token_embd.weight", [24, 7], 1, 336)])
+    yield "merges", gguf_file({**GGUF_MODEL, **GGUF_MERGES}, [], version=2)
+    yield "blocks", gguf_file({"general.architecture": "qwen2"}, [("a", [32, 2], 2, 36), ("b", [256], 12, 144),
+                                                                 ("c", [], 30, 2), ("d", [64, 1], 40, 36)])
+    yield "kinds", gguf_file({"general.sampling.temp": 0.5, "general.sampling.top_k": 20, "n": -1, "f": [True, False],
+                              "split.no": 0, "split.count": 2, "general.alignment": 64}, [("t", [3], 0, 12)],
+                             alignment=64)
+
+
 def write(folder, name, data):
     path = CORPUS / folder
     path.mkdir(parents=True, exist_ok=True)
@@ -85,6 +143,8 @@ def write(folder, name, data):
 def main():
     for name, data in safetensors_seeds():
         write("fuzz-safetensors", name, data)
+    for name, data in gguf_seeds():
+        write("fuzz-gguf", name, data)
     for name, config, generation in config_seeds():
         data = json.dumps(config).encode()
         if generation is not None:

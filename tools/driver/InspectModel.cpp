@@ -57,7 +57,10 @@ static int inspectCheckpoint(const std::string &directory) {
     ++count;
     size += tensor.size;
     bytes += tensor.size;
-    parameters += tensor.size * 8 / dtypeBits(tensor.dtype);
+    uint64_t elements = 1;
+    for (int64_t size : tensor.shape)
+      elements *= static_cast<uint64_t>(size);
+    parameters += elements;
   }
   out << "  parameters  " << parameters << "\n  bytes       " << formatBytes(bytes) << " in " << index->files().size()
       << (index->files().size() == 1 ? " file\n" : " files\n");

@@ -173,10 +173,10 @@ inline constexpr BlockFormatDescriptor Q2_K =
     minusMinima(scaled("q2_k", 256, BlockNumber::F16, 80, field(2, 1, plane(2, 0, 8 * 16, {32, 8}, {4, 2}, {2, 256})),
                        field(4, 16, plane(4, 0, 0, {16, 8}))),
                 82, field(4, 16, plane(4, 0, 4, {16, 8})));
-inline constexpr BlockFormatDescriptor Q3_K = scaled(
-    "q3_k", 256, BlockNumber::F16, 108,
-    minus(4, field(3, 1, plane(2, 0, 8 * 32, {32, 8}, {4, 2}, {2, 256}), plane(1, 2, 0, {32, 8}, {8, 1}))),
-    minus(32, field(6, 16, plane(4, 0, 8 * 96, {8, 8}, {2, 4}), plane(2, 4, 8 * 104, {4, 8}, {4, 2}))));
+inline constexpr BlockFormatDescriptor Q3_K =
+    scaled("q3_k", 256, BlockNumber::F16, 108,
+           minus(4, field(3, 1, plane(2, 0, 8 * 32, {32, 8}, {4, 2}, {2, 256}), plane(1, 2, 0, {32, 8}, {8, 1}))),
+           minus(32, field(6, 16, plane(4, 0, 8 * 96, {8, 8}, {2, 4}), plane(2, 4, 8 * 104, {4, 8}, {4, 2}))));
 inline constexpr BlockFormatDescriptor Q4_K =
     minusMinima(scaled("q4_k", 256, BlockNumber::F16, 0, field(4, 1, plane(4, 0, 8 * 16, {32, 8}, {2, 4}, {4, 256})),
                        sixBitsAt(4, false)),
@@ -186,16 +186,15 @@ inline constexpr BlockFormatDescriptor Q5_K = minusMinima(
            field(5, 1, plane(4, 0, 8 * 48, {32, 8}, {2, 4}, {4, 256}), plane(1, 4, 8 * 16, {32, 8}, {8, 1})),
            sixBitsAt(4, false)),
     2, sixBitsAt(4, true));
-inline constexpr BlockFormatDescriptor Q6_K =
-    scaled("q6_k", 256, BlockNumber::F16, 208,
-           minus(32, field(6, 1, plane(4, 0, 0, {64, 8}, {2, 4}, {2, 512}),
-                           plane(2, 4, 8 * 128, {32, 8}, {4, 2}, {2, 256}))),
-           twosComplement(bytesAt(192, 16)));
+inline constexpr BlockFormatDescriptor Q6_K = scaled(
+    "q6_k", 256, BlockNumber::F16, 208,
+    minus(32, field(6, 1, plane(4, 0, 0, {64, 8}, {2, 4}, {2, 512}), plane(2, 4, 8 * 128, {32, 8}, {4, 2}, {2, 256}))),
+    twosComplement(bytesAt(192, 16)));
 inline constexpr BlockFormatDescriptor IQ4_NL =
     scaled("iq4_nl", 32, BlockNumber::F16, 0, from(kNonLinear, nibblesAt(2)));
-inline constexpr BlockFormatDescriptor IQ4_XS =
-    scaled("iq4_xs", 256, BlockNumber::F16, 0, from(kNonLinear, field(4, 1, plane(4, 0, 64, {16, 8}, {2, 4}, {8, 128}))),
-           minus(32, field(6, 32, plane(4, 0, 32, {8, 4}), plane(2, 4, 16, {8, 2}))));
+inline constexpr BlockFormatDescriptor IQ4_XS = scaled(
+    "iq4_xs", 256, BlockNumber::F16, 0, from(kNonLinear, field(4, 1, plane(4, 0, 64, {16, 8}, {2, 4}, {8, 128}))),
+    minus(32, field(6, 32, plane(4, 0, 32, {8, 4}), plane(2, 4, 16, {8, 2}))));
 
 //===----------------------------------------------------------------------===//
 // Small floats

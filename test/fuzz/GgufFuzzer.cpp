@@ -1,0 +1,78 @@
+// GgufFuzzer.cpp - GGUF files from random bytes: no crash, and what is accepted holds what it promises, in the file and
+// in what families and the reader of its vocabulary make of it.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/formats/gguf/MetadataReader.h"
+
+#include <cstdlib>
+
+using namespace llmc;
+
+namespace {
+
+void require(bool promise) {
+  if (!promise)
+    std::abort();
+}
+
+/// Every message is one printable line, with the file first.
+void checkMessage(const Diagnostic &mistake) {
+  require(mistake.file == "f" && !mistake.message.empty());
+  for (char c : mistake.message)
+    require(uint8_t(c) >= 0x20 && c != 0x7F);
+}
+
+/// Reads every element, so that a view outside the input is noticed.
+uint64_t touch(const gguf::Value &value) {
+  uint64_t sum = 0;
+  if (value.isString())
+    for (char c : value.asString())
+      sum += uint8_t(c);
+  if (value.isNumber())
+    sum += value.asNumber() > 0;
+  if (value.isInteger())
+    sum += uint64_t(value.asInteger().value_or(0));
+  if (value.isArray() && value.element() == gguf::Kind::String)
+    for (std::string_view text : value.strings())
+      for (char c : text)
+        sum += uint8_t(c);
+  else if (value.isArray() && value.element() != gguf::Kind::Array)
+    for (uint64_t i = 0; i < value.size(); ++i)
+      sum += touch(value.at(i));
+  return sum + value.describe().size();
+}
+
+void checkFile(const gguf::File &file, std::string_view bytes) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < file.metadata.size(); ++i) {
+    require(i == 0 || file.metadata[i - 1].key < file.metadata[i].key);
+    sum += touch(file.metadata[i].value);
+  }
+  require(file.alignment >= 1 && file.alignment <= 65536 && (file.alignment & (file.alignment - 1)) == 0);
+  for (const TensorEntry &entry : file.tensors) {
+    require(entry.offset <= bytes.size() && entry.size <= bytes.size() - entry.offset);
+    require(tensorBytes(entry.shape, entry.dtype) == entry.size && !entry.key.empty());
+    for (uint64_t i = 0; i < entry.size; ++i)
+      sum += uint8_t(bytes[entry.offset + i]);
+  }
+  volatile uint64_t kept = sum;
+  (void)kept;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const std::string bytes(reinterpret_cast<const char *>(data), size), name = "f";
+  Result<gguf::File> file = gguf::parseFile(bytes, name, 0);
+  if (!file) {
+    checkMessage(file.error());
+    return 0;
+  }
+  checkFile(*file, bytes);
+  gguf::MetadataReader generation(*file, name);
+  const GenerationConfig facts = gguf::readGeneration(generation, 53);
+  if (generation.mistake())
+    checkMessage(*generation.mistake());
+  for (int64_t id : facts.eos)
+    require(id >= 0 && id < 53);
+  return 0;
+}
