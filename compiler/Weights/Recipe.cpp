@@ -51,7 +51,8 @@ public:
           llvm::TypeSwitch<Operation *, FailureOr<WeightRef>>(&op)
               .Case<transformer::WeightOp, transformer::WeightSliceOp, transformer::WeightConcatOp,
                     transformer::WeightPermuteOp, transformer::WeightConvertOp, transformer::WeightAffineOp,
-                    transformer::RopeFrequenciesOp>([&](auto known) { return visit(known); })
+                    transformer::WeightDecodeOp, transformer::RopeFrequenciesOp>(
+                  [&](auto known) { return visit(known); })
               .Default([](Operation *other) -> FailureOr<WeightRef> {
                 return other->emitOpError("cannot be part of a weight recipe");
               });
@@ -106,17 +107,26 @@ private:
              << "the checkpoint has no tensor '" << key << "'";
     auto type = cast<RankedTensorType>(op.getType());
     std::optional<Element> element = elementOf(type.getElementType());
-    if (!element)
+    auto blocks = dyn_cast<transformer::BlockType>(type.getElementType());
+    if (!element && !blocks)
       return op.emitError() << "tensor '" << key << "': weights of type " << type.getElementType()
-                            << " cannot be packed (expected f32, f16 or bf16)";
+                            << " cannot be packed (expected f32, f16, bf16 or a block format)";
     TensorShape shape;
     for (int64_t size : type.getShape())
       shape.push_back(size);
-    if (entry->dtype != dtypeOf(*element) || entry->shape != shape)
+    const char *expected = blocks ? blockFormat(blocks.getFormat()).name : dtypeName(dtypeOf(*element));
+    if (std::string_view(dtypeName(entry->dtype)) != expected || entry->shape != shape)
       return changed(op, checkpoint.fileName(*entry))
              << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str() << " (expected "
-             << dtypeName(dtypeOf(*element)) << " " << shape.str() << ")";
+             << expected << " " << shape.str() << ")";
+    if (blocks)
+      return blockWeight(sizesOf(type.getShape()), blocks.getFormat(), blocks.getGroup(), checkpoint.data(*entry));
     return storedWeight(sizesOf(type.getShape()), *element, checkpoint.data(*entry));
+  }
+  /// Blocks are f32 values from the start: what moves whole blocks moves their values.
+  FailureOr<WeightRef> visit(transformer::WeightDecodeOp op) {
+    return convertWeight(values.lookup(op.getSource()),
+                         *elementOf(cast<RankedTensorType>(op.getResult().getType()).getElementType()));
   }
   FailureOr<WeightRef> visit(transformer::WeightSliceOp op) {
     return sliceWeight(values.lookup(op.getSource()), sizesOf(op.getOffsets()), sizesOf(op.getSizes()));

@@ -101,6 +101,34 @@ private:
   const uint8_t *data;
 };
 
+class Blocks final : public WeightValue {
+public:
+  Blocks(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data)
+      : WeightValue(std::move(shape), Element::F32), format(format), group(group), bytes(blockBytes(format, group)),
+        data(data) {}
+  void read(int64_t begin, int64_t count, float *out) const override {
+    // Whole blocks go where they belong; of the first and the last a part may be wanted.
+    std::vector<float> part;
+    while (count > 0) {
+      int64_t first = begin % group, taken = std::min(group - first, count);
+      const uint8_t *block = data + begin / group * bytes;
+      if (taken == group) {
+        decodeBlock(format, group, block, out);
+      } else {
+        part.resize(static_cast<size_t>(group));
+        decodeBlock(format, group, block, part.data());
+        std::copy_n(part.begin() + first, taken, out);
+      }
+      begin += taken, count -= taken, out += taken;
+    }
+  }
+
+private:
+  BlockFormatId format;
+  int64_t group, bytes; // of one block
+  const uint8_t *data;
+};
+
 class Computed final : public WeightValue {
 public:
   Computed(Sizes shape, std::function<void(int64_t, float *)> row)
@@ -285,6 +313,9 @@ private:
 
 WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data) {
   return std::make_shared<Stored>(std::move(shape), element, data);
+}
+WeightRef blockWeight(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data) {
+  return std::make_shared<Blocks>(std::move(shape), format, group, data);
 }
 WeightRef computedWeight(Sizes shape, std::function<void(int64_t row, float *out)> row) {
   return std::make_shared<Computed>(std::move(shape), std::move(row));

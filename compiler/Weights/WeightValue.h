@@ -5,6 +5,7 @@
 #ifndef LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H
 #define LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H
 
+#include "dialects/Transformer/Formats/BlockFormats.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -51,6 +52,9 @@ using WeightRef = std::shared_ptr<const WeightValue>;
 
 /// Bytes of the mapped checkpoint, which must outlive the value.
 WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data);
+/// Blocks of a format in the mapped checkpoint, `group` values each along the last dimension, as the f32 they decode
+/// to.
+WeightRef blockWeight(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data);
 /// A table made while compiling, row by row: `row` fills the last dimension and may be called from any thread.
 WeightRef computedWeight(Sizes shape, std::function<void(int64_t row, float *out)> row);
 WeightRef sliceWeight(WeightRef source, Sizes offsets, Sizes sizes);

@@ -42,6 +42,7 @@ struct DecoderConfig {
   bool tiedHead = false;                                                        ///< The head is the embedding.
   bool queryKeyValueBias = false, attentionOutputBias = false, mlpBias = false; ///< Which linears have a bias.
   bool queryKeyNorm = false; ///< Queries and keys are normalised per head before they turn.
+  bool pairedRows = false;   ///< The file has the rows of query and key in the order of interleaved turning.
   RopeConfigs rope;
   std::vector<DecoderLayer> layers;
 };

@@ -62,10 +62,11 @@ double attentionFactor(const RopeConfig &rope) {
 
 } // namespace
 
-Value buildLinear(EntryBuilder &entry, Value input, const std::string &name, int64_t outputs, bool bias) {
+Value buildLinear(EntryBuilder &entry, Value input, const std::string &name, int64_t outputs, bool bias,
+                  int64_t pairedRows) {
   OpBuilder &builder = entry.getBuilder();
-  Value weight = entry.getWeights().get(builder, name + ".weight", {outputs, columns(input)});
-  Value added = bias ? entry.getWeights().get(builder, name + ".bias", {outputs}) : Value();
+  Value weight = entry.getWeights().get(builder, name + ".weight", {outputs, columns(input)}, pairedRows);
+  Value added = bias ? entry.getWeights().get(builder, name + ".bias", {outputs}, pairedRows) : Value();
   auto type = RankedTensorType::get({ShapedType::kDynamic, outputs}, builder.getF32Type());
   return transformer::LinearOp::create(builder, entry.named(name), type, input, weight, added);
 }
@@ -105,8 +106,9 @@ Value buildAttention(EntryBuilder &entry, const AttentionPart &part, Value input
                      Value slot, Value &state) {
   OpBuilder &builder = entry.getBuilder();
   const int64_t queryWidth = part.numHeads * part.headDim, keyWidth = part.numKvHeads * part.headDim;
-  Value query = buildLinear(entry, input, part.query, queryWidth, part.inputBias);
-  Value key = buildLinear(entry, input, part.key, keyWidth, part.inputBias);
+  const int64_t paired = part.pairedRows ? part.headDim : 0;
+  Value query = buildLinear(entry, input, part.query, queryWidth, part.inputBias, paired);
+  Value key = buildLinear(entry, input, part.key, keyWidth, part.inputBias, paired);
   Value value = buildLinear(entry, input, part.value, keyWidth, part.inputBias);
   if (!part.queryNorm.empty())
     query = buildRMSNorm(entry, query, part.queryNorm, part.normEpsilon, part.headDim);

@@ -12,7 +12,9 @@ namespace llmc::models {
 
 /// y = x w^T + b, w being `<name>.weight` [outputs, inputs] and b `<name>.bias`. Input [T, inputs], result [T,
 /// outputs].
-mlir::Value buildLinear(EntryBuilder &entry, mlir::Value input, const std::string &name, int64_t outputs, bool bias);
+/// `pairedRows` as WeightTable::get has it, of weight and bias.
+mlir::Value buildLinear(EntryBuilder &entry, mlir::Value input, const std::string &name, int64_t outputs, bool bias,
+                        int64_t pairedRows = 0);
 
 /// Root mean square norm with weight `<name>.weight` [groupSize, or the width]. `groupSize` 0: the whole row.
 mlir::Value buildRMSNorm(EntryBuilder &entry, mlir::Value input, const std::string &name, double epsilon,
@@ -36,6 +38,8 @@ struct AttentionPart {
   int64_t numHeads = 0, numKvHeads = 0, headDim = 0;
   double scale = 0;   ///< Of the scores.
   int64_t window = 0; ///< 0: none.
+  /// The rows of query and key stand in the order of interleaved turning, to be undone.
+  bool pairedRows = false;
   bool inputBias = false, outputBias = false;
   double normEpsilon = 0;
   transformer::RopeStyle ropeStyle = transformer::RopeStyle::Half;

@@ -6,6 +6,7 @@
 #define LLMC_FRONTENDS_MODELS_FAMILY_H
 
 #include "frontends/formats/config/ConfigReader.h"
+#include "frontends/formats/gguf/MetadataReader.h"
 
 #include <memory>
 #include <string_view>
@@ -14,6 +15,12 @@
 namespace llmc::models {
 
 class EntryBuilder;
+
+/// A GGUF model as families read it.
+struct GgufSource {
+  gguf::MetadataReader &metadata;
+  const TensorIndex &tensors;
+};
 
 /// A model whose hyperparameters were read and found good.
 class Model {
@@ -37,6 +44,12 @@ public:
   virtual std::vector<std::string_view> getModelTypes() const = 0;
   /// Reads the hyperparameters of a model of one of its types. Mistakes go to the reader; null only with one.
   virtual std::unique_ptr<Model> read(ConfigReader &config, std::string_view modelType) const = 0;
+  /// Values of `general.architecture` of GGUF files that it takes.
+  virtual std::vector<std::string_view> getGgufArchitectures() const { return {}; }
+  /// The same as `read` for one of those: keys begin with the architecture. Mistakes go to `source.metadata`.
+  virtual std::unique_ptr<Model> readGguf(const GgufSource &source, std::string_view architecture) const {
+    return nullptr;
+  }
 };
 
 /// All families, in the order of Families.def.

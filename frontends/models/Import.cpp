@@ -1,14 +1,11 @@
-// Import.cpp - the stop `import`: config.json chooses the family, the family builds the entry.
+// Import.cpp - the stop `import`: the description chooses the family, the family builds the entry.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/models/Import.h"
 
-#include "frontends/formats/ModelDirectory.h"
 #include "frontends/formats/TensorIndex.h"
-#include "frontends/formats/config/GenerationConfig.h"
 #include "frontends/models/DecoderConfig.h"
+#include "frontends/models/Description.h"
 #include "frontends/models/EntryBuilder.h"
-#include "frontends/models/Family.h"
-#include "frontends/text/Tokenizer.h"
 
 using namespace mlir;
 
@@ -19,95 +16,7 @@ namespace llmc::models {
 
 namespace {
 
-/// Of config files: the largest in use, with label lists, hold some hundred kilobytes.
-constexpr json::Limits kConfigLimits = {16u << 20, 64};
-
-/// What config.json and generation_config.json say.
-struct Described {
-  std::unique_ptr<Model> model;
-  std::string modelType;
-  GenerationConfig generation;
-};
-
-Result<const Family *> chooseFamily(ConfigReader &config, const std::string &modelType) {
-  std::string known;
-  for (const Family *family : allFamilies())
-    for (std::string_view type : family->getModelTypes()) {
-      if (modelType == type)
-        return family;
-      known += (known.empty() ? "" : ", ") + std::string(type);
-    }
-  config.fail("model_type", "model type '" + json::printable(modelType) + "' is not supported",
-              "supported are " + known);
-  return *config.mistake();
-}
-
-Result<Described> describe(const ModelDirectory &directory) {
-  Result<std::string> path = directory.locate("config.json");
-  if (!path)
-    return path.takeError();
-  Result<json::Document> document = json::Document::read(*path, directory.shown("config.json"), kConfigLimits);
-  if (!document)
-    return document.takeError();
-  ConfigReader config(document->root());
-  Described result;
-  result.modelType = config.requireString("model_type");
-  if (config.mistake())
-    return *config.mistake();
-  Result<const Family *> family = chooseFamily(config, result.modelType);
-  if (!family)
-    return family.takeError();
-  result.model = (*family)->read(config, result.modelType);
-
-  // A mistake in the hyperparameters comes first: token ids are judged by the vocabulary.
-  if (config.mistake())
-    return *config.mistake();
-  if (directory.has("generation_config.json")) {
-    Result<std::string> generationPath = directory.locate("generation_config.json");
-    if (!generationPath)
-      return generationPath.takeError();
-    Result<json::Document> generationDocument =
-        json::Document::read(*generationPath, directory.shown("generation_config.json"), kConfigLimits);
-    if (!generationDocument)
-      return generationDocument.takeError();
-    ConfigReader generation(generationDocument->root());
-    result.generation = readGenerationConfig(config, &generation, result.model->getVocabSize());
-    config.take(generation.mistake());
-  } else {
-    result.generation = readGenerationConfig(config, nullptr, result.model->getVocabSize());
-  }
-  config.refuseUnknown(harmlessConfigKeys(), "a '" + result.modelType + "' model");
-  Checked checked = config.finish();
-  if (!checked)
-    return checked.takeError();
-  return result;
-}
-
-/// The file that holds the chat template: of its own, or among the tokenizer's facts.
-Result<std::string> findChatTemplate(const ModelDirectory &directory) {
-  if (directory.has("chat_template.jinja"))
-    return std::string("chat_template.jinja");
-  if (!directory.has("tokenizer_config.json"))
-    return std::string();
-  Result<std::string> path = directory.locate("tokenizer_config.json");
-  if (!path)
-    return path.takeError();
-  Result<json::Document> document =
-      json::Document::read(*path, directory.shown("tokenizer_config.json"), kConfigLimits);
-  if (!document)
-    return document.takeError();
-  const std::optional<json::Value> found = document->root().find("chat_template");
-  return std::string(found && !found->isNull() ? "tokenizer_config.json" : "");
-}
-
-Checked writeText(const ModelDirectory &directory, const Described &described, ModuleOp module) {
-  Result<std::string> chatTemplate = findChatTemplate(directory);
-  if (!chatTemplate)
-    return chatTemplate.takeError();
-  std::string tokenizer; // Empty: the model is driven by token ids.
-  for (const std::string &name : text::tokenizerFileNames())
-    if (tokenizer.empty() && directory.has(name))
-      tokenizer = name;
+void writeText(const Description &described, ModuleOp module) {
   const GenerationConfig &facts = described.generation;
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   const auto integer = [&](std::optional<int64_t> value) {
@@ -116,12 +25,12 @@ Checked writeText(const ModelDirectory &directory, const Described &described, M
   const auto number = [&](std::optional<double> value) {
     return value ? builder.getF64FloatAttr(*value) : FloatAttr();
   };
-  OperationState state(FileLineColLoc::get(module.getContext(), directory.shown("config.json"), 0, 0),
+  OperationState state(FileLineColLoc::get(module.getContext(), described.place, 0, 0),
                        transformer::TextOp::getOperationName());
   auto &properties = state.getOrAddProperties<transformer::TextOp::Properties>();
-  properties.tokenizer = builder.getStringAttr(tokenizer);
-  if (!chatTemplate->empty())
-    properties.chat_template = builder.getStringAttr(*chatTemplate);
+  properties.tokenizer = builder.getStringAttr(described.tokenizer);
+  if (!described.chatTemplate.empty())
+    properties.chat_template = builder.getStringAttr(described.chatTemplate);
   properties.vocab_size = builder.getI64IntegerAttr(described.model->getVocabSize());
   properties.context_length = builder.getI64IntegerAttr(described.model->getContextLength());
   properties.bos = integer(facts.bos);
@@ -136,7 +45,6 @@ Checked writeText(const ModelDirectory &directory, const Described &described, M
   properties.min_p = number(facts.minP);
   properties.repetition_penalty = number(facts.repetitionPenalty);
   builder.create(state);
-  return Success{};
 }
 
 /// Compares the bytes of tensors that should be copies of others.
@@ -171,7 +79,7 @@ struct ImportPass : public impl::ImportPassBase<ImportPass> {
       module.emitError("llmc-import needs the module of llmc-parse: there are other ops in it");
       return signalPassFailure();
     }
-    Checked imported = import(module, checkpoint.getDirectory().str());
+    Checked imported = import(module, checkpoint);
     if (!imported) {
       (void)emitDiagnostic(module.getContext(), imported.error());
       return signalPassFailure();
@@ -212,23 +120,20 @@ private:
     return bounds;
   }
 
-  Checked import(ModuleOp module, const std::string &path) {
-    Result<ModelDirectory> directory = ModelDirectory::open(path);
-    if (!directory)
-      return directory.takeError();
-    Result<Described> described = describe(*directory);
+  Checked import(ModuleOp module, transformer::CheckpointOp checkpoint) {
+    const std::string path = checkpoint.getDirectory().str();
+    Result<Description> described =
+        checkpoint.getFormat() == transformer::CheckpointFormat::Gguf ? describeGguf(path) : describeDirectory(path);
     if (!described)
       return described.takeError();
     Result<EntryBounds> bounds = readBounds(*described->model);
     if (!bounds)
       return bounds.takeError();
 
-    WeightTable weights(module, directory->path());
+    WeightTable weights(module, described->folder, described->facts);
     for (auto op : llvm::make_early_inc_range(module.getOps<transformer::TensorOp>()))
       op.erase();
-    Checked text = writeText(*directory, *described, module);
-    if (!text)
-      return text.takeError();
+    writeText(*described, module);
     EntryBuilder entry(module, weights, *bounds);
     described->model->build(entry);
     if (!weights.mistake())

@@ -16,29 +16,64 @@ namespace llmc::models {
 
 namespace {
 
-/// Names of the tensors in a Hugging Face checkpoint, without ".weight" and ".bias". Those of a layer follow
-/// "<prefix>layers.<i>.".
+/// Names of the tensors in one container, without ".weight" and ".bias". Those of a layer follow
+/// "<prefix><layers>.<i>.".
 struct Names {
-  const char *embedding = "embed_tokens";
-  const char *finalNorm = "norm";
-  const char *head = "lm_head"; // Never behind the prefix.
-  const char *attentionNorm = "input_layernorm";
-  const char *query = "self_attn.q_proj", *key = "self_attn.k_proj", *value = "self_attn.v_proj";
-  const char *output = "self_attn.o_proj";
-  const char *queryNorm = "self_attn.q_norm", *keyNorm = "self_attn.k_norm";
-  const char *mlpNorm = "post_attention_layernorm";
-  const char *gate = "mlp.gate_proj", *up = "mlp.up_proj", *down = "mlp.down_proj";
+  const char *prefix; ///< A checkpoint of the bare model, saved without its head, lacks it.
+  const char *embedding, *finalNorm;
+  const char *head; ///< Never behind the prefix.
+  const char *layers;
+  const char *attentionNorm, *query, *key, *value, *output, *queryNorm, *keyNorm;
+  const char *mlpNorm, *gate, *up, *down;
+  /// Endings of tensors that a file may hold for no use: tables that are computed, or read on their own.
+  const char *unused[2];
 };
+
+constexpr Names kHuggingFace = {"model.",
+                                "embed_tokens",
+                                "norm",
+                                "lm_head",
+                                "layers",
+                                "input_layernorm",
+                                "self_attn.q_proj",
+                                "self_attn.k_proj",
+                                "self_attn.v_proj",
+                                "self_attn.o_proj",
+                                "self_attn.q_norm",
+                                "self_attn.k_norm",
+                                "post_attention_layernorm",
+                                "mlp.gate_proj",
+                                "mlp.up_proj",
+                                "mlp.down_proj",
+                                {"rotary_emb.inv_freq", "rotary_emb.inv_freq"}};
+constexpr Names kGguf = {"",
+                         "token_embd",
+                         "output_norm",
+                         "output",
+                         "blk",
+                         "attn_norm",
+                         "attn_q",
+                         "attn_k",
+                         "attn_v",
+                         "attn_output",
+                         "attn_q_norm",
+                         "attn_k_norm",
+                         "ffn_norm",
+                         "ffn_gate",
+                         "ffn_up",
+                         "ffn_down",
+                         {"rope_freqs.weight", "attn_rot_embd"}};
 
 class LlamaModel : public Model {
 public:
-  explicit LlamaModel(DecoderConfig config) : config(std::move(config)) {}
+  LlamaModel(DecoderConfig config, const Names &names) : config(std::move(config)), names(names) {}
 
   int64_t getVocabSize() const override { return config.vocabSize; }
   int64_t getContextLength() const override { return config.maxPositions; }
   void build(EntryBuilder &entry) const override;
   bool ignoresTensor(std::string_view key) const override {
-    return llvm::StringRef(key.data(), key.size()).ends_with("rotary_emb.inv_freq");
+    const llvm::StringRef tensor(key.data(), key.size());
+    return llvm::any_of(names.unused, [&](const char *ending) { return tensor.ends_with(ending); });
   }
 
 private:
@@ -47,7 +82,7 @@ private:
                   const RopeTable &rope, Value &x, Value &state) const;
 
   DecoderConfig config;
-  Names names;
+  const Names &names;
 };
 
 /// One cache for all layers. It may forget what a window has left behind only when every layer has one.
@@ -62,10 +97,9 @@ transformer::StateType LlamaModel::stateType(EntryBuilder &entry) const {
 void LlamaModel::build(EntryBuilder &entry) const {
   OpBuilder &builder = entry.getBuilder();
   WeightTable &weights = entry.getWeights();
-  // A checkpoint of the bare model, saved without its head, lacks the prefix.
-  const std::string first = std::string("model.") + names.embedding + ".weight";
+  const std::string first = std::string(names.prefix) + names.embedding + ".weight";
   const std::string prefix =
-      !weights.has(first) && weights.has(std::string(names.embedding) + ".weight") ? "" : "model.";
+      !weights.has(first) && weights.has(std::string(names.embedding) + ".weight") ? "" : names.prefix;
   const std::string embeddingKey = prefix + names.embedding + ".weight";
 
   const StepArguments step = entry.beginStep(stateType(entry));
@@ -94,7 +128,7 @@ void LlamaModel::build(EntryBuilder &entry) const {
 void LlamaModel::buildLayer(EntryBuilder &entry, const StepArguments &step, int64_t number, const std::string &prefix,
                             const RopeTable &rope, Value &x, Value &state) const {
   OpBuilder &builder = entry.getBuilder();
-  const std::string name = prefix + "layers." + std::to_string(number);
+  const std::string name = prefix + names.layers + "." + std::to_string(number);
   const std::string layer = name + ".";
   auto layers = transformer::LayersOp::create(builder, entry.named(name), number, ValueRange{x, state});
   OpBuilder::InsertionGuard guard(builder);
@@ -115,6 +149,7 @@ void LlamaModel::buildLayer(EntryBuilder &entry, const StepArguments &step, int6
   attention.headDim = config.headDim;
   attention.scale = 1 / std::sqrt(double(config.headDim)); // Correctly rounded everywhere.
   attention.window = config.layers[size_t(number)].window;
+  attention.pairedRows = config.pairedRows;
   attention.inputBias = config.queryKeyValueBias;
   attention.outputBias = config.attentionOutputBias;
   attention.normEpsilon = config.normEpsilon;
@@ -141,7 +176,11 @@ class LlamaFamily : public Family {
 public:
   std::vector<std::string_view> getModelTypes() const override { return llamaModelTypes(); }
   std::unique_ptr<Model> read(ConfigReader &config, std::string_view modelType) const override {
-    return std::make_unique<LlamaModel>(readLlamaConfig(config, modelType));
+    return std::make_unique<LlamaModel>(readLlamaConfig(config, modelType), kHuggingFace);
+  }
+  std::vector<std::string_view> getGgufArchitectures() const override { return llamaGgufArchitectures(); }
+  std::unique_ptr<Model> readGguf(const GgufSource &source, std::string_view architecture) const override {
+    return std::make_unique<LlamaModel>(readLlamaGguf(source, architecture), kGguf);
   }
 };
 

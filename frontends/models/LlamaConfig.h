@@ -9,12 +9,18 @@
 
 namespace llmc::models {
 
+struct GgufSource;
+
 /// The model types of the line, "llama" first.
 std::vector<std::string_view> llamaModelTypes();
 
 /// Reads the hyperparameters of a model whose `model_type` is one of the line's. Every key that is read is marked; the
 /// caller then refuses the rest. Mistakes go to the reader; the result is within its bounds even then.
 DecoderConfig readLlamaConfig(ConfigReader &config, std::string_view modelType);
+
+/// The same of GGUF files: the values of `general.architecture`, and a model of one of them.
+std::vector<std::string_view> llamaGgufArchitectures();
+DecoderConfig readLlamaGguf(const GgufSource &source, std::string_view architecture);
 
 } // namespace llmc::models
 

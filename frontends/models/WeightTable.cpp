@@ -28,7 +28,8 @@ std::string describe(RankedTensorType type) {
   return text + " of shape " + shapeText(type.getShape());
 }
 
-WeightTable::WeightTable(ModuleOp module, StringRef directory) : directory(directory) {
+WeightTable::WeightTable(ModuleOp module, StringRef directory, std::string facts)
+    : directory(directory), facts(std::move(facts)) {
   for (auto op : module.getOps<transformer::TensorOp>())
     tensors[op.getKey()] = {op.getTensorType(), op.getFileAttr()};
 }
@@ -67,10 +68,22 @@ void WeightTable::failCopy(const Copy &copy) {
        "set it to false in config.json if the model uses both");
 }
 
-Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shape) {
+/// The narrowest float that holds every value of a block format; f32 where none does, which then rounds as ggml does.
+static Type exactFloat(transformer::BlockType type) {
+  MLIRContext *context = type.getContext();
+  switch (type.getFormat()) {
+  case BlockFormatId::MXFP4: // 2 bits times a power of two.
+  case BlockFormatId::NVFP4: // 2 bits times 4.
+    return BFloat16Type::get(context);
+  default: // A scale of f16 has 11 bits alone.
+    return Float32Type::get(context);
+  }
+}
+
+Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shape, int64_t pairedRows) {
   auto wanted = RankedTensorType::get(shape, builder.getF32Type());
   auto found = tensors.find(key);
-  const char *note = "config.json and the weights do not belong together";
+  const std::string note = facts + " and the weights do not belong together";
   if (found == tensors.end()) {
     fail(key, quoted(key) + " is missing (expected shape " + shapeText(shape) + ")", note);
   } else {
@@ -78,13 +91,26 @@ Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shap
     RankedTensorType type = found->second.type;
     if (type.getShape() != shape)
       fail(key, quoted(key) + " has shape " + shapeText(type.getShape()) + ", expected " + shapeText(shape), note);
-    else if (!isa<Float32Type, BFloat16Type, Float16Type>(type.getElementType()))
+    else if (!isa<Float32Type, BFloat16Type, Float16Type, transformer::BlockType>(type.getElementType()))
       fail(key, quoted(key) + " is " + describe(type) + ", expected f32, bf16 or f16");
     else
       wanted = type;
   }
   OpBuilder::InsertionGuard guard(builder);
-  return transformer::WeightOp::create(builder, NameLoc::get(builder.getStringAttr(key)), wanted, key);
+  const Location loc = NameLoc::get(builder.getStringAttr(key));
+  Value weight = transformer::WeightOp::create(builder, loc, wanted, key);
+  if (pairedRows != 0) {
+    // [heads, pairs, 2, …] to [heads, 2, pairs, …]
+    SmallVector<int64_t> view = {shape[0] / pairedRows, pairedRows / 2, 2}, order = {0, 2, 1};
+    for (int64_t size : shape.drop_front()) {
+      order.push_back(int64_t(view.size()));
+      view.push_back(size);
+    }
+    weight = transformer::WeightPermuteOp::create(builder, loc, wanted, weight, view, order);
+  }
+  if (auto blocks = dyn_cast<transformer::BlockType>(wanted.getElementType()))
+    weight = transformer::WeightDecodeOp::create(builder, loc, wanted.clone(exactFloat(blocks)), weight);
+  return weight;
 }
 
 void WeightTable::refuseSurplus(llvm::function_ref<bool(StringRef)> ignores, StringRef family) {
@@ -101,9 +127,9 @@ void WeightTable::refuseSurplus(llvm::function_ref<bool(StringRef)> ignores, Str
     return;
   fail(surplus,
        quoted(surplus) + " (" + describe(lookup(surplus)) + ") has no place in this '" + family.str() + "' model",
-       count == 1
-           ? "config.json and the weights do not belong together"
-           : std::to_string(count - 1) + " more tensors have none: config.json and the weights do not belong together");
+       count == 1 ? facts + " and the weights do not belong together"
+                  : std::to_string(count - 1) + " more tensors have none: " + facts +
+                        " and the weights do not belong together");
 }
 
 } // namespace llmc::models

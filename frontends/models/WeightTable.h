@@ -12,15 +12,17 @@ namespace llmc::models {
 /// Built from the `transformer.tensor` ops of a module. Keeps the first mistake.
 class WeightTable {
 public:
-  /// `directory` is the checkpoint's, for messages.
-  WeightTable(mlir::ModuleOp module, llvm::StringRef directory);
+  /// For messages: `directory` holds the files, `facts` is what says how the weights must be.
+  WeightTable(mlir::ModuleOp module, llvm::StringRef directory, std::string facts = "config.json");
 
   bool has(llvm::StringRef key) const { return tensors.count(key); }
   /// The type of a tensor, or null.
   mlir::RankedTensorType lookup(llvm::StringRef key) const;
-  /// Emits `transformer.weight` of that key. A tensor that is missing, of another shape or not of f32, bf16 or f16 is a
-  /// mistake; the value then has the wanted shape, so that building can go on.
-  mlir::Value get(mlir::OpBuilder &builder, llvm::StringRef key, llvm::ArrayRef<int64_t> shape);
+  /// Emits `transformer.weight` of that key. A tensor that is missing, of another shape or neither of f32, bf16 or f16
+  /// nor of a block format is a mistake; the value then has the wanted shape, so that building can go on. Blocks are
+  /// decoded, to the narrowest float that holds all their values. With `pairedRows` = d, each d rows are a head's whose
+  /// neighbours turn together, as 2i and 2i + 1; they are brought into the order i, i + d/2.
+  mlir::Value get(mlir::OpBuilder &builder, llvm::StringRef key, llvm::ArrayRef<int64_t> shape, int64_t pairedRows = 0);
   /// A tensor that may be there as a copy of another: it is used, and its type must be the other's. Whether the bytes
   /// are equal is for who has them: see `copies`. `why` says in the message what makes it a copy.
   void expectCopy(llvm::StringRef key, llvm::StringRef original, llvm::StringRef why);
@@ -45,7 +47,7 @@ private:
   };
   std::string fileOf(llvm::StringRef key) const;
 
-  std::string directory;
+  std::string directory, facts;
   llvm::StringMap<Tensor> tensors;
   std::vector<Copy> expectedCopies;
   std::optional<Diagnostic> first;

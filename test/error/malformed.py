@@ -241,7 +241,7 @@ def _(folder):
 
 
 @case("a-file-instead",
-      "model/model.safetensors: error: is not a directory (expected a checkpoint directory)\n"
+      "model/model.safetensors: error: is neither a directory nor a GGUF file (expected a checkpoint directory or a .gguf file)\n"
       "note: give the directory that holds config.json, tokenizer.json and the safetensors files\n")
 def _(folder):
     tiny.write(folder)

@@ -269,7 +269,16 @@ private:
              stem.starts_with("LICEN");
     };
     std::error_code error;
-    for (llvm::sys::fs::recursive_directory_iterator file(checkpoint.getDirectory(), error), end; file != end && !error;
+    StringRef folder = checkpoint.getDirectory();
+    if (checkpoint.getFormat() == transformer::CheckpointFormat::Gguf) {
+      // The file may lie among anything; its parts are beside it.
+      folder = llvm::sys::path::has_parent_path(folder) ? llvm::sys::path::parent_path(folder) : ".";
+      for (llvm::sys::fs::directory_iterator file(folder, error), end; file != end && !error; file.increment(error))
+        if (llvm::sys::path::extension(file->path()) == ".gguf" && llvm::sys::fs::equivalent(file->path(), path))
+          return true;
+      return llvm::sys::fs::equivalent(checkpoint.getDirectory(), path);
+    }
+    for (llvm::sys::fs::recursive_directory_iterator file(folder, error), end; file != end && !error;
          file.increment(error)) {
       if (file.level() > 3) // shards lie in the folder, seldom in one inside it
         file.no_push();

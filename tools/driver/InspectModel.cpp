@@ -5,6 +5,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/TensorIndex.h"
+#include "frontends/formats/gguf/Gguf.h"
 #include "frontends/models/Import.h"
 #include "runtime/src/runner/Inspect.h"
 #include "tools/driver/Messages.h"
@@ -76,7 +77,7 @@ static int inspectCheckpoint(const std::string &directory) {
 }
 
 int inspectModel(const char *path) {
-  if (llvm::sys::fs::is_directory(path))
+  if (llvm::sys::fs::is_directory(path) || gguf::isGgufPath(path))
     return inspectCheckpoint(path);
   return runtime::inspectArtifact(path);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/driver/ModelLookup.h"
 
+#include "frontends/formats/gguf/Gguf.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -68,12 +69,13 @@ Result<std::string> findModel(const std::string &argument) {
   if (sys::fs::is_directory(argument))
     return argument;
   StringRef name = argument;
+  if (gguf::isGgufPath(argument))
+    return argument;
   if (sys::fs::exists(argument)) {
-    std::string what = name.ends_with(".gguf")   ? "GGUF files cannot be compiled yet"
-                       : name.ends_with(".onnx") ? "ONNX graphs cannot be compiled yet"
-                                                 : "is not a directory";
+    std::string what =
+        name.ends_with(".onnx") ? "ONNX graphs cannot be compiled yet" : "is neither a directory nor a GGUF file";
     std::string note = "give the directory that holds config.json, tokenizer.json and the safetensors files";
-    return Diagnostic{argument, 0, 0, what + " (expected a checkpoint directory)", note};
+    return Diagnostic{argument, 0, 0, what + " (expected a checkpoint directory or a .gguf file)", note};
   }
   if (!isHubName(name))
     return Diagnostic{argument, 0, 0, "no such directory",
@@ -100,6 +102,13 @@ std::string modelName(const std::string &directory) {
     StringRef repository = sys::path::filename(sys::path::parent_path(parent));
     if (repository.consume_front("models--"))
       return repository.rsplit("--").second.str();
+  }
+  // A file without its ending, and without the number of a part.
+  if (StringRef file = sys::path::filename(StringRef(directory)); file.consume_back(".gguf") && !file.empty()) {
+    StringRef stem = file;
+    if (stem.size() > 15 && stem.substr(stem.size() - 15).starts_with("-00001-of-"))
+      stem = stem.drop_back(15);
+    return stem.str();
   }
   // The name as given, where it is one: a link may lead to a folder called otherwise.
   StringRef name = sys::path::filename(StringRef(directory).rtrim('/'));

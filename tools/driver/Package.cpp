@@ -8,6 +8,7 @@
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/ModelDirectory.h"
 #include "frontends/models/Import.h"
+#include "frontends/text/GgufVocabulary.h"
 #include "frontends/text/Tokenizer.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
@@ -67,18 +68,25 @@ bool PackageInput::open(Messages &messages) {
     return false;
   manifest = std::move(*facts);
 
+  const bool isGguf = place.getFormat() == transformer::CheckpointFormat::Gguf;
+  if (isGguf)
+    folder = sys::path::has_parent_path(folder) ? sys::path::parent_path(folder).str() : ".";
   Result<ModelDirectory> directory = ModelDirectory::open(folder);
   if (!directory)
     return messages.error(directory.error()), false;
   auto text = transformer::lookupOnly<transformer::TextOp>(module);
   if (text && !text.getTokenizer().empty()) {
     std::string file = text.getTokenizer().str();
-    Result<std::string> section = text::compileTokenizer(*directory, file);
+    Result<std::string> section = isGguf ? text::compileGgufTokenizer(place.getDirectory().str())
+                                         : text::compileTokenizer(*directory, file);
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
   } else {
-    messages.warning({folder, 0, 0, "has no tokenizer file: the model will take token ids only", ""});
+    messages.warning({place.getDirectory().str(), 0, 0,
+                      isGguf ? "has no 'tokenizer.ggml.model': the model will take token ids only"
+                             : "has no tokenizer file: the model will take token ids only",
+                      ""});
   }
   Result<std::string> terms = readLicence(*directory);
   if (!terms)

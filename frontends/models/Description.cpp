@@ -1,0 +1,108 @@
+// Description.cpp - the description of a model out of a directory: config.json, generation_config.json, files of text.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/models/Description.h"
+
+#include "frontends/formats/ModelDirectory.h"
+#include "frontends/text/Tokenizer.h"
+
+namespace llmc::models {
+
+namespace {
+
+/// Of config files: the largest in use, with label lists, hold some hundred kilobytes.
+constexpr json::Limits kConfigLimits = {16u << 20, 64};
+
+Result<const Family *> chooseFamily(ConfigReader &config, const std::string &modelType) {
+  std::string known;
+  for (const Family *family : allFamilies())
+    for (std::string_view type : family->getModelTypes()) {
+      if (modelType == type)
+        return family;
+      known += (known.empty() ? "" : ", ") + std::string(type);
+    }
+  config.fail("model_type", "model type '" + json::printable(modelType) + "' is not supported",
+              "supported are " + known);
+  return *config.mistake();
+}
+
+Result<Description> describe(const ModelDirectory &directory) {
+  Result<std::string> path = directory.locate("config.json");
+  if (!path)
+    return path.takeError();
+  Result<json::Document> document = json::Document::read(*path, directory.shown("config.json"), kConfigLimits);
+  if (!document)
+    return document.takeError();
+  ConfigReader config(document->root());
+  Description result;
+  result.modelType = config.requireString("model_type");
+  if (config.mistake())
+    return *config.mistake();
+  Result<const Family *> family = chooseFamily(config, result.modelType);
+  if (!family)
+    return family.takeError();
+  result.model = (*family)->read(config, result.modelType);
+
+  // A mistake in the hyperparameters comes first: token ids are judged by the vocabulary.
+  if (config.mistake())
+    return *config.mistake();
+  if (directory.has("generation_config.json")) {
+    Result<std::string> generationPath = directory.locate("generation_config.json");
+    if (!generationPath)
+      return generationPath.takeError();
+    Result<json::Document> generationDocument =
+        json::Document::read(*generationPath, directory.shown("generation_config.json"), kConfigLimits);
+    if (!generationDocument)
+      return generationDocument.takeError();
+    ConfigReader generation(generationDocument->root());
+    result.generation = readGenerationConfig(config, &generation, result.model->getVocabSize());
+    config.take(generation.mistake());
+  } else {
+    result.generation = readGenerationConfig(config, nullptr, result.model->getVocabSize());
+  }
+  config.refuseUnknown(harmlessConfigKeys(), "a '" + result.modelType + "' model");
+  Checked checked = config.finish();
+  if (!checked)
+    return checked.takeError();
+  return result;
+}
+
+/// The file that holds the chat template: of its own, or among the tokenizer's facts.
+Result<std::string> findChatTemplate(const ModelDirectory &directory) {
+  if (directory.has("chat_template.jinja"))
+    return std::string("chat_template.jinja");
+  if (!directory.has("tokenizer_config.json"))
+    return std::string();
+  Result<std::string> path = directory.locate("tokenizer_config.json");
+  if (!path)
+    return path.takeError();
+  Result<json::Document> document =
+      json::Document::read(*path, directory.shown("tokenizer_config.json"), kConfigLimits);
+  if (!document)
+    return document.takeError();
+  const std::optional<json::Value> found = document->root().find("chat_template");
+  return std::string(found && !found->isNull() ? "tokenizer_config.json" : "");
+}
+
+} // namespace
+
+Result<Description> describeDirectory(const std::string &path) {
+  Result<ModelDirectory> directory = ModelDirectory::open(path);
+  if (!directory)
+    return directory.takeError();
+  Result<Description> result = describe(*directory);
+  if (!result)
+    return result;
+  Result<std::string> chatTemplate = findChatTemplate(*directory);
+  if (!chatTemplate)
+    return chatTemplate.takeError();
+  result->chatTemplate = std::move(*chatTemplate);
+  for (const std::string &name : text::tokenizerFileNames())
+    if (result->tokenizer.empty() && directory->has(name))
+      result->tokenizer = name;
+  result->place = directory->shown("config.json");
+  result->folder = directory->path();
+  result->facts = "config.json";
+  return result;
+}
+
+} // namespace llmc::models
