@@ -100,7 +100,7 @@ Result<Description> describeDirectory(const std::string &path) {
     if (result->tokenizer.empty() && directory->has(name))
       result->tokenizer = name;
   result->place = directory->shown("config.json");
-  result->folder = directory->path();
+  result->folder = result->weights = directory->path();
   result->facts = "config.json";
   return result;
 }

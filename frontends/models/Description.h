@@ -14,6 +14,7 @@ struct Description {
   GenerationConfig generation;
   std::string place;        ///< The file that says so, for messages.
   std::string folder;       ///< Where the files are, for messages; ".": here.
+  std::string weights;      ///< What holds all weights, for messages: the folder, or the first file.
   std::string facts;        ///< What must belong to the weights, for messages: "config.json".
   std::string tokenizer;    ///< A file in the folder; empty: the model is driven by token ids.
   std::string chatTemplate; ///< The same.

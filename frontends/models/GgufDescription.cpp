@@ -39,7 +39,7 @@ Result<Description> describeGguf(const std::string &path) {
     return *metadata.mistake();
 
   const size_t slash = path.rfind('/');
-  result.place = opened->name();
+  result.place = result.weights = opened->name();
   result.folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   result.facts = "the metadata";
   const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);

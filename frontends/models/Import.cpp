@@ -130,7 +130,7 @@ private:
     if (!bounds)
       return bounds.takeError();
 
-    WeightTable weights(module, described->folder, described->facts);
+    WeightTable weights(module, described->folder, described->weights, described->facts);
     for (auto op : llvm::make_early_inc_range(module.getOps<transformer::TensorOp>()))
       op.erase();
     writeText(*described, module);

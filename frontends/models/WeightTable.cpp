@@ -28,8 +28,8 @@ std::string describe(RankedTensorType type) {
   return text + " of shape " + shapeText(type.getShape());
 }
 
-WeightTable::WeightTable(ModuleOp module, StringRef directory, std::string facts)
-    : directory(directory), facts(std::move(facts)) {
+WeightTable::WeightTable(ModuleOp module, StringRef directory, std::string whole, std::string facts)
+    : directory(directory), whole(whole.empty() ? directory.str() : std::move(whole)), facts(std::move(facts)) {
   for (auto op : module.getOps<transformer::TensorOp>())
     tensors[op.getKey()] = {op.getTensorType(), op.getFileAttr()};
 }
@@ -42,7 +42,7 @@ RankedTensorType WeightTable::lookup(StringRef key) const {
 std::string WeightTable::fileOf(StringRef key) const {
   auto found = tensors.find(key);
   if (found == tensors.end())
-    return directory;
+    return whole;
   const StringRef file = found->second.file.getValue();
   return directory == "." ? file.str() : directory + "/" + file.str();
 }

@@ -12,8 +12,10 @@ namespace llmc::models {
 /// Built from the `transformer.tensor` ops of a module. Keeps the first mistake.
 class WeightTable {
 public:
-  /// For messages: `directory` holds the files, `facts` is what says how the weights must be.
-  WeightTable(mlir::ModuleOp module, llvm::StringRef directory, std::string facts = "config.json");
+  /// For messages: `directory` holds the files, `whole` is where a missing tensor would be (the directory when empty),
+  /// `facts` is what says how the weights must be.
+  WeightTable(mlir::ModuleOp module, llvm::StringRef directory, std::string whole = {},
+              std::string facts = "config.json");
 
   bool has(llvm::StringRef key) const { return tensors.count(key); }
   /// The type of a tensor, or null.
@@ -47,7 +49,7 @@ private:
   };
   std::string fileOf(llvm::StringRef key) const;
 
-  std::string directory, facts;
+  std::string directory, whole, facts;
   llvm::StringMap<Tensor> tensors;
   std::vector<Copy> expectedCopies;
   std::optional<Diagnostic> first;

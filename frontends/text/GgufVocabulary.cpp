@@ -1,7 +1,5 @@
-// GgufVocabulary.cpp - reads tokenizer.ggml.* of GGUF files.
-//
-// Meanings and defaults are those of llama.cpp (llama-vocab.cpp). SPDX-License-Identifier: Apache-2.0 WITH
-// LLVM-exception
+// GgufVocabulary.cpp - reads tokenizer.ggml.* of GGUF files; meanings and defaults are those of llama.cpp.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/GgufVocabulary.h"
 
 #include "frontends/formats/json/Json.h"
@@ -307,8 +305,13 @@ void Reader::byScores() {
       continue;
     }
     if (types[id] == Byte) {
-      unsigned byte = 0;
-      if (text.size() != 6 || std::sscanf(text.c_str(), "<0x%2X>", &byte) != 1)
+      const auto digit = [&](size_t at) {
+        const size_t found = std::string_view("0123456789ABCDEF").find(text[at]);
+        return found == std::string_view::npos ? -1 : int(found);
+      };
+      const bool fits = text.size() == 6 && text.compare(0, 3, "<0x") == 0 && text[5] == '>';
+      const int byte = fits && digit(3) >= 0 && digit(4) >= 0 ? digit(3) * 16 + digit(4) : -1;
+      if (byte < 0)
         return metadata.fail("token " + std::to_string(id) + ", " + quoted(text) +
                              ", is of the type of bytes, expected '<0x00>' to '<0xFF>'");
       token.piece = std::string(1, char(byte));
