@@ -24,6 +24,9 @@ Result<Description> describeGguf(const std::string &path) {
   result.modelType = metadata.requireString("general.architecture");
   if (metadata.mistake())
     return *metadata.mistake();
+  // Adapters, projectors and statistics come in such files as well.
+  if (const std::optional<std::string> type = metadata.maybeString("general.type"); type && *type != "model")
+    return Diagnostic{opened->name(), 0, 0, "'general.type' = '" + json::printable(*type) + "', expected 'model'", {}};
   std::string known;
   const Family *family = findFamily(result.modelType, known);
   if (!family)

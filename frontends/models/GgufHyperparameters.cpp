@@ -190,6 +190,8 @@ DecoderConfig readGgufDecoder(const GgufSource &source, std::string_view archite
   for (const char *key : {"expert_count", "expert_used_count"})
     if (const int64_t experts = keys.integer(key, {0, INT32_MAX}, 0); experts != 0)
       metadata.fail(keys.quoted(key) + " = " + std::to_string(experts) + ": mixtures of experts are not supported");
+  if (metadata.maybeFlag(keys("attention.causal")) == false)
+    metadata.fail(keys.quoted("attention.causal") + " = false: models that see what follows are not supported");
   result.rope.full = readRope(source, keys, result.headDim, result.maxPositions);
   result.rope.sliding = result.rope.full;
   return result;

@@ -8,7 +8,7 @@ include "mlir/Pass/PassBase.td"
 def ParsePass : Pass<"llmc-parse", "::mlir::ModuleOp"> {
   let summary = "Write the index of a checkpoint into an empty module";
   let description = [{
-    Opens the checkpoint in `directory`, checks its files, and writes one `transformer.checkpoint` and a `transformer.tensor` for each
+    Opens the checkpoint in `directory`, or the GGUF file of that name, checks its files, and writes one `transformer.checkpoint` and a `transformer.tensor` for each
     tensor, sorted by key. Reads no weights. The driver calls `parseCheckpoint`, which makes the same module; the pass is for
     `llmc-opt`.
 
@@ -32,9 +32,10 @@ def ParsePass : Pass<"llmc-parse", "::mlir::ModuleOp"> {
 }
 
 def ImportPass : Pass<"llmc-import", "::mlir::ModuleOp"> {
-  let summary = "Build the model that config.json describes over the checkpoint's tensors";
+  let summary = "Build the model that config.json or GGUF metadata describe over the checkpoint's tensors";
   let description = [{
-    Reads `config.json` and `generation_config.json` in the directory of `transformer.checkpoint`, chooses the family by `model_type`, and
+    Reads `config.json` and `generation_config.json` in the directory of `transformer.checkpoint`, or the metadata of its GGUF file, chooses
+    the family by `model_type` or `general.architecture`, and
     builds its entry `step` with one `transformer.layers` for each layer, the weights named by key. The index is consumed; the facts of
     generation are written into `transformer.text`.
 

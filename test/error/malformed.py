@@ -240,6 +240,49 @@ def _(folder):
     return ["compile", "nobody/nothing", "-o", "out"]
 
 
+# GGUF files.
+
+def gguf(entries, tensors=0, data=b""):
+    """A file of those metadata entries (key, type, bytes)."""
+    def text(value):
+        return struct.pack("<Q", len(value)) + value.encode()
+    head = struct.pack("<4sIQQ", b"GGUF", 3, tensors, len(entries))
+    return head + b"".join(text(key) + struct.pack("<I", kind) + value for key, kind, value in entries) + data
+
+
+def gguf_text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+@case("gguf-cut-short",
+      "model.gguf: error: claims 3 metadata entries, the 0 bytes that follow hold at most 0\n"
+      "note: the file is cut short or damaged: download it again\n")
+def _(folder):
+    (folder.parent / "model.gguf").write_bytes(gguf([("a", 8, b"")] * 3)[:24])
+    return ["compile", "model.gguf", "-o", "out"]
+
+
+@case("gguf-that-is-none",
+      "model.gguf: error: begins with '{\\x0A \"', expected 'GGUF'\nnote: this is not a GGUF file, or it is damaged\n")
+def _(folder):
+    (folder.parent / "model.gguf").write_text(json.dumps(tiny.CONFIG, indent=1))
+    return ["compile", "model.gguf", "-o", "out"]
+
+
+@case("gguf-architecture",
+      "model.gguf: error: architecture 'none' is not supported\nnote: supported are llama, qwen2, qwen3\n")
+def _(folder):
+    (folder.parent / "model.gguf").write_bytes(gguf([("general.architecture", 8, gguf_text("none"))]))
+    return ["compile", "model.gguf", "-o", "out"]
+
+
+@case("gguf-part-missing",
+      "m-00002-of-00002.gguf: error: part 2 of 2 is missing\nnote: all 2 parts must lie in one directory\n")
+def _(folder):
+    (folder.parent / "m-00001-of-00002.gguf").write_bytes(gguf([("split.count", 2, b"\2\0")]))
+    return ["compile", "m-00001-of-00002.gguf", "-o", "out"]
+
+
 @case("a-file-instead",
       "model/model.safetensors: error: is neither a directory nor a GGUF file (expected a checkpoint directory or a .gguf file)\n"
       "note: give the directory that holds config.json, tokenizer.json and the safetensors files\n")

@@ -2,6 +2,9 @@
 // in what families and the reader of its vocabulary make of it.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/gguf/MetadataReader.h"
+#include "frontends/models/Family.h"
+#include "frontends/models/LlamaConfig.h"
+#include "frontends/text/GgufVocabulary.h"
 
 #include <cstdlib>
 
@@ -68,6 +71,31 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   checkFile(*file, bytes);
+  // What depends on the tensors' bytes is not reached here: the index is empty.
+  Result<TensorIndex> index = TensorIndex::make({}, {}, {});
+  for (std::string_view architecture : models::llamaGgufArchitectures()) {
+    gguf::MetadataReader metadata(*file, name);
+    const models::DecoderConfig config = models::readLlamaGguf({metadata, *index}, architecture);
+    if (metadata.mistake())
+      checkMessage(*metadata.mistake());
+    require(config.vocabSize >= 1 && config.hiddenSize >= 1 && config.intermediateSize >= 1 && config.headDim >= 2);
+    require(config.headDim % 2 == 0 && config.numHeads % config.numKvHeads == 0 && !config.layers.empty());
+    require(config.normEpsilon > 0 && config.rope.full.theta > 1 && config.rope.full.factor > 0);
+  }
+  gguf::MetadataReader words(*file, name);
+  const text::TokenizerSpec spec = text::readGgufVocabulary(words);
+  if (words.mistake()) {
+    checkMessage(*words.mistake());
+  } else {
+    const uint32_t count = uint32_t(spec.tokens.size());
+    for (const text::MergeSpec &merge : spec.merges)
+      require(merge.left < count && merge.right < count && merge.result < count);
+    for (const text::AddedSpec &added : spec.added)
+      require(added.token < count && !added.content.empty());
+    for (uint32_t id : spec.prefix)
+      require(id < count);
+    require(spec.unk == LLMC_NO_TOKEN || spec.unk < count);
+  }
   gguf::MetadataReader generation(*file, name);
   const GenerationConfig facts = gguf::readGeneration(generation, 53);
   if (generation.mistake())

@@ -7,6 +7,8 @@
 #include "compiler/Weights/WeightPacker.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/ModelDirectory.h"
+#include "frontends/formats/gguf/Gguf.h"
+#include "frontends/formats/json/Json.h"
 #include "frontends/models/Import.h"
 #include "frontends/text/GgufVocabulary.h"
 #include "frontends/text/Tokenizer.h"
@@ -68,30 +70,47 @@ bool PackageInput::open(Messages &messages) {
     return false;
   manifest = std::move(*facts);
 
-  const bool isGguf = place.getFormat() == transformer::CheckpointFormat::Gguf;
-  if (isGguf)
-    folder = sys::path::has_parent_path(folder) ? sys::path::parent_path(folder).str() : ".";
+  if (place.getFormat() == transformer::CheckpointFormat::Gguf)
+    return openGgufText(messages, folder);
   Result<ModelDirectory> directory = ModelDirectory::open(folder);
   if (!directory)
     return messages.error(directory.error()), false;
   auto text = transformer::lookupOnly<transformer::TextOp>(module);
   if (text && !text.getTokenizer().empty()) {
     std::string file = text.getTokenizer().str();
-    Result<std::string> section = isGguf ? text::compileGgufTokenizer(place.getDirectory().str())
-                                         : text::compileTokenizer(*directory, file);
+    Result<std::string> section = text::compileTokenizer(*directory, file);
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
   } else {
-    messages.warning({place.getDirectory().str(), 0, 0,
-                      isGguf ? "has no 'tokenizer.ggml.model': the model will take token ids only"
-                             : "has no tokenizer file: the model will take token ids only",
-                      ""});
+    messages.warning({folder, 0, 0, "has no tokenizer file: the model will take token ids only", ""});
   }
   Result<std::string> terms = readLicence(*directory);
   if (!terms)
     return messages.error(terms.error()), false;
   licences = std::move(*terms);
+  return true;
+}
+
+bool PackageInput::openGgufText(Messages &messages, const std::string &path) {
+  auto text = transformer::lookupOnly<transformer::TextOp>(module);
+  if (text && !text.getTokenizer().empty()) {
+    Result<std::string> section = text::compileGgufTokenizer(path);
+    if (!section)
+      return messages.error(section.error()), false;
+    tokenizer = std::move(*section);
+  } else {
+    messages.warning({path, 0, 0, "has no 'tokenizer.ggml.model': the model will take token ids only", ""});
+  }
+  Result<gguf::Model> model = gguf::open(path);
+  if (!model)
+    return messages.error(model.error()), false;
+  for (const char *key : {"general.license", "general.license.name", "general.license.link"})
+    if (std::optional<gguf::Value> value = model->header.find(key); value && value->isString())
+      licences +=
+          (licences.empty() ? "The model's file names its licence: " : ", ") + json::printable(value->asString(), 1000);
+  if (!licences.empty())
+    licences += "\n";
   return true;
 }
 

@@ -27,6 +27,10 @@ struct PackageInput {
   /// Opens the checkpoint, compiles the tokenizer, reads the manifest's facts and checks that every weight recipe can
   /// run.
   bool open(Messages &messages);
+
+private:
+  /// The same for what a GGUF file says of text and licence.
+  bool openGgufText(Messages &messages, const std::string &path);
 };
 
 /// Writes a container, or an executable. Adds the variants and facts to the manifest, and sizes to the report.

@@ -19,6 +19,8 @@ using transformer::Role;
 
 /// The element type in the IR of a type in files; null for those that no op reads.
 static Type elementType(DType dtype, MLIRContext *context) {
+  if (std::optional<BlockFormatId> format = dtypeBlockFormat(dtype))
+    return transformer::BlockType::get(context, *format, blockFormat(*format).group);
   switch (dtype) {
   case DType::F64:
     return Float64Type::get(context);

@@ -3,7 +3,9 @@
 #include "compiler/Weights/WeightValue.h"
 #include "dialects/Transformer/Formats/HalfFloats.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <gtest/gtest.h>
 #include <limits>
@@ -178,6 +180,40 @@ TEST(WeightValue, ComputedRowsAreReadInPieces) {
   for (int64_t i = 0; i < 15; ++i)
     expected[i] = static_cast<float>(i);
   expectValues(computedWeight({3, 5}, row), expected);
+}
+
+// Two formats of different groups: rows of several blocks, begun and ended inside one; moved as whole rows; rounded.
+TEST(WeightValue, BlocksAreWhatTheyDecodeTo) {
+  for (auto [format, columns] : {std::pair(BlockFormatId::Q4_1, 96), {BlockFormatId::Q6_K, 512}}) {
+    const int64_t group = blockFormat(format).group, size = blockBytes(format, group), rows = 4;
+    const int64_t blocks = rows * columns / group;
+    std::vector<uint8_t> bytes(static_cast<size_t>(1 + blocks * size));
+    uint32_t random = 1;
+    for (uint8_t &byte : bytes)
+      byte = static_cast<uint8_t>((random = random * 1664525 + 1013904223) >> 24);
+    std::vector<float> expected(static_cast<size_t>(rows * columns));
+    for (int64_t i = 0; i < blocks; ++i) {
+      uint8_t *block = bytes.data() + 1 + i * size; // At an odd address.
+      const int scale = format == BlockFormatId::Q4_1 ? 0 : 208;
+      block[scale + 1] = static_cast<uint8_t>(0x20 | (block[scale + 1] & 3)); // A number, and so the minimum.
+      if (scale == 0)
+        block[3] = 0xa8;
+      decodeBlock(format, group, block, expected.data() + i * group);
+    }
+    WeightRef weight = blockWeight({rows, columns}, format, group, bytes.data() + 1);
+    EXPECT_EQ(weight->element, Element::F32);
+    expectValues(weight, expected);
+
+    // Rows 0, 2, 1, 3: a head of two pairs.
+    std::vector<float> turned = expected;
+    std::swap_ranges(turned.begin() + columns, turned.begin() + 2 * columns, turned.begin() + 2 * columns);
+    expectValues(permuteWeight(weight, {1, 2, 2, columns}, {0, 2, 1, 3}, {rows, columns}), turned);
+
+    std::vector<float> rounded = expected;
+    for (float &value : rounded)
+      value = bfloatToFloat(floatToBfloat(value));
+    expectValues(convertWeight(weight, Element::BF16), rounded);
+  }
 }
 
 } // namespace

@@ -262,6 +262,13 @@ TEST_F(GgufImport, RefusesWhatItDoesNotKnow) {
   Maker nameless;
   nameless.keys.erase("general.architecture");
   EXPECT_EQ(refused(nameless), "m.gguf: error: 'general.architecture' is missing");
+  Maker adapter;
+  adapter.keys["general.type"] = {8, test::text("adapter")};
+  EXPECT_EQ(refused(adapter), "m.gguf: error: 'general.type' = 'adapter', expected 'model'");
+  Maker bidirectional;
+  bidirectional.keys["llama.attention.causal"] = {7, std::string(1, '\0')};
+  EXPECT_EQ(refused(bidirectional),
+            "m.gguf: error: 'llama.attention.causal' = false: models that see what follows are not supported");
   Maker unknown;
   EXPECT_EQ(refused(unknown.setNumber("attention.logit_softcap", 30)),
             "m.gguf: error: unknown key 'llama.attention.logit_softcap'");

@@ -16,6 +16,8 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "error"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "e2e"))
+import gguf_models  # noqa: E402
 import tiny_checkpoint as tiny  # noqa: E402
 
 STOPS = ["parse", "import", "raise", "shard", "fuse", "quantize", "lower", "schedule"]
@@ -240,6 +242,31 @@ class Compile(unittest.TestCase):
                                                        "note: name another output with -o\n")
         self.assertEqual({file.name: file.read_bytes() for file in (self.root / "model").iterdir()}, kept)
         self.llmc("compile", "model", "--compile-to", "lower", "-o", "model/lower.mlir")
+
+    def test_a_gguf_file_is_a_model(self):
+        gguf_models.convert("llama-gqa-tied", self.root / "tied.gguf")
+        done = self.llmc("inspect", "tied.gguf")
+        self.assertIn(b"tied\n  vocabulary  53 tokens\n  context     64 positions\n", done.stdout)
+        done = self.llmc("compile", "tied.gguf", "-o", "tied.gguf", code=1)
+        self.assertEqual(done.stderr, b"tied.gguf: error: cannot write: is a file of the model\n"
+                                      b"note: name another output with -o\n")
+        done = self.llmc("compile", "tied.gguf", "--diagnostics", "text")  # By default under its name.
+        self.assertIn(b"tied.gguf: warning: has no 'tokenizer.ggml.model'", done.stderr)
+        ids = ("--ids", "1,2,3", "-n", "5", "--ids-only")
+        wanted = self.llmc(*ids, program=self.root / "tied").stdout
+        self.assertTrue(wanted)
+        # By a link from elsewhere, and in parts.
+        (self.root / "link.gguf").symlink_to(self.root / "tied.gguf")
+        self.llmc("compile", "link.gguf", "-o", "out")
+        self.assertEqual(self.llmc(*ids, program=self.root / "out").stdout, wanted)
+        first = gguf_models.convert("llama-gqa-tied", self.root / "split.gguf", 3)
+        self.assertEqual(first.name, "split-00001-of-00003.gguf")
+        self.llmc("compile", first.name)
+        self.assertEqual(self.llmc(*ids, program=self.root / "split").stdout, wanted)
+        # Its text goes on, as any.
+        text = self.llmc("compile", "tied.gguf", "--emit", "mlir", "--compile-to", "raise", "-o", "-").stdout
+        self.llmc("compile", "-", "-o", "out", stdin=text)
+        self.assertEqual(self.llmc(*ids, program=self.root / "out").stdout, wanted)
 
     def test_text_nested_deeply_is_refused(self):
         for text, column in ((b"module {\n" * 300000, 8), (b"!t = " + b"tensor<" * 300000, None), (b"[" * 300000, 257)):
