@@ -156,7 +156,11 @@ private:
         const float number = numbers[static_cast<size_t>(i)];
         if (!(std::fabs(number) >= limit) || std::isinf(number))
           continue;
-        auto stored = op.getSource().getDefiningOp<transformer::WeightOp>();
+        // Behind what keeps the values of one tensor.
+        Operation *origin = op.getSource().getDefiningOp();
+        while (isa_and_present<transformer::WeightDecodeOp, transformer::WeightPermuteOp>(origin))
+          origin = origin->getOperand(0).getDefiningOp();
+        auto stored = dyn_cast_or_null<transformer::WeightOp>(origin);
         StringRef key = stored ? stored.getKey(stored.getNumLayers() == 1 ? 0 : copy) : "";
         const TensorEntry *entry = checkpoint.find({key.data(), key.size()});
         InFlightDiagnostic diagnostic = emitError(

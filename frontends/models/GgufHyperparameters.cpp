@@ -80,10 +80,17 @@ void readYarn(Keys &keys, RopeConfig &rope) {
     keys.metadata.fail(keys.quoted("rope.scaling.yarn_beta_fast") + " = " + shortNumber(rope.betaFast) +
                        " must not be less than " + keys.quoted("rope.scaling.yarn_beta_slow") + " = " +
                        shortNumber(rope.betaSlow));
-  for (const char *key : {"rope.scaling.yarn_ext_factor", "rope.scaling.yarn_log_multiplier"})
-    if (const std::optional<double> value = keys.maybeNumber(key, {-1e9, 1e9}))
-      if (*value != (key[18] == 'e' ? 1 : 0) && *value != (key[18] == 'e' ? -1 : 0))
-        keys.metadata.fail(keys.quoted(key) + " = " + shortNumber(*value) + " is not supported");
+  // How much of yarn there is, and a factor of one architecture's; -1 says that the program may choose.
+  struct Neutral {
+    const char *key;
+    double value;
+  };
+  for (const Neutral &neutral :
+       {Neutral{"rope.scaling.yarn_ext_factor", 1}, Neutral{"rope.scaling.yarn_log_multiplier", 0}})
+    if (const std::optional<double> value = keys.maybeNumber(neutral.key, {-1e9, 1e9}))
+      if (*value != neutral.value && *value != -1)
+        keys.metadata.fail(keys.quoted(neutral.key) + " = " + shortNumber(*value) + " is not supported (expected " +
+                           shortNumber(neutral.value) + ")");
 }
 
 RopeConfig readRope(const GgufSource &source, Keys &keys, int64_t headDim, int64_t context) {

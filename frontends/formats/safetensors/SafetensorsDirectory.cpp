@@ -79,10 +79,10 @@ std::string noteOnOthers(const std::string &directory) {
     const char *suffix, *remedy;
   } const kinds[] = {
       {".safetensors", "is not read by that name: 'model.safetensors', or an index of the shards, is missing"},
+      {".gguf", "is a GGUF file: give its name in place of the directory's"},
       {".bin", "may be a pickle, which is not read: save the model again as safetensors"},
       {".pth", "is a pickle, which is not read: save the model again as safetensors"},
       {".pt", "is a pickle, which is not read: save the model again as safetensors"},
-      {".gguf", "is a GGUF file, which is not read: give the checkpoint that it was made from"},
       {".onnx", "is an ONNX graph, which is not read: give the checkpoint that it was made from"},
   };
   size_t best = std::size(kinds);

@@ -222,14 +222,14 @@ TEST_F(SafetensorsDirectory, NothingThere) {
   write("m.onnx", "x");
   EXPECT_EQ(opened(),
             error + "'m.onnx' is an ONNX graph, which is not read: give the checkpoint that it was made from\n");
-  write("m.gguf", "x");
-  EXPECT_EQ(opened(),
-            error + "'m.gguf' is a GGUF file, which is not read: give the checkpoint that it was made from\n");
   write("params.pth", "x");
   EXPECT_EQ(opened(), error + "'params.pth' is a pickle, which is not read: save the model again as safetensors\n");
   write("pytorch_model.bin", "x");
   EXPECT_EQ(opened(),
             error + "'pytorch_model.bin' may be a pickle, which is not read: save the model again as safetensors\n");
+  write("z.gguf", "x");
+  write("m.gguf", "x");
+  EXPECT_EQ(opened(), error + "'m.gguf' is a GGUF file: give its name in place of the directory's\n");
   write("b.safetensors", "x");
   write("a.safetensors", "x");
   EXPECT_EQ(opened(), error + "'a.safetensors' is not read by that name: 'model.safetensors', or an index of the "

@@ -313,6 +313,21 @@ TEST_F(GgufImport, RefusesHyperparametersThatDoNotFit) {
             start + "'llama.rope.scaling.type' = 'longrope' is not supported (expected none, linear or yarn)");
   EXPECT_EQ(with([](Maker &maker) { maker.setNumber("rope.scaling.attn_factor", 2); }),
             start + "'llama.rope.scaling.attn_factor' = 2 is not supported without yarn");
+  const auto yarn = [](Maker &maker) -> Maker & {
+    return maker.setText("rope.scaling.type", "yarn").setNumber("rope.scaling.factor", 4);
+  };
+  EXPECT_EQ(with([&](Maker &maker) { yarn(maker).setNumber("rope.scaling.yarn_ext_factor", 0.5f); }),
+            start + "'llama.rope.scaling.yarn_ext_factor' = 0.5 is not supported (expected 1)");
+  EXPECT_EQ(
+      with([&](Maker &maker) { yarn(maker).setNumber("rope.scaling.yarn_beta_fast", 0.5f); }),
+      start +
+          "'llama.rope.scaling.yarn_beta_fast' = 0.5 must not be less than 'llama.rope.scaling.yarn_beta_slow' = 1");
+  EXPECT_EQ(with([&](Maker &maker) {
+              yarn(maker).tensors["rope_freqs.weight"] = {{5}, 0, f32(1) + f32(1) + f32(2) + f32(8) + f32(8)};
+            }),
+            start +
+                "tensor 'rope_freqs.weight' and 'llama.rope.scaling.type' both scale the rotary embedding, which is "
+                "not supported");
   EXPECT_EQ(with([](Maker &maker) { maker.keys.erase("llama.vocab_size"); }),
             start + "'llama.vocab_size' is missing, and so is 'tokenizer.ggml.tokens'");
   EXPECT_EQ(with([](Maker &maker) { maker.keys["tokenizer.ggml.tokens"] = {9, u32(8) + u64(1) + test::text("a")}; }),
