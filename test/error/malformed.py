@@ -218,6 +218,28 @@ def _(folder):
     tiny.write(folder, tokens="[1, 2")
 
 
+@case("chat-template-of-another-kind",
+      "model/tokenizer_config.json:1:19: error: 'chat_template' must be a string, or a list of named templates, found an integer\n")
+def _(folder):
+    tiny.write(folder, tokens=json.dumps(tiny.tokenizer()))
+    (folder / "tokenizer_config.json").write_text('{"chat_template": 7}')
+
+
+@case("chat-template-without-an-end",
+      "model/tokenizer_config.json: error: chat_template, line 2, column 4: the tag 'for' has no end, expected 'endfor'\n")
+def _(folder):
+    tiny.write(folder, tokens=json.dumps(tiny.tokenizer()))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "x\n{% for message in messages %}"}))
+
+
+@case("chat-template-that-asks-for-what-nobody-has",
+      "model/chat_template.jinja:1:4: error: unknown function 'frobnicate'\n"
+      "note: the functions are range, namespace, dict, raise_exception, strftime_now, joiner, cycler\n")
+def _(folder):
+    tiny.write(folder, tokens=json.dumps(tiny.tokenizer()))
+    (folder / "chat_template.jinja").write_text("{{ frobnicate(messages) }}")
+
+
 @case("tokenizer-of-unknown-kind",
       "model/tokenizer.json:1:718: error: 'model.type' = \"Oracle\" is not supported (expected BPE)\n")
 def _(folder):
@@ -387,7 +409,7 @@ artifact_case("artifact-cut-short",
       # The size that the header tells, which grows with the code, is set to one that the message can be compared with.
       lambda data: data[:16] + (400000).to_bytes(8, "little") + data[24:100000])
 artifact_case("artifact-of-another-version",
-      "made.llmc: error: artifact format version 7.0, this runtime reads 1.x\n"
+      "made.llmc: error: artifact format version 7.1, this runtime reads 1.x\n"
       "note: compile the model again, or use the runtime of the llmc that compiled it\n", lambda data: data[:8] + b"\x07" + data[9:])
 
 

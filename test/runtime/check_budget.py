@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# check_budget.py - the runtime's core uses no C++ library, and the runtime's program is static and at most 1 MB.
+# check_budget.py - the runtime's core uses no C++ library, and the runtime's program is static and at most 1.2 MB.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import os
 import pathlib
@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 BUILD = pathlib.Path(os.environ["LLMC_BUILD"])
-LIMIT = 1_000_000
+LIMIT = 1_200_000  # of which the C library has two thirds, and chat templates 130,000
 FOREIGN = re.compile(r"\bstd::|operator (new|delete)|__cxa_|__gxx_personality|\b_Unwind_")
 
 

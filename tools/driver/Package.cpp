@@ -12,6 +12,7 @@
 #include "frontends/models/Import.h"
 #include "frontends/text/GgufVocabulary.h"
 #include "frontends/text/Tokenizer.h"
+#include "frontends/text/template/ChatTemplate.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -56,6 +57,20 @@ static Result<std::string> readLicence(const ModelDirectory &directory) {
   return std::string();
 }
 
+/// A model without templates is one that continues texts.
+bool PackageInput::openChatTemplates(const ModelDirectory &directory, Messages &messages) {
+  Result<text::ChatTemplateFiles> files = text::readChatTemplates(directory);
+  if (!files)
+    return messages.error(files.error()), false;
+  if (files->templates.empty())
+    return true;
+  Result<std::string> section = text::compileChatTemplates(*files);
+  if (!section)
+    return messages.error(section.error()), false;
+  chatTemplates = std::move(*section);
+  return true;
+}
+
 bool PackageInput::open(Messages &messages) {
   auto place = transformer::lookupOnly<transformer::CheckpointOp>(module);
   std::string folder = place.getDirectory().str();
@@ -82,6 +97,8 @@ bool PackageInput::open(Messages &messages) {
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
+    if (!openChatTemplates(*directory, messages))
+      return false;
   } else {
     messages.warning({folder, 0, 0, "has no tokenizer file: the model will take token ids only", ""});
   }
@@ -148,6 +165,8 @@ bool writePackage(PackageInput &input, const std::string &path, bool executable,
                bytesOf(StringRef(input.codes[i].image.data(), input.codes[i].image.size())));
   if (!input.tokenizer.empty())
     writer.add(LLMC_SECTION_TOKENIZER, 0, bytesOf(input.tokenizer));
+  if (!input.chatTemplates.empty())
+    writer.add(LLMC_SECTION_TEMPLATES, 0, bytesOf(input.chatTemplates));
   if (!input.licences.empty())
     writer.add(LLMC_SECTION_LICENCES, 0, bytesOf(input.licences));
   uint64_t weightBytes = weights::weightsSectionSize(input.module);

@@ -5,6 +5,7 @@
 
 #include "compiler/Artifact/Manifest.h"
 #include "compiler/Targets/TargetBackend.h"
+#include "frontends/formats/ModelDirectory.h"
 #include "frontends/formats/TensorIndex.h"
 #include "tools/driver/Messages.h"
 #include "tools/driver/Report.h"
@@ -22,15 +23,16 @@ struct PackageInput {
   std::vector<CompiledCode> codes;
   artifact::Manifest manifest;
   std::optional<TensorIndex> checkpoint;
-  std::string tokenizer, licences;
+  std::string tokenizer, chatTemplates, licences;
 
-  /// Opens the checkpoint, compiles the tokenizer, reads the manifest's facts and checks that every weight recipe can
-  /// run.
+  /// Opens the checkpoint, compiles the tokenizer and the chat templates, reads the manifest's facts and checks that
+  /// every weight recipe can run.
   bool open(Messages &messages);
 
 private:
   /// The same for what a GGUF file says of text and licence.
   bool openGgufText(Messages &messages, const std::string &path);
+  bool openChatTemplates(const ModelDirectory &directory, Messages &messages);
 };
 
 /// Writes a container, or an executable. Adds the variants and facts to the manifest, and sizes to the report.

@@ -23,7 +23,7 @@ extern "C" {
 #define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
 #define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
 #define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
-#define LLMC_ARTIFACT_MINOR 0u                 /* readers accept a later minor */
+#define LLMC_ARTIFACT_MINOR 1u                 /* readers accept a later minor; 1 added chat templates */
 #define LLMC_SECTION_ALIGNMENT 65536u          /* of every section and of the container inside an executable */
 
 /** First bytes of a container. 96 bytes. */
@@ -47,6 +47,7 @@ enum llmc_section_kind {
   LLMC_SECTION_WEIGHTS = 3,   /* at most one */
   LLMC_SECTION_TOKENIZER = 4, /* at most one; tokenizer_format.h */
   LLMC_SECTION_LICENCES = 5,  /* at most one; UTF-8 text */
+  LLMC_SECTION_TEMPLATES = 6, /* at most one; template_format.h */
 };
 
 /** One entry of the section table. 64 bytes. Sections are in ascending offset, aligned, and do not overlap. */

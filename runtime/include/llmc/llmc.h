@@ -2,7 +2,8 @@
  *
  * A model is an opened artifact: code, weights, tokenizer. A session runs it: it owns the memory for activations and
  * states, a team of threads, and the position of each of its sequences. A step takes tokens of one or more sequences
- * and gives rows of logits. Generation with sampling and streamed text is a layer above: llmc/generate.h.
+ * and gives rows of logits. Generation with sampling and streamed text is a layer above: llmc/generate.h;
+ * conversations become text by llmc/chat.h.
  *
  *     llmc_model *model;
  *     llmc_error error;
@@ -40,7 +41,7 @@ extern "C" {
 
 /** Version of this interface. A minor version only adds; structs grow at their end and carry their size. */
 #define LLMC_API_MAJOR 1u
-#define LLMC_API_MINOR 0u
+#define LLMC_API_MINOR 1u
 
 /** The version of the library linked, as major << 16 | minor. */
 uint32_t llmc_api_version(void);
@@ -121,10 +122,11 @@ typedef struct llmc_model_info {
   float repetition_penalty;
   int32_t top_k; /* 0 or -1: not given */
   uint32_t has_tokenizer;
-  uint64_t file_size;      /* bytes of the container */
-  uint64_t weights_size;   /* bytes of the packed weights */
-  uint64_t code_size;      /* bytes of the chosen variant's code */
-  uint64_t tokenizer_size; /* bytes */
+  uint64_t file_size;          /* bytes of the container */
+  uint64_t weights_size;       /* bytes of the packed weights */
+  uint64_t code_size;          /* bytes of the chosen variant's code */
+  uint64_t tokenizer_size;     /* bytes */
+  uint32_t num_chat_templates; /* since 1.1; see llmc/chat.h */
 } llmc_model_info;
 
 /** Fills `info` as far as its struct_size reaches. */

@@ -78,6 +78,8 @@ const char *describeSection(const llmc_section &section, char (&text)[48]) {
     return "tokenizer";
   case LLMC_SECTION_LICENCES:
     return "licences";
+  case LLMC_SECTION_TEMPLATES:
+    return "chat templates";
   default:
     formatText(text, sizeof text, "kind %u", section.kind);
     return text;
@@ -135,7 +137,7 @@ static Status checkSections(const Artifact &artifact, Error &error) {
   for (uint32_t i = 0; i < artifact.sectionCount; ++i) {
     const llmc_section &section = artifact.sections[i];
     const char *what = describeSection(section, name);
-    bool known = section.kind >= LLMC_SECTION_MANIFEST && section.kind <= LLMC_SECTION_LICENCES;
+    bool known = section.kind >= LLMC_SECTION_MANIFEST && section.kind <= LLMC_SECTION_TEMPLATES;
     if (!known && artifact.minor <= LLMC_ARTIFACT_MINOR)
       return fail(error, LLMC_INVALID_FILE, "section %u has unknown kind %u", i, section.kind);
     if (section.kind != LLMC_SECTION_CODE && section.index && known)

@@ -5,6 +5,7 @@
 #include "runtime/src/artifact/Verify.h"
 #include "runtime/src/capi/TextPart.h"
 #include "runtime/src/session/Model.h"
+#include "runtime/src/text/template/Template.h"
 
 using namespace llmc::runtime;
 
@@ -108,6 +109,8 @@ llmc_status llmc_model_get_info(const llmc_model *model, llmc_model_info *info) 
   filled.code_size = model->codeSize;
   if (const llmc_section *tokenizer = artifact.section(LLMC_SECTION_TOKENIZER))
     filled.tokenizer_size = tokenizer->size;
+  if (model->chat)
+    filled.num_chat_templates = static_cast<const ChatTemplates *>(model->chat)->count();
   memcpy(info, &filled, info->struct_size < sizeof filled ? info->struct_size : sizeof filled);
   return LLMC_OK;
 }

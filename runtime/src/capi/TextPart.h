@@ -1,4 +1,4 @@
-// TextPart.h - how a model keeps its tokenizer.
+// TextPart.h - how a model keeps its tokenizer and its chat templates.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_RUNTIME_CAPI_TEXTPART_H
 #define LLMC_RUNTIME_CAPI_TEXTPART_H
@@ -7,8 +7,9 @@
 
 namespace llmc::runtime {
 
-/// Opens the tokenizer section, if the model has one, and hangs it on the model, which frees it.
-/// @retval LLMC_INVALID_FILE   the section is damaged
+/// Opens the sections of tokenizer and chat templates, where the model has them, and hangs them on the model, which
+/// frees them.
+/// @retval LLMC_INVALID_FILE   a section is damaged
 /// @retval LLMC_OUT_OF_MEMORY
 Status openTextPart(llmc_model &model, Error &error);
 

@@ -74,6 +74,8 @@ void closeModel(llmc_model *model) {
     return;
   if (model->text && model->releaseText)
     model->releaseText(model->text);
+  if (model->chat && model->releaseChat)
+    model->releaseChat(model->chat);
   platform::unmapCode(model->code, model->codeSize);
   platform::unmapFile(model->file);
   platform::release(model);

@@ -17,6 +17,8 @@ struct llmc_model {
   uint32_t variant = 0;
   void *text = nullptr;                  ///< What the text layer keeps: its opened tokenizer.
   void (*releaseText)(void *) = nullptr; ///< Frees it; may be null.
+  void *chat = nullptr;                  ///< Its opened chat templates.
+  void (*releaseChat)(void *) = nullptr; ///< Frees them; may be null.
 
   /// The function of an entry in the chosen variant.
   llmc_entry_function entryFunction(uint32_t entry) const {

@@ -103,7 +103,7 @@ const Damage containerDamages[] = {
     {"HeaderOnly", [](Bytes &b) { b.resize(50); }, false, "is cut short: 50 bytes, the header alone has 96"},
     {"Longer", [](Bytes &b) { b.push_back(0); }, false, "has 1 bytes after the container's end, expected none"},
     {"Major", [](Bytes &b) { put(b, FIELD(llmc_artifact_header, major), 2u); }, true,
-     "artifact format version 2.0, this runtime reads 1.x"},
+     "artifact format version 2.1, this runtime reads 1.x"},
     {"TablePlace", [](Bytes &b) { put(b, FIELD(llmc_artifact_header, section_table_offset), 97ull); }, false,
      "header: section table at 97, expected 96"},
     {"NoSections", [](Bytes &b) { put(b, FIELD(llmc_artifact_header, section_count), 0u); }, false,
@@ -257,7 +257,7 @@ TEST(ArtifactTest, ALaterMinorMayBringUnknownSections) {
   sections.push_back({77, 5, {1, 2, 3}});
   Bytes container = writeContainer(sections);
   EXPECT_EQ(openBytes(container), "section 4 has unknown kind 77");
-  put(container, offsetof(llmc_artifact_header, minor), 1u);
+  put(container, offsetof(llmc_artifact_header, minor), LLMC_ARTIFACT_MINOR + 1);
   EXPECT_EQ(openBytes(container), "");
 }
 

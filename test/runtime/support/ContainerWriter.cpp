@@ -201,6 +201,8 @@ std::vector<SectionBytes> toySections(ToyParts parts) {
   sections.push_back({LLMC_SECTION_WEIGHTS, 0, parts.weights});
   if (!parts.tokenizer.empty())
     sections.push_back({LLMC_SECTION_TOKENIZER, 0, parts.tokenizer});
+  if (!parts.chatTemplates.empty())
+    sections.push_back({LLMC_SECTION_TEMPLATES, 0, parts.chatTemplates});
   const std::string licence = "toy model: no rights reserved\n";
   sections.push_back({LLMC_SECTION_LICENCES, 0, Bytes(licence.begin(), licence.end())});
   return sections;

@@ -62,11 +62,13 @@ struct ToyParts {
   Bytes code;
   Bytes weights;
   Bytes tokenizer;
+  Bytes chatTemplates;
 };
 
 /// The toy model (toy_code.c): a step over bytes and seven more tokens, for this machine's architecture.
 ToyParts toyParts();
-/// The sections of the parts, in order: manifest, code of each variant, weights, tokenizer, licences.
+/// The sections of the parts, in order: manifest, code of each variant, weights, tokenizer, chat templates,
+/// licences.
 std::vector<SectionBytes> toySections(ToyParts parts);
 /// The sound container of the toy model.
 Bytes toyContainer();

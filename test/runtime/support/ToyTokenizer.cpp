@@ -3,6 +3,7 @@
 #include "test/runtime/support/ToyTokenizer.h"
 
 #include "frontends/text/Tokenizer.h"
+#include "frontends/text/template/ChatTemplate.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,28 @@ namespace llmc::test {
 
 Bytes toyTokenizer() {
   Result<std::string> section = text::compileTokenizer(LLMC_TEST_TOY_TOKENIZER, "toy_tokenizer.json");
+  if (!section) {
+    std::fputs(section.error().str().c_str(), stderr);
+    std::abort();
+  }
+  return Bytes(section->begin(), section->end());
+}
+
+Bytes toyChatTemplates() {
+  text::ChatTemplateFiles files;
+  files.templates = {
+      {"default",
+       "{{ bos_token }}\n"
+       "{%- for m in messages %}\n"
+       "{%- if m.content == 'refuse' %}{{ raise_exception('not that') }}{% endif %}\n"
+       "{%- if m.content == 'fail' %}{{ m.content.x.y }}{% endif %}\n"
+       "{{- m.role }}:{{ m.content }}{{ eos_token }}\n"
+       "{%- endfor %}\n"
+       "{%- if add_generation_prompt %}{{ 'assistant:' }}{% endif %}",
+       "chat_template.jinja", true},
+      {"shout", "{% for m in messages %}{{ m.content | upper }}{% endfor %}{{ tools | tojson }}", "shout.jinja", true}};
+  files.variables = {{"bos_token", "<bos>"}, {"eos_token", "<eos>"}};
+  Result<std::string> section = text::compileChatTemplates(files);
   if (!section) {
     std::fputs(section.error().str().c_str(), stderr);
     std::abort();

@@ -14,6 +14,10 @@ Bytes toyTokenizer();
 /// The toy model with that tokenizer.
 ToyParts toyPartsWithTokenizer();
 
+/// Its chat template, compiled: `<bos>`, then `ROLE:CONTENT<eos>` for each message, then `assistant:`. It refuses a
+/// message "refuse", fails on "fail", and has a second template "shout".
+Bytes toyChatTemplates();
+
 } // namespace llmc::test
 
 #endif // LLMC_TEST_RUNTIME_SUPPORT_TOYTOKENIZER_H
