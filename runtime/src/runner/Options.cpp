@@ -28,13 +28,16 @@ Examples:
   echo "The sea" | %1 -              the prompt from standard input
   %1 --temp 0.8 --top-p 0.95 -s 7 "A riddle:"
                                             sample, the same way each time
-  %1                                 no prompt, on a terminal: line by line
+  %1                                 no prompt, on a terminal: a conversation
+  %1 --system "Answer in one line." "What is a tide?"
+                                            with a model made for conversations
 
 Usage: %1 [OPTIONS] [PROMPT]
 
 Prompt:
   -p, --prompt TEXT          the prompt; the same as PROMPT
   -f, --file FILE            read it from a file ("-": standard input); one line end at its end is dropped
+      --system TEXT          a system message before it, for models with a chat template
       --raw                  the text alone, without the model's chat template
       --ids 1,2,3            token ids in place of a text; nothing is added to them
 
@@ -73,6 +76,7 @@ enum LongOption {
   OptMinP,
   OptRepeatPenalty,
   OptRaw,
+  OptSystem,
   OptIds,
   OptLogits,
   OptIdsOnly,
@@ -102,6 +106,7 @@ const option longOptions[] = {
     {"min-p", required_argument, nullptr, OptMinP},
     {"repeat-penalty", required_argument, nullptr, OptRepeatPenalty},
     {"raw", no_argument, nullptr, OptRaw},
+    {"system", required_argument, nullptr, OptSystem},
     {"ids", required_argument, nullptr, OptIds},
     {"logits", required_argument, nullptr, OptLogits},
     {"ids-only", no_argument, nullptr, OptIdsOnly},
@@ -254,6 +259,9 @@ bool Reader::take(int option, const char *value) {
   case OptRaw:
     options.raw = true;
     return true;
+  case OptSystem:
+    options.system = value;
+    return true;
   case OptIds:
     return promptFrom(Source::Ids, value) && idList(value);
   case OptLogits:
@@ -323,6 +331,10 @@ int Reader::run(int argc, char **argv) {
   }
   if (done < 0 && options.json && options.idsOnly)
     usage("--json and --ids-only exclude each other");
+  if (done < 0 && options.system && options.raw)
+    usage("--system and --raw exclude each other");
+  if (done < 0 && options.system && options.promptSource == RunOptions::PromptSource::Ids)
+    usage("--system and --ids exclude each other");
   return done;
 }
 

@@ -26,6 +26,7 @@ struct RunOptions {
   std::string prompt; ///< The text, or the file's path.
   std::vector<int32_t> ids;
   bool raw = false;
+  std::optional<std::string> system;
 
   uint32_t maxNewTokens = UINT32_MAX;
   std::vector<std::string> stopTexts;

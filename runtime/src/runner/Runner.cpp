@@ -5,6 +5,7 @@
 #include "runtime/src/runner/Runner.h"
 
 #include "runtime/src/generate/Generator.h"
+#include "runtime/src/runner/Conversation.h"
 #include "runtime/src/runner/CutShort.h"
 #include "runtime/src/runner/Inspect.h"
 #include "runtime/src/runner/Interrupts.h"
@@ -47,6 +48,10 @@ private:
   bool findPrompt(bool &conversation);
   int answer();
   int converse();
+  bool readLine(const std::string &said);
+  void keepAnswer();
+  bool keepComputed();
+  bool usesTemplate() const { return model->chat && generator->tokenizer && !options.raw; }
   int finish();
   int reportOutput();
   static int onPiece(void *self, const llmc_piece *piece);
@@ -64,10 +69,13 @@ private:
   GenerateHooks hooks;
   std::vector<const char *> stopTexts;
   std::vector<int32_t> prompt;
+  std::vector<int32_t> answered; ///< Tokens of the answer.
+  Conversation conversation;     ///< With a chat template.
   StandardOutput output;
   NpyWriter logits;
   RunStatistics statistics;
-  std::string line; ///< Reused for each piece.
+  std::string line;         ///< Reused for each piece.
+  bool keepsAnswer = false; ///< In a conversation: what was answered is read again.
   bool anyText = false;
   char lastByte = '\n';
   uint64_t allocationsBefore = 0;
@@ -175,6 +183,8 @@ Status Run::onLogits(void *self, const llmc_logits &rows, Error &error) {
 
 int Run::onPiece(void *self, const llmc_piece *piece) {
   Run &run = *static_cast<Run *>(self);
+  if (piece->token >= 0 && run.keepsAnswer)
+    run.answered.push_back(piece->token);
   if (!piece->number)
     run.statistics.firstToken = platform::nanoseconds() - run.start;
   return !run.show(*piece);
@@ -206,9 +216,14 @@ bool Run::show(const llmc_piece &piece) {
   return output.write(line);
 }
 
-/// Sets the prompt's ids; `conversation` when there is none and a person sits at the terminal.
-bool Run::findPrompt(bool &conversation) {
-  conversation = false;
+/// Sets the prompt's ids; `talks` when there is none and a person sits at the terminal.
+bool Run::findPrompt(bool &talks) {
+  talks = false;
+  if (options.system && !usesTemplate()) {
+    printError(file, "has no chat template, so it takes no system message", "write it at the start of the prompt");
+    return false;
+  }
+  conversation.start(options.system ? &*options.system : nullptr);
   if (options.promptSource == RunOptions::PromptSource::Ids) {
     prompt = options.ids;
     for (int32_t id : prompt)
@@ -221,8 +236,8 @@ bool Run::findPrompt(bool &conversation) {
   }
   std::string text;
   if (options.promptSource == RunOptions::PromptSource::None && generator->tokenizer) {
-    conversation = isatty(STDIN_FILENO);
-    if (conversation)
+    talks = isatty(STDIN_FILENO);
+    if (talks)
       return true;
     RunOptions fromInput = options;
     fromInput.promptSource = RunOptions::PromptSource::StandardInput;
@@ -231,7 +246,10 @@ bool Run::findPrompt(bool &conversation) {
   } else if (!readPromptText(options, text)) {
     return false;
   }
-  return tokenizePrompt(model, file, text, true, prompt);
+  if (!usesTemplate())
+    return tokenizePrompt(model, file, text, true, prompt);
+  conversation.add("user", text);
+  return conversation.tokens(model, file, prompt);
 }
 
 /// Generates the answer to `prompt` and the line end that a terminal wants.
@@ -257,9 +275,51 @@ int Run::answer() {
   return exitDone;
 }
 
+/// Leaves in `prompt` only what the sequence does not hold yet, and in the sequence only what the prompt begins with.
+bool Run::keepComputed() {
+  uint32_t length = llmc_sequence_length(session, generateOptions.sequence), same = 0;
+  const Array<int32_t> &known = generator->history;
+  while (same < length && same + 1 < prompt.size() && same < known.size() && known[same] == prompt[same])
+    ++same; // the last token is computed in any case: its logits are wanted
+  llmc_error error;
+  if (same < length && llmc_sequence_truncate(session, generateOptions.sequence, same, &error)) {
+    same = 0; // a state that cannot go back begins again
+    if (llmc_sequence_truncate(session, generateOptions.sequence, 0, &error)) {
+      printError(file, error);
+      return false;
+    }
+  }
+  prompt.erase(prompt.begin(), prompt.begin() + same);
+  return true;
+}
+
+/// Sets `prompt` to what a line leads to. False when there is nothing to compute.
+bool Run::readLine(const std::string &said) {
+  if (said.empty())
+    return false;
+  if (!usesTemplate())
+    return tokenizePrompt(model, file, said, !llmc_sequence_length(session, generateOptions.sequence), prompt);
+  conversation.add("user", said);
+  if (conversation.tokens(model, file, prompt) && keepComputed())
+    return true;
+  conversation.drop();
+  return false;
+}
+
+/// The answer becomes a message, as the template will write it down.
+void Run::keepAnswer() {
+  std::string text;
+  if (statistics.result.end == LLMC_END_TOKEN && !answered.empty())
+    answered.pop_back();
+  if (answerText(model, file, answered, options.stopTexts, text))
+    conversation.add("assistant", text);
+}
+
 /// Line by line on a terminal; the sequence keeps what was said.
 int Run::converse() {
-  fprintf(stderr, "A line continues the text; /reset starts anew, /stats shows figures, /exit or Ctrl-D ends.\n");
+  fprintf(stderr, "A line %s; /reset starts anew, /stats shows figures, /exit or Ctrl-D ends.\n",
+          usesTemplate() ? "is a message" : "continues the text");
+  keepsAnswer = usesTemplate();
   LineInput input;
   for (std::string said;;) {
     fputs("> ", stderr);
@@ -270,16 +330,20 @@ int Run::converse() {
       return exitDone;
     if (said == "/reset") {
       llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
+      conversation.start(options.system ? &*options.system : nullptr);
       continue;
     }
     if (said == "/stats") {
       printStatistics(statistics);
       continue;
     }
-    bool first = !llmc_sequence_length(session, generateOptions.sequence);
-    if (said.empty() || !tokenizePrompt(model, file, said, first, prompt))
+    if (!readLine(said))
       continue;
-    answer();
+    answered.clear();
+    if (answer() == exitDone && keepsAnswer)
+      keepAnswer();
+    else if (keepsAnswer)
+      conversation.drop();
     forgetInterruption(); // Ctrl-C ends an answer, not the conversation
   }
 }
@@ -313,11 +377,11 @@ int Run::run() {
     return printAbout(file, model) ? exitDone : exitFailed;
   if (options.task == RunOptions::Task::Licences)
     return printLicences(model) ? exitDone : exitFailed;
-  bool conversation;
-  if (!openSession() || !fillGenerateOptions() || !findPrompt(conversation))
+  bool talks;
+  if (!openSession() || !fillGenerateOptions() || !findPrompt(talks))
     return exitFailed;
   noticeInterrupts();
-  if (conversation)
+  if (talks)
     return converse();
   line.reserve(1 << 16);
   if (program.allocations)

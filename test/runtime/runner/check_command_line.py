@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import resource
 import select
 import signal
@@ -262,6 +263,62 @@ def text(toy, folder):
     check("messages on a terminal", shown.startswith("error: unknown or ambiguous option '--frob'"), True)
 
 
+def written_down(messages, prompt=True):
+    """The toy's chat template as tokens: bytes, and the special ones (no message here holds a merge)."""
+    ids = [256]
+    for role, content in messages:
+        ids += [*f"{role}:{content}".encode(), 257]
+    return ids + [*b"assistant:"] * prompt
+
+
+def chat(talk, speaking, folder):
+    as_ids = lambda messages, *more: run(talk, "--ids", ",".join(map(str, written_down(messages))), "--ids-only", *more).stdout
+    sampled = ["-n", 12, "--temp", 100, "-s", 4]
+    wanted = as_ids([("user", "sea")], *sampled)
+    check("some tokens", len(set(wanted.split(","))) > 5, True)
+    check("a prompt goes through the template", run(talk, "sea", "--ids-only", *sampled).stdout, wanted)
+    check("the prompt's ids are its own", len(written_down([("user", "sea")])), 20)
+    check("special tokens of the prompt", json.loads(run(talk, "sea", "--json", *sampled).stdout.splitlines()[-1])["prompt_tokens"], 20)
+    check("a system message", run(talk, "sea", "--system", "be dry", "--ids-only", *sampled).stdout,
+          as_ids([("system", "be dry"), ("user", "sea")], *sampled))
+    check("--raw", run(talk, "sea", "--raw", "--ids-only", *sampled).stdout, run(speaking, "sea", "--ids-only", *sampled).stdout)
+    prompt = folder / "sea.txt"
+    prompt.write_text("sea\n")
+    check("a prompt from a file", run(talk, "-f", prompt, "--ids-only", *sampled).stdout, wanted)
+
+    def fails(what, program, arguments, code, message):
+        done = run(program, *arguments)
+        check(what, (done.returncode, done.stdout, done.stderr), (code, "", message))
+
+    note = f"note: all options: {talk} --help\n"
+    fails("a refused conversation", talk, ["refuse"], 1, f"{talk}: error: the chat template refuses the conversation: not that\n")
+    fails("a template that fails", talk, ["fail"], 1,
+          f"{talk}: error: the chat template fails on the conversation: chat_template.jinja: line 4, column 44: a string has no attribute 'x'\n"
+          "note: it may not be made for such messages\n")
+    fails("--system and --raw", talk, ["--system", "a", "--raw", "b"], 2, "error: --system and --raw exclude each other\n" + note)
+    fails("--system and --ids", talk, ["--system", "a", "--ids", "1"], 2, "error: --system and --ids exclude each other\n" + note)
+    fails("--system without a template", speaking, ["--system", "a", "b"], 1,
+          f"{speaking}: error: has no chat template, so it takes no system message\nnote: write it at the start of the prompt\n")
+
+    # A conversation computes what is new, and answers as if all of it were read at once.
+    turns = ["-n", 5, "--ids-only", "--repeat-penalty", 3]  # greedy, but not always the same token
+    first = [("user", "sea")]
+    answer = bytes(map(int, as_ids(first, *turns).split(","))).decode()
+    second = [*first, ("assistant", answer), ("user", "sun")]
+    check("different tokens", len(set(answer)) > 3, True)
+    shown, code = on_terminal(talk, *turns, say=b"sea\n/stats\nsun\n/stats\nrefuse\n/reset\nsea\n/stats\n/exit\n")
+    ids = re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)
+    computed = [int(count) for count in re.findall(r"prompt +(\d+) tokens", shown)]
+    check("a chat", (code, "A line is a message" in shown, "not that" in shown), (0, True, True))
+    check("its answers", [f"{line}\n" for line in ids], [as_ids(turn, *turns) for turn in (first, second, first)])
+    # The last token of an answer is not computed before the next turn: it and what follows is.
+    check("each turn computes only its own tokens", computed,
+          [20, len(written_down(second)) - (20 + 4), 20])
+    shown, code = on_terminal(talk, *turns, "--system", "dry", say=b"sea\n/reset\nsea\n/exit\n")
+    ids = re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)
+    check("/reset keeps the system message", [f"{line}\n" for line in ids], [as_ids([("system", "dry"), *first], *turns)] * 2)
+
+
 def main():
     while os.open(os.devnull, os.O_RDWR) < 3:  # as some are started: without standard descriptors
         pass
@@ -275,6 +332,9 @@ def main():
         speaking = folder / "speaking"
         subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", "--tokenizer", speaking, runtime], check=True)
         text(speaking, folder)
+        talk = folder / "talk"
+        subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", "--chat", talk, runtime], check=True)
+        chat(talk, speaking, folder)
     for failure in FAILURES:
         print(failure)
     return 1 if FAILURES else 0

@@ -1,0 +1,81 @@
+// Conversation.cpp - what was said, and the tokens that the model's chat template makes of it.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/runner/Conversation.h"
+
+#include "llmc/chat.h"
+#include "runtime/src/runner/Messages.h"
+
+#include <string.h>
+
+namespace llmc::runtime {
+
+void Conversation::start(const std::string *system) {
+  messages.clear();
+  if (system)
+    add("system", *system);
+}
+
+bool Conversation::tokens(const llmc_model *model, const char *file, std::vector<int32_t> &ids) const {
+  llmc_error error;
+  std::vector<llmc_chat_message> views(messages.size());
+  for (size_t i = 0; i < messages.size(); ++i) {
+    views[i].role = {messages[i].role, strlen(messages[i].role)};
+    views[i].content = {messages[i].content.data(), messages[i].content.size()};
+  }
+  llmc_chat chat = {};
+  chat.struct_size = sizeof chat;
+  chat.messages = views.data();
+  chat.num_messages = views.size();
+  chat.add_generation_prompt = 1;
+  std::string text(4096, '\0');
+  for (size_t size = 0;;) {
+    if (llmc_chat_render(model, &chat, text.data(), text.size(), &size, &error)) {
+      printError(file, error);
+      return false;
+    }
+    bool fits = size <= text.size();
+    text.resize(size);
+    if (fits)
+      break;
+  }
+  ids.resize(text.size() + 64);
+  for (size_t count = 0;;) {
+    // The template has written the special tokens out, the first one too.
+    if (llmc_tokenize(model, text.data(), text.size(), 0, 1, ids.data(), ids.size(), &count, &error)) {
+      printError(file, error);
+      return false;
+    }
+    bool fits = count <= ids.size();
+    ids.resize(count);
+    if (fits)
+      break;
+  }
+  if (!ids.empty())
+    return true;
+  printError(file, "the chat template makes no text of the conversation", "do without it: --raw");
+  return false;
+}
+
+bool answerText(const llmc_model *model, const char *file, const std::vector<int32_t> &ids,
+                const std::vector<std::string> &stops, std::string &text) {
+  llmc_error error;
+  text.resize(ids.size() * 8 + 64);
+  for (size_t size = 0;;) {
+    if (llmc_detokenize(model, ids.data(), ids.size(), 1, text.data(), text.size(), &size, &error)) {
+      printError(file, error);
+      return false;
+    }
+    bool fits = size <= text.size();
+    text.resize(size);
+    if (fits)
+      break;
+  }
+  size_t end = text.size();
+  for (const std::string &stop : stops)
+    if (size_t place = text.find(stop); place < end)
+      end = place;
+  text.resize(end);
+  return true;
+}
+
+} // namespace llmc::runtime
