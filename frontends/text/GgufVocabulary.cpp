@@ -268,8 +268,13 @@ void Reader::mergesOfScores(const Value &scores) {
     }
   }
   std::stable_sort(ranked.begin(), ranked.end(), [](const auto &a, const auto &b) { return a.first > b.first; });
-  for (const auto &[score, merge] : ranked)
-    spec.merges.push_back(merge);
+  // Of pieces with one score the leftmost place in the text is merged first: they share a rank.
+  for (size_t i = 0, rank = 0; i < ranked.size(); ++i) {
+    if (ranked[i].first != ranked[rank].first)
+      rank = i;
+    ranked[i].second.rank = static_cast<uint32_t>(rank);
+    spec.merges.push_back(ranked[i].second);
+  }
 }
 
 void Reader::byScores() {

@@ -139,6 +139,17 @@ TEST(GgufVocabulary, ScoresBecomeRankedMerges) {
   EXPECT_EQ(spec.added.size(), 3u);
 }
 
+TEST(GgufVocabulary, EqualScoresShareARank) {
+  std::string mistake;
+  Words words = scored();
+  words.scores[6] = words.scores[8];
+  const TokenizerSpec spec = read(words, mistake);
+  ASSERT_EQ(mistake, "");
+  ASSERT_EQ(spec.merges.size(), 2u);
+  EXPECT_EQ(spec.merges[0].rank, spec.merges[1].rank);
+  EXPECT_NE(read(scored(), mistake).merges[1].rank, 0u);
+}
+
 TEST(GgufVocabulary, FlagsOfTheFileCount) {
   Words words = scored();
   words.more.flag("tokenizer.ggml.add_bos_token", false).flag("tokenizer.ggml.add_eos_token", true);
