@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -139,6 +140,8 @@ struct Thread {
   void *argument;
 };
 
+static constexpr int faultSignals[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+
 static void *enterThread(void *thread) {
   Thread *self = static_cast<Thread *>(thread);
   self->function(self->argument);
@@ -154,7 +157,15 @@ Thread *startThread(ThreadFunction function, void *argument) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, (512u << 10) + LLMC_STEP_STACK_BYTES);
+  // Signals belong to the program's own threads: one that waits for them must not lose them to ours. Faults stay where
+  // they happen.
+  sigset_t before, held;
+  sigfillset(&held);
+  for (int fault : faultSignals)
+    sigdelset(&held, fault);
+  pthread_sigmask(SIG_SETMASK, &held, &before);
   int failed = pthread_create(&thread->handle, &attributes, enterThread, thread);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (failed) {
     release(thread);

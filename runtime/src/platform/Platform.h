@@ -43,7 +43,7 @@ void willNeed(const uint8_t *data, uint64_t size);
 
 using ThreadFunction = void (*)(void *argument);
 struct Thread;
-/// Starts a thread with a small stack; null when refused.
+/// Starts a thread with a small stack, on which no signal but of its own faults arrives; null when refused.
 Thread *startThread(ThreadFunction function, void *argument);
 void joinThread(Thread *thread);
 

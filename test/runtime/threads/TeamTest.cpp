@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <sched.h>
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace llmc::runtime;
@@ -127,6 +129,21 @@ TEST(TeamTest, AWaitingThreadUsesNoCore) {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
   double used = double(after.tv_sec - before.tv_sec) + 1e-9 * double(after.tv_nsec - before.tv_nsec);
   EXPECT_LT(used, 0.02) << "a worker spins no longer than a fraction of a millisecond";
+}
+
+// A signal to the process that its own threads hold back waits for them: none of the team takes it.
+TEST(TeamTest, SignalsAreNotTakenByTheTeam) {
+  StartedTeam started(2);
+  sigset_t one, before;
+  sigemptyset(&one);
+  sigaddset(&one, SIGUSR1);
+  signal(SIGUSR1, [](int) {});
+  pthread_sigmask(SIG_BLOCK, &one, &before);
+  kill(getpid(), SIGUSR1);
+  const timespec second = {1, 0};
+  EXPECT_EQ(sigtimedwait(&one, nullptr, &second), SIGUSR1);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  signal(SIGUSR1, SIG_DFL);
 }
 
 TEST(TeamTest, UsableCoresAreAtLeastOne) {
