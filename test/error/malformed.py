@@ -241,7 +241,7 @@ def _(folder):
 
 
 @case("tokenizer-of-unknown-kind",
-      "model/tokenizer.json:1:718: error: 'model.type' = \"Oracle\" is not supported (expected BPE)\n")
+      "model/tokenizer.json:1:718: error: 'model.type' = \"Oracle\" is not supported (expected BPE, Unigram, WordLevel or WordPiece)\n")
 def _(folder):
     tokens = tiny.tokenizer()
     tokens["model"]["type"] = "Oracle"
