@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-# check_chat_template.py - the bundled model with a chat template beside it: the template goes into the file and is used.
+# check_chat_template.py - the bundled model with a chat template beside it, and a GGUF file with one in its metadata: the template
+# goes into the file and is used.
 #
 #   check_chat_template.py --llmc build/dev/bin/llmc
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 
+import gguf_models
+
 HERE = pathlib.Path(__file__).resolve().parent
 MODEL = HERE.parent / "models" / "storybook"
 TEMPLATE = "{% for message in messages %}{{ 'Once ' if message.role == 'user' else '' }}{{ message.content }}\n{% endfor %}"
@@ -17,6 +20,26 @@ TEMPLATE = "{% for message in messages %}{{ 'Once ' if message.role == 'user' el
 
 def run(*command):
     return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+
+
+def write_gguf(path, template):
+    """A tiny model with a vocabulary of its 53 tokens: letters, and what stands around texts."""
+    tokens = ["<unk>", "<s>", "</s>", "\u2581", *map(chr, range(ord("a"), ord("z") + 1)), *map(chr, range(ord("A"), ord("W") + 1))]
+    count = len(tokens)
+    text = lambda value: (gguf_models.STRING, value)
+    metadata = {
+        "tokenizer.ggml.model": text("llama"),
+        "tokenizer.ggml.tokens": (gguf_models.ARRAY, (gguf_models.STRING, tokens)),
+        "tokenizer.ggml.scores": (gguf_models.ARRAY, (gguf_models.F32, [float(-i) for i in range(count)])),
+        "tokenizer.ggml.token_type": (gguf_models.ARRAY, (gguf_models.I32, [2, 3, 3] + [1] * (count - 3))),
+        "tokenizer.ggml.bos_token_id": (gguf_models.U32, 1),
+        "tokenizer.ggml.add_space_prefix": (gguf_models.BOOL, False),
+        "tokenizer.chat_template": text(template),
+        "tokenizer.chat_templates": (gguf_models.ARRAY, (gguf_models.STRING, ["rag"])),
+        "tokenizer.chat_template.rag": text("R"),
+    }
+    gguf_models.convert("llama-gqa-tied", path, more=metadata)
+    return {token: number for number, token in enumerate(tokens)}
 
 
 def main():
@@ -46,6 +69,19 @@ def main():
         done = run(llmc, "compile", model, "-o", pathlib.Path(scratch) / "none")
         check("a template nobody can run", (done.returncode, done.stderr.splitlines()[:1], (pathlib.Path(scratch) / "none").exists()),
               (1, [f"{model}/chat_template.jinja:3:15: error: unknown filter 'frobnicate'"], False))
+
+        # The same in a GGUF file.
+        gguf = pathlib.Path(scratch) / "talk.gguf"
+        ids = write_gguf(gguf, "{{ bos_token }}{% for m in messages %}U{{ m.content }}{{ eos_token }}{% endfor %}A")
+        check("compiling a GGUF file", run(llmc, "compile", gguf, "--cpu", "x86-64-v3", "-o", program).returncode, 0)
+        written = ",".join(str(ids[token]) for token in ["<s>", "U", "s", "e", "a", "</s>", "A"])
+        got = run(program, "sea", *greedy).stdout
+        check("a message to it", got, run(program, "--ids", written, *greedy).stdout)
+        check("it differs from the text", got != run(program, "--raw", "sea", *greedy).stdout, True)
+        write_gguf(gguf, "{{ bos_token }}\n  {{ messages | frobnicate }}")
+        done = run(llmc, "compile", gguf, "-o", pathlib.Path(scratch) / "none")
+        check("a template nobody can run in it", (done.returncode, done.stderr.splitlines()[:1]),
+              (1, [f"{gguf}: error: chat_template, line 2, column 17: unknown filter 'frobnicate'"]))
     for failure in failures:
         print(failure)
     return 1 if failures else 0

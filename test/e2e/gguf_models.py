@@ -104,11 +104,13 @@ def hyperparameters(config, architecture):
     return metadata, factors
 
 
-def convert(name, path, parts=1):
-    """Writes a checkpoint of reference/tiny as GGUF; in `parts` files beside `path`, the first of which is returned."""
+def convert(name, path, parts=1, more=None):
+    """Writes a checkpoint of reference/tiny as GGUF, with `more` metadata; in `parts` files beside `path`, the first of which is
+    returned."""
     config = json.loads((TINY / name / "config.json").read_text())
     architecture = "llama" if config["model_type"] == "mistral" else config["model_type"]
     metadata, factors = hyperparameters(config, architecture)
+    metadata.update(more or {})
     tensors = []
     for key, (dtype, shape, raw) in checkpoint_tensors(TINY / name).items():
         key = key.removeprefix("model.")

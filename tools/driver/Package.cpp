@@ -12,7 +12,6 @@
 #include "frontends/models/Import.h"
 #include "frontends/text/GgufVocabulary.h"
 #include "frontends/text/Tokenizer.h"
-#include "frontends/text/template/ChatTemplate.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -58,8 +57,7 @@ static Result<std::string> readLicence(const ModelDirectory &directory) {
 }
 
 /// A model without templates is one that continues texts.
-bool PackageInput::openChatTemplates(const ModelDirectory &directory, Messages &messages) {
-  Result<text::ChatTemplateFiles> files = text::readChatTemplates(directory);
+bool PackageInput::useChatTemplates(Result<text::ChatTemplateFiles> files, Messages &messages) {
   if (!files)
     return messages.error(files.error()), false;
   if (files->templates.empty())
@@ -97,7 +95,7 @@ bool PackageInput::open(Messages &messages) {
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
-    if (!openChatTemplates(*directory, messages))
+    if (!useChatTemplates(text::readChatTemplates(*directory), messages))
       return false;
   } else {
     messages.warning({folder, 0, 0, "has no tokenizer file: the model will take token ids only", ""});
@@ -110,18 +108,21 @@ bool PackageInput::open(Messages &messages) {
 }
 
 bool PackageInput::openGgufText(Messages &messages, const std::string &path) {
+  Result<gguf::Model> model = gguf::open(path);
+  if (!model)
+    return messages.error(model.error()), false;
   auto text = transformer::lookupOnly<transformer::TextOp>(module);
   if (text && !text.getTokenizer().empty()) {
     Result<std::string> section = text::compileGgufTokenizer(path);
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
+    gguf::MetadataReader metadata(model->header, model->name());
+    if (!useChatTemplates(text::readGgufChatTemplates(metadata, model->name()), messages))
+      return false;
   } else {
     messages.warning({path, 0, 0, "has no 'tokenizer.ggml.model': the model will take token ids only", ""});
   }
-  Result<gguf::Model> model = gguf::open(path);
-  if (!model)
-    return messages.error(model.error()), false;
   for (const char *key : {"general.license", "general.license.name", "general.license.link"})
     if (std::optional<gguf::Value> value = model->header.find(key); value && value->isString())
       licences +=

@@ -7,6 +7,7 @@
 #include "compiler/Targets/TargetBackend.h"
 #include "frontends/formats/ModelDirectory.h"
 #include "frontends/formats/TensorIndex.h"
+#include "frontends/text/template/ChatTemplate.h"
 #include "tools/driver/Messages.h"
 #include "tools/driver/Report.h"
 
@@ -32,7 +33,7 @@ struct PackageInput {
 private:
   /// The same for what a GGUF file says of text and licence.
   bool openGgufText(Messages &messages, const std::string &path);
-  bool openChatTemplates(const ModelDirectory &directory, Messages &messages);
+  bool useChatTemplates(Result<text::ChatTemplateFiles> files, Messages &messages);
 };
 
 /// Writes a container, or an executable. Adds the variants and facts to the manifest, and sizes to the report.

@@ -15,6 +15,10 @@
 #include <utility>
 #include <vector>
 
+namespace llmc::gguf {
+class MetadataReader;
+} // namespace llmc::gguf
+
 namespace llmc::text {
 
 struct ChatTemplateSource {
@@ -32,7 +36,7 @@ struct ChatTemplateFiles {
 
 /// Compiles templates to one section. The same texts give the same bytes everywhere. Thread-safe.
 Result<std::string> compileChatTemplates(const ChatTemplateFiles &files);
-/// Compiles one template that came as a text, such as the one of a GGUF file; `file` is for messages.
+/// Compiles one template that came as a text; `file` is for messages.
 Result<std::string> compileChatTemplate(const std::string &text, const std::string &file,
                                         std::vector<std::pair<std::string, std::string>> variables);
 
@@ -41,6 +45,8 @@ Result<std::string> compileChatTemplate(const std::string &text, const std::stri
 Result<ChatTemplateFiles> readChatTemplates(const ModelDirectory &directory);
 /// The templates and variables in a tokenizer_config.json.
 Result<ChatTemplateFiles> readTokenizerConfig(const json::Document &document);
+/// The templates of a GGUF file's metadata, and the texts of its special tokens; none is no mistake.
+Result<ChatTemplateFiles> readGgufChatTemplates(gguf::MetadataReader &metadata, const std::string &file);
 
 } // namespace llmc::text
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/GgufVocabulary.h"
 
+#include "frontends/text/template/ChatTemplate.h"
 #include "test/TestPaths.h"
 #include "test/frontends/formats/GgufWriter.h"
 
@@ -246,6 +247,54 @@ TEST(GgufVocabulary, NamesWhatIsWrong) {
             start + "token 3, '<0xZZ>', is of the type of bytes, expected '<0x00>' to '<0xFF>'");
   EXPECT_EQ(with(scored(), [](Words &words) { words.more.flag("tokenizer.ggml.remove_extra_whitespaces", true); }),
             start + "'tokenizer.ggml.remove_extra_whitespaces' = true is not supported");
+}
+
+/// Templates as "name=text;" and variables as "name:text;", or the mistake.
+std::string templatesOf(const Words &words) {
+  const std::string bytes = words.writer().bytes(), name = "m.gguf";
+  Result<gguf::File> file = gguf::parseFile(bytes, name, 0);
+  EXPECT_TRUE(bool(file)) << file.error().str();
+  gguf::MetadataReader metadata(*file, name);
+  Result<ChatTemplateFiles> files = readGgufChatTemplates(metadata, name);
+  if (!files)
+    return files.error().str();
+  std::string all;
+  for (const ChatTemplateSource &source : files->templates)
+    all += source.name + "=" + source.text + ";";
+  for (const auto &[key, value] : files->variables)
+    all += key + ":" + value + ";";
+  return all;
+}
+
+TEST(GgufChatTemplate, IsReadWithTheTokensItMayName) {
+  EXPECT_EQ(templatesOf(scored()), "");
+  Words words = scored();
+  words.more.string("tokenizer.chat_template", "");
+  EXPECT_EQ(templatesOf(words), "");
+  words = scored();
+  words.more.string("tokenizer.chat_template", "T").integer("tokenizer.ggml.padding_token_id", 99);
+  EXPECT_EQ(templatesOf(words), "default=T;bos_token:<s>;eos_token:</s>;unk_token:<unk>;");
+}
+
+TEST(GgufChatTemplate, OthersAreNamedInAList) {
+  Words words = merged();
+  words.more.string("tokenizer.chat_template", "T").strings("tokenizer.chat_templates", {"tool_use", "default", "rag"});
+  words.more.string("tokenizer.chat_template.tool_use", "U").string("tokenizer.chat_template.rag", "R");
+  EXPECT_EQ(templatesOf(words), "default=T;tool_use=U;rag=R;eos_token:<e>;");
+}
+
+TEST(GgufChatTemplate, NamesWhatIsWrong) {
+  Words words = merged();
+  words.more.string("tokenizer.chat_template", "T").strings("tokenizer.chat_templates", {"rag"});
+  EXPECT_EQ(templatesOf(words), "m.gguf: error: 'tokenizer.chat_templates' names 'rag', yet "
+                                "'tokenizer.chat_template.rag' is missing\n");
+  words = merged();
+  words.more.integer("tokenizer.chat_template", 3);
+  EXPECT_EQ(templatesOf(words),
+            "m.gguf: error: 'tokenizer.chat_template' must be a string, found a 32-bit unsigned integer\n");
+  words = merged();
+  words.more.strings("tokenizer.chat_templates", std::vector<std::string>(65, "x"));
+  EXPECT_EQ(templatesOf(words), "m.gguf: error: 'tokenizer.chat_templates' names 65 templates, at most 64 are read\n");
 }
 
 } // namespace
