@@ -40,6 +40,13 @@ typedef struct llmc_piece {
 /** Called for each token in order. Anything but 0 ends generation after it. */
 typedef int (*llmc_piece_function)(void *user, const llmc_piece *piece);
 
+/** What happens when a sequence has no position left for the next token. */
+enum llmc_context_policy {
+  LLMC_CONTEXT_STOP = 0,  /* generation ends with LLMC_END_CONTEXT */
+  LLMC_CONTEXT_SHIFT = 1, /* the oldest tokens but the first num_keep are dropped, and what stays is computed anew: the
+                             sequence is then, bit for bit, one that was given the tokens that stay */
+};
+
 /** How tokens are chosen and when to end. Fill with llmc_generate_defaults. */
 typedef struct llmc_generate_options {
   size_t struct_size;      /* in: sizeof(llmc_generate_options) */
@@ -57,6 +64,9 @@ typedef struct llmc_generate_options {
   size_t num_stop_texts;
   llmc_piece_function on_piece; /* may be null */
   void *user;                   /* its first argument */
+  uint32_t context_policy;      /* enum llmc_context_policy; since 1.2, as the next */
+  uint32_t num_keep; /* first tokens of the sequence that a shift keeps, at most half of the context; of the others the
+                        newer half of what the context holds stays */
 } llmc_generate_options;
 
 /** Sets every option to the model's own defaults, else greedy choice without limits. */
@@ -67,7 +77,7 @@ typedef enum llmc_end {
   LLMC_END_TOKEN = 1,    /* one of the model's end tokens */
   LLMC_END_TEXT = 2,     /* a stop text */
   LLMC_END_LENGTH = 3,   /* max_new_tokens */
-  LLMC_END_CONTEXT = 4,  /* the sequence is full */
+  LLMC_END_CONTEXT = 4,  /* the sequence is full, and the policy is to stop */
   LLMC_END_CALLBACK = 5, /* on_piece asked for it */
 } llmc_end;
 
@@ -79,12 +89,13 @@ typedef struct llmc_generate_result {
   uint32_t num_new_tokens; /* an end token included */
   uint64_t prompt_time;    /* until the first token was chosen */
   uint64_t decode_time;    /* from there to the last one */
+  uint32_t num_shifts;     /* how often the context was full and tokens were dropped; since 1.2 */
 } llmc_generate_result;
 
 /** Appends the prompt's tokens to the sequence, then chooses and appends tokens until it ends. The last chosen token is
  * not appended: it starts the next call's prompt, where wanted. `result` may be null.
  * @retval LLMC_INVALID_ARGUMENT  an empty prompt, or an option out of range
- * @retval LLMC_CONTEXT_FULL      the prompt does not fit the sequence */
+ * @retval LLMC_CONTEXT_FULL      the prompt does not fit the sequence, or, where tokens may be dropped, the context */
 llmc_status llmc_generate(llmc_generator *generator, const int32_t *prompt, uint32_t num_tokens,
                           const llmc_generate_options *options, llmc_generate_result *result, llmc_error *error);
 

@@ -34,6 +34,8 @@ private:
 
   void start(const int32_t *prompt, uint32_t numTokens);
   Status readPrompt(const int32_t *prompt, uint32_t numTokens);
+  bool planShift(uint32_t newest);
+  Status shift(uint32_t newest);
   Status decodeTokens();
   Status step(const int32_t *tokens, uint32_t numTokens, bool last);
   void addSequenceBeside(uint32_t sequence, uint32_t numTokens);
@@ -42,6 +44,7 @@ private:
   bool endsText(int32_t token) const;
   bool handOut(int32_t token, uint32_t number, bool all);
   bool interrupted() const { return hooks.shouldStop && hooks.shouldStop(hooks.user); }
+  bool mayShift() const { return options.context_policy == LLMC_CONTEXT_SHIFT; }
   bool isFull() const { return session.lengths[options.sequence] == session.contextLength; }
   Status noMemory() { return fail(error, LLMC_OUT_OF_MEMORY, "no memory for the text of a token"); }
 
@@ -144,6 +147,67 @@ Status Generation::readPrompt(const int32_t *prompt, uint32_t numTokens) {
   return LLMC_OK;
 }
 
+/// Sets generator.shifted to what stays of the history, whose last `newest` tokens the sequence does not hold yet: they
+/// stay. False when they do not fit beside those that are always kept.
+bool Generation::planShift(uint32_t newest) {
+  Array<int32_t> &kept = generator.shifted;
+  kept.clear();
+  outOfMemory |= !kept.append(generator.history.data(), generator.history.size());
+  if (outOfMemory)
+    return false;
+  if (newest == 1 && hooks.onFull && hooks.onFull(hooks.user, kept))
+    return kept.size() && kept.size() <= session.contextLength;
+  uint32_t context = session.contextLength, all = uint32_t(kept.size());
+  uint32_t first = options.num_keep < context / 2 ? options.num_keep : context / 2;
+  if (first > all - newest)
+    first = all - newest;
+  uint32_t last = (context - first) / 2;
+  if (last < newest)
+    last = newest;
+  if (last > context - first)
+    return false;
+  if (last > all - first)
+    last = all - first;
+  memmove(kept.data() + first, kept.data() + (all - last), last * sizeof(int32_t));
+  kept.truncate(first + last);
+  return true;
+}
+
+/// Makes room in a full sequence: it then holds what stays of the history, its last `newest` tokens included, as if it
+/// had been given nothing else. Logits are those of the last token.
+Status Generation::shift(uint32_t newest) {
+  uint32_t length = session.lengths[options.sequence];
+  if (generator.history.size() != size_t(length) + newest) {
+    fail(error, LLMC_CONTEXT_FULL,
+         "the sequence has tokens that were not generated here, so none of them can be dropped");
+    return addNote(error, "empty the sequence, or ask for a larger context");
+  }
+  if (!planShift(newest)) {
+    if (outOfMemory)
+      return noMemory();
+    fail(error, LLMC_CONTEXT_FULL, "%u new tokens do not fit beside those that are kept: the context has %u positions",
+         newest, session.contextLength);
+    return addNote(error, "shorten them, or ask for a larger context");
+  }
+  const Array<int32_t> &kept = generator.shifted;
+  uint32_t same = 0;
+  while (same < length && same + 1 < kept.size() && kept[same] == generator.history[same])
+    ++same; // the cache of a first part does not depend on what follows
+  Error ignored;
+  if (truncateSequence(session, options.sequence, same, ignored)) {
+    same = 0; // a state that cannot go back begins again
+    if (Status status = truncateSequence(session, options.sequence, 0, error))
+      return status;
+  }
+  generator.history.clear();
+  outOfMemory |= !generator.history.append(kept.data(), kept.size());
+  generator.sampler.forgetSeen();
+  for (int32_t token : generator.history)
+    generator.sampler.accept(token);
+  ++result.num_shifts;
+  return outOfMemory ? noMemory() : readPrompt(kept.data() + same, uint32_t(kept.size()) - same);
+}
+
 /// The next token, or -1 when no logit is a number.
 int32_t Generation::choose() {
   return generator.sampler.sample(logits.data + uint64_t(logits.rows - 1) * logits.row_stride);
@@ -202,14 +266,18 @@ Status Generation::decodeTokens() {
     if (!last && result.num_new_tokens == options.max_new_tokens) {
       result.end = LLMC_END_LENGTH;
       last = true;
-    } else if (!last && isFull()) {
+    } else if (!last && isFull() && !mayShift()) {
       result.end = LLMC_END_CONTEXT;
       last = true;
     }
     if (last && (!hooks.onLogits || isFull()))
       return LLMC_OK;
-    if (Status status = step(&token, 1, true))
+    if (Status status = isFull() ? shift(1) : step(&token, 1, true))
       return status;
+    if (interrupted()) {
+      result.end = LLMC_END_CALLBACK;
+      return LLMC_OK;
+    }
     if (last)
       return LLMC_OK;
   }
@@ -222,12 +290,14 @@ Status Generation::run(const int32_t *prompt, uint32_t numTokens) {
   result.num_prompt_tokens = numTokens;
   result.num_new_tokens = 0;
   result.prompt_time = result.decode_time = 0;
+  result.num_shifts = 0;
   result.end = LLMC_END_LENGTH;
   generator.stops.start(options.stop_texts, options.num_stop_texts);
   start(prompt, numTokens);
   if (outOfMemory)
     return noMemory();
-  if (Status status = readPrompt(prompt, numTokens))
+  bool fits = numTokens <= session.contextLength - session.lengths[options.sequence];
+  if (Status status = fits ? readPrompt(prompt, numTokens) : shift(numTokens))
     return status;
   result.prompt_time = platform::nanoseconds() - begin;
   if (interrupted()) {
@@ -262,6 +332,10 @@ Status checkOptions(const llmc_session &session, const llmc_generate_options &op
     if (!(setting.value >= setting.least && setting.value <= setting.most))
       return fail(error, LLMC_INVALID_ARGUMENT, "%s = %g, expected %g to %g", setting.name, double(setting.value),
                   double(setting.least), double(setting.most));
+  if (options.context_policy > LLMC_CONTEXT_SHIFT)
+    return fail(error, LLMC_INVALID_ARGUMENT, "context_policy = %u, expected 0 or 1", options.context_policy);
+  if (hooks.onLogits && options.context_policy == LLMC_CONTEXT_SHIFT)
+    return fail(error, LLMC_INVALID_ARGUMENT, "the logits of every position are wanted, so none can be dropped");
   if (hooks.beside &&
       (hooks.beside >= session.maxSequences || hooks.beside >= session.maxTokens || hooks.beside >= session.maxRows))
     return fail(error, LLMC_INVALID_ARGUMENT, "%u sequences beside need %u sequences, tokens and rows in a step",
@@ -277,6 +351,7 @@ Status openGenerator(llmc_session &session, llmc_generator *&generator, Error &e
     return fail(error, LLMC_OUT_OF_MEMORY, "no memory for a generator");
   llmc_generator *opened = new (memory) llmc_generator(session, static_cast<const Tokenizer *>(session.model->text));
   if (!opened->stops.reserve(usualHeldText) || !opened->history.reserve(size_t(session.contextLength) + 1) ||
+      !opened->shifted.reserve(size_t(session.contextLength) + 1) ||
       !opened->samplerMemory.resize((Sampler::workspaceBytes(session.vocabSize) + 7) / 8) ||
       !opened->inputs.reserve(session.maxSequences) ||
       !opened->besideTokens.resize(size_t(session.maxSequences) * besideMost)) {
@@ -303,7 +378,8 @@ Status generate(llmc_generator &generator, const int32_t *prompt, uint32_t numTo
   if (!prompt || !numTokens)
     return fail(error, LLMC_INVALID_ARGUMENT, "a prompt needs at least one token");
   uint32_t length = session.lengths[options.sequence];
-  if (numTokens > session.contextLength - length) {
+  bool mayShift = options.context_policy == LLMC_CONTEXT_SHIFT && numTokens <= session.contextLength;
+  if (numTokens > session.contextLength - length && !mayShift) {
     fail(error, LLMC_CONTEXT_FULL, "the prompt of %u tokens does not fit: %u of %u positions are free", numTokens,
          session.contextLength - length, session.contextLength);
     return addNote(error, "shorten it, or ask for a larger context");

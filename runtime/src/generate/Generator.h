@@ -19,6 +19,9 @@ struct GenerateHooks {
   Status (*onLogits)(void *user, const llmc_logits &logits, Error &error) = nullptr;
   /// Asked between steps; true ends with LLMC_END_CALLBACK.
   bool (*shouldStop)(void *user) = nullptr;
+  /// Asked where the context is full and tokens may be dropped. `tokens` are those of the sequence and the newest one;
+  /// the hook leaves what it shall hold, at least the newest, at most the context. False: as the options say.
+  bool (*onFull)(void *user, Array<int32_t> &tokens) = nullptr;
   void *user = nullptr;
   /// Other sequences that run in the same steps, to show that they change nothing. The session has room for them.
   uint32_t beside = 0;
@@ -36,7 +39,8 @@ struct llmc_generator {
   llmc::runtime::Sampler sampler;
   llmc::runtime::Array<uint64_t> samplerMemory;
   llmc::runtime::StopTexts stops;
-  llmc::runtime::Array<int32_t> history;        ///< The sequence's tokens, for the repetition penalty.
+  llmc::runtime::Array<int32_t> history;        ///< The sequence's tokens, for the repetition penalty and shifts.
+  llmc::runtime::Array<int32_t> shifted;        ///< What a shift leaves of them.
   uint32_t historySequence = 0;                 ///< The sequence they belong to.
   llmc::runtime::Array<llmc_step_input> inputs; ///< Of one step, the sequences beside included.
   llmc::runtime::Array<int32_t> besideTokens;   ///< [max_sequences][besideMost]

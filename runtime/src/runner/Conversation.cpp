@@ -5,6 +5,7 @@
 #include "llmc/chat.h"
 #include "runtime/src/runner/Messages.h"
 
+#include <algorithm>
 #include <string.h>
 
 namespace llmc::runtime {
@@ -13,6 +14,18 @@ void Conversation::start(const std::string *system) {
   messages.clear();
   if (system)
     add("system", *system);
+}
+
+bool Conversation::dropOldestTurn() {
+  auto isQuestion = [](const Message &message) { return !strcmp(message.role, "user"); };
+  auto first = std::find_if(messages.begin(), messages.end(), isQuestion);
+  if (first == messages.end())
+    return false;
+  auto next = std::find_if(first + 1, messages.end(), isQuestion);
+  if (next == messages.end())
+    return false;
+  messages.erase(first, next);
+  return true;
 }
 
 bool Conversation::tokens(const llmc_model *model, const char *file, std::vector<int32_t> &ids) const {

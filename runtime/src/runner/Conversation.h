@@ -20,6 +20,8 @@ public:
   void add(const char *role, const std::string &content) { messages.push_back({role, content}); }
   /// Forgets the last message.
   void drop() { messages.pop_back(); }
+  /// Forgets the oldest question and what was answered to it. False when only the newest is left.
+  bool dropOldestTurn();
 
   /// Tokens of the conversation up to where the assistant's answer begins. False after printing why not.
   bool tokens(const llmc_model *model, const char *file, std::vector<int32_t> &ids) const;

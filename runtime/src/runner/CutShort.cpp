@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <string>
 #include <unistd.h>
 
 namespace llmc::runtime {
@@ -16,7 +17,7 @@ const char cutShortNote[] = "copy or compile it again; replace a model by renami
 
 namespace {
 
-const char *volatile cutFile = "";
+std::string text; ///< What is said, written down before: a handler may not format.
 const char *volatile halfWritten = nullptr;
 
 void say(const char *text) { [[maybe_unused]] ssize_t written = write(STDERR_FILENO, text, strlen(text)); }
@@ -26,12 +27,7 @@ void onBusError(int number, siginfo_t *info, void *) {
     signal(number, SIG_DFL);
     return;
   }
-  say(cutFile);
-  say(": error: ");
-  say(cutShortMessage);
-  say("\nnote: ");
-  say(cutShortNote);
-  say("\n");
+  say(text.c_str());
   if (halfWritten)
     unlink(halfWritten);
   _exit(exitFailed);
@@ -40,7 +36,7 @@ void onBusError(int number, siginfo_t *info, void *) {
 } // namespace
 
 void noticeCutShort(const char *file) {
-  cutFile = file;
+  text = messageText("error", file, cutShortMessage, cutShortNote);
   struct sigaction action = {};
   action.sa_sigaction = onBusError;
   action.sa_flags = SA_SIGINFO | SA_RESETHAND;

@@ -6,7 +6,7 @@
 namespace llmc::runtime {
 
 /// From here on a read past the end of a mapped file ends the process with exit code 1 and one message, which begins
-/// with `file`. The text must live as long as the process.
+/// with `file`.
 void noticeCutShort(const char *file);
 
 /// The file that such an end removes, a half-written one; null: none. The text must live until another is named.

@@ -8,7 +8,6 @@
 #include "runtime/src/runner/Messages.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,55 +17,6 @@
 namespace llmc::runtime {
 
 namespace {
-
-const char helpText[] =
-    R"(Generates text with a compiled model.
-
-Examples:
-  %1 "Once upon a time"              continue a text
-  %1 -f letter.txt -n 200            the prompt from a file, at most 200 new tokens
-  echo "The sea" | %1 -              the prompt from standard input
-  %1 --temp 0.8 --top-p 0.95 -s 7 "A riddle:"
-                                            sample, the same way each time
-  %1                                 no prompt, on a terminal: a conversation
-  %1 --system "Answer in one line." "What is a tide?"
-                                            with a model made for conversations
-
-Usage: %1 [OPTIONS] [PROMPT]
-
-Prompt:
-  -p, --prompt TEXT          the prompt; the same as PROMPT
-  -f, --file FILE            read it from a file ("-": standard input); one line end at its end is dropped
-      --system TEXT          a system message before it, for models with a chat template
-      --raw                  the text alone, without the model's chat template
-      --ids 1,2,3            token ids in place of a text; nothing is added to them
-
-Generation:
-  -n, --max-new-tokens N     default: until a token ends the text or the context is full
-      --stop TEXT            end before this text; may be repeated
-      --temp, --temperature T
-                             0 takes the likeliest token; default: the model's own, else 0
-      --top-k N              keep the N likeliest tokens; 0: all
-      --top-p P              keep the fewest tokens that have this probability together
-      --min-p P              drop tokens below this fraction of the likeliest one's probability
-      --repeat-penalty R     above 1: tokens that were there become less likely
-  -s, --seed N               of sampling; default: random, shown by --stats
-
-Machine:
-  -t, --threads N            default: the cores this process may use
-  -c, --ctx-size N           positions; default: the model's
-      --max-step N           cut the prompt into steps of N tokens at most
-
-Output (standard output holds only generated text):
-      --stats                rates, time to first token, memory, seed and variant, on standard error
-      --json                 JSON lines in place of text: {"type":"token",...} each, {"type":"end",...} last
-      --ids-only             token ids in place of text, separated by commas
-      --logits FILE.npy      float32 [tokens, vocab_size]: logits at every position of prompt and answer
-
-  -h, --help   --version   --about (what the model is)   --licenses (of what is inside)
-
-Exit codes: 0 done, 1 input or I/O, 2 usage, 130 interrupted.
-)";
 
 enum LongOption {
   OptStop = 256,
@@ -79,10 +29,15 @@ enum LongOption {
   OptSystem,
   OptIds,
   OptLogits,
+  OptLogprobs,
   OptIdsOnly,
   OptStats,
   OptJson,
+  OptDiagnostics,
   OptMaxStep,
+  OptContextPolicy,
+  OptSave,
+  OptLoad,
   OptAbout,
   OptLicences,
   OptVersion,
@@ -90,51 +45,65 @@ enum LongOption {
   OptCountAllocations,
 };
 
-const option longOptions[] = {
-    {"prompt", required_argument, nullptr, 'p'},
-    {"file", required_argument, nullptr, 'f'},
-    {"max-new-tokens", required_argument, nullptr, 'n'},
-    {"threads", required_argument, nullptr, 't'},
-    {"ctx-size", required_argument, nullptr, 'c'},
-    {"seed", required_argument, nullptr, 's'},
-    {"help", no_argument, nullptr, 'h'},
-    {"stop", required_argument, nullptr, OptStop},
-    {"temp", required_argument, nullptr, OptTemperature},
-    {"temperature", required_argument, nullptr, OptTemperature},
-    {"top-k", required_argument, nullptr, OptTopK},
-    {"top-p", required_argument, nullptr, OptTopP},
-    {"min-p", required_argument, nullptr, OptMinP},
-    {"repeat-penalty", required_argument, nullptr, OptRepeatPenalty},
-    {"raw", no_argument, nullptr, OptRaw},
-    {"system", required_argument, nullptr, OptSystem},
-    {"ids", required_argument, nullptr, OptIds},
-    {"logits", required_argument, nullptr, OptLogits},
-    {"ids-only", no_argument, nullptr, OptIdsOnly},
-    {"stats", no_argument, nullptr, OptStats},
-    {"json", no_argument, nullptr, OptJson},
-    {"max-step", required_argument, nullptr, OptMaxStep},
-    {"about", no_argument, nullptr, OptAbout},
-    {"licenses", no_argument, nullptr, OptLicences},
-    {"licences", no_argument, nullptr, OptLicences},
-    {"version", no_argument, nullptr, OptVersion},
-    {"sequences-beside", required_argument, nullptr, OptSequencesBeside}, // for tests of batch invariance
-    {"count-allocations", no_argument, nullptr, OptCountAllocations},     // for tests
-    {nullptr, 0, nullptr, 0},
+const char prompts[] = "Prompt", generation[] = "Generation", sessions[] = "Session", machine[] = "Machine",
+           output[] = "Output (standard output holds only generated text)", other[] = "Other";
+
+const OptionInfo runOptions[] = {
+    {'p', "prompt", "TEXT", prompts, "the prompt; the same as PROMPT"},
+    {'f', "file", "FILE", prompts, "read it from a file (\"-\": standard input); one line end at its end is dropped"},
+    {OptSystem, "system", "TEXT", prompts, "a system message before it, for models with a chat template"},
+    {OptRaw, "raw", nullptr, prompts, "the text alone, without the model's chat template"},
+    {OptIds, "ids", "LIST", prompts, "token ids such as 1,2,3 in place of a text; nothing is added to them"},
+    {'n', "max-new-tokens", "N", generation, "default: until a token ends the text or the context is full"},
+    {OptStop, "stop", "TEXT", generation, "end before this text; may be repeated"},
+    {OptTemperature, "temp,temperature", "T", generation,
+     "0 takes the likeliest token; default: the model's own, else 0"},
+    {OptTopK, "top-k", "N", generation, "keep the N likeliest tokens; 0: all"},
+    {OptTopP, "top-p", "P", generation, "keep the fewest tokens that have this probability together"},
+    {OptMinP, "min-p", "P", generation, "drop tokens below this fraction of the likeliest one's probability"},
+    {OptRepeatPenalty, "repeat-penalty", "R", generation, "above 1: tokens that were there become less likely"},
+    {'s', "seed", "N", generation, "of sampling; default: random, shown by --stats"},
+    {'c', "ctx-size", "N", sessions, "positions; default: the model's"},
+    {OptContextPolicy, "context-policy", "stop|shift", sessions,
+     "when they are full: stop (default), or drop the oldest turns or\n"
+     "tokens but the first and compute the rest anew"},
+    {OptSave, "save", "FILE", sessions, "at the end, save what was read and written, to go on from there"},
+    {OptLoad, "load", "FILE", sessions, "go on from there"},
+    {'t', "threads", "N", machine, "default: the cores this process may use"},
+    {OptMaxStep, "max-step", "N", machine, "cut the prompt into steps of N tokens at most"},
+    {OptStats, "stats", nullptr, output, "rates, time to first token, memory, seed and variant, on standard error"},
+    {OptJson, "json", nullptr, output,
+     "JSON lines in place of text: {\"type\":\"token\",...} each,\n{\"type\":\"end\",...} last"},
+    {OptLogprobs, "logprobs", "K", output,
+     "for each token its log probability and the K likeliest ones: in the\nlines of --json, else on standard error"},
+    {OptIdsOnly, "ids-only", nullptr, output, "token ids in place of text, separated by commas"},
+    {OptLogits, "logits", "FILE", output,
+     "float32 [tokens, vocab_size] as .npy: logits at every position of\nprompt and answer"},
+    {OptDiagnostics, "diagnostics", "text|json", other, "form of messages on standard error"},
+    {'h', "help", nullptr, other, "this page"},
+    {OptVersion, "version", nullptr, other, "versions of the runtime and of its formats"},
+    {OptAbout, "about", nullptr, other, "what the model is"},
+    {OptLicences, "licenses,licences", nullptr, other, "of what is inside"},
+    {OptSequencesBeside, "sequences-beside", "N", nullptr, "for tests of batch invariance"},
+    {OptCountAllocations, "count-allocations", nullptr, nullptr, "for tests"},
 };
 
-void printHelp(const RunnerProgram &program) {
-  std::string name = program.name;
-  if (!program.ownModel)
-    name += " FILE";
-  for (const char *at = helpText; *at; ++at) {
-    if (at[0] == '%' && at[1] == '1') {
-      fwrite(name.data(), 1, name.size(), stdout);
-      ++at;
-    } else {
-      putchar(*at);
-    }
-  }
-}
+const CommandInfo command = {"run",
+                             "Generates text with a compiled model.",
+                             R"(  %1 "Once upon a time"              continue a text
+  %1 -f letter.txt -n 200            the prompt from a file, at most 200 new tokens
+  echo "The sea" | %1 -              the prompt from standard input
+  %1 --temp 0.8 --top-p 0.95 -s 7 "A riddle:"
+                                            sample, the same way each time
+  %1                                 no prompt, on a terminal: a conversation
+  %1 --load talk --save talk         the same conversation, from day to day
+  %1 --system "Answer in one line." "What is a tide?"
+                                            with a model made for conversations
+)",
+                             "%1 [OPTIONS] [PROMPT]",
+                             runOptions,
+                             sizeof runOptions / sizeof *runOptions,
+                             "Exit codes: 0 done, 1 input or I/O, 2 usage, 130 interrupted.\n"};
 
 void printVersion() {
   printf("llmc runtime %s (artifact format %u.%u, step ABI %u, C API %u.%u)\n", LLMC_VERSION, LLMC_ARTIFACT_MAJOR,
@@ -218,8 +187,6 @@ bool Reader::idList(const char *text) {
 
 bool Reader::take(int option, const char *value) {
   using Source = RunOptions::PromptSource;
-  uint32_t topK;
-  uint64_t seed;
   switch (option) {
   case 'p':
     return promptFrom(Source::Text, value);
@@ -234,10 +201,7 @@ bool Reader::take(int option, const char *value) {
   case 'c':
     return number("--ctx-size", value, 1, INT32_MAX, options.context);
   case 's':
-    if (!number("--seed", value, 0, UINT64_MAX, seed))
-      return false;
-    options.seed = seed;
-    return true;
+    return number("--seed", value, 0, UINT64_MAX, options.seed);
   case OptStop:
     if (!*value)
       return usage("--stop: the text is empty");
@@ -246,10 +210,7 @@ bool Reader::take(int option, const char *value) {
   case OptTemperature:
     return number("--temperature", value, 0, 1000, options.temperature);
   case OptTopK:
-    if (!number("--top-k", value, 0, INT32_MAX, topK))
-      return false;
-    options.topK = topK;
-    return true;
+    return number("--top-k", value, 0, INT32_MAX, options.topK);
   case OptTopP:
     return number("--top-p", value, 0, 1, options.topP);
   case OptMinP:
@@ -276,6 +237,20 @@ bool Reader::take(int option, const char *value) {
   case OptJson:
     options.json = true;
     return true;
+  case OptLogprobs:
+    return number("--logprobs", value, 0, mostLogprobs, options.logprobs);
+  case OptContextPolicy:
+    options.shift = !strcmp(value, "shift");
+    return options.shift || !strcmp(value, "stop") || usage("--context-policy: '%s' is neither stop nor shift", value);
+  case OptSave:
+    options.savePath = value;
+    return *value || usage("--save: the file's name is empty");
+  case OptLoad:
+    options.loadPath = value;
+    return *value || usage("--load: the file's name is empty");
+  case OptDiagnostics:
+    return !strcmp(value, "json") || !strcmp(value, "text") ||
+           usage("--diagnostics: '%s' is neither text nor json", value);
   case OptMaxStep:
     return number("--max-step", value, 1, INT32_MAX, options.maxStep);
   case OptAbout:
@@ -296,7 +271,9 @@ bool Reader::take(int option, const char *value) {
 int Reader::run(int argc, char **argv) {
   opterr = 0;
   optind = 0; // glibc: start afresh, also when called again
-  for (int option; done < 0 && (option = getopt_long(argc, argv, ":p:f:n:t:c:s:h", longOptions, nullptr)) != -1;) {
+  GetoptTable table(command);
+  for (int option;
+       done < 0 && (option = getopt_long(argc, argv, table.letters.c_str(), table.options.data(), nullptr)) != -1;) {
     if (option == '?') {
       // 'h' is known as a letter: here it is --help with a value.
       if (optopt && optopt < 256 && optopt != 'h')
@@ -306,7 +283,7 @@ int Reader::run(int argc, char **argv) {
     } else if (option == ':') {
       usage("option '%s' needs a value", argv[optind - 1]);
     } else if (option == 'h') {
-      printHelp(program);
+      printCommandHelp(command, std::string(program.name) + (program.ownModel ? "" : " FILE"));
       return exitDone;
     } else if (option == OptVersion) {
       printVersion();
@@ -335,12 +312,19 @@ int Reader::run(int argc, char **argv) {
     usage("--system and --raw exclude each other");
   if (done < 0 && options.system && options.promptSource == RunOptions::PromptSource::Ids)
     usage("--system and --ids exclude each other");
+  if (done < 0 && options.shift && !options.logitsPath.empty())
+    usage("--logits and --context-policy shift exclude each other");
+  if (done < 0 && options.system && !options.loadPath.empty())
+    usage("--system and --load exclude each other: the saved conversation has begun");
   return done;
 }
 
 } // namespace
 
+const CommandInfo &runCommandInfo() { return command; }
+
 int readOptions(const RunnerProgram &program, int argc, char **argv, RunOptions &options) {
+  chooseMessageForm(argc, argv);
   return Reader(program, options).run(argc, argv);
 }
 

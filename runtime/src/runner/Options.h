@@ -3,6 +3,7 @@
 #ifndef LLMC_RUNTIME_RUNNER_OPTIONS_H
 #define LLMC_RUNTIME_RUNNER_OPTIONS_H
 
+#include "runtime/src/runner/OptionTable.h"
 #include "runtime/src/runner/Runner.h"
 
 #include <optional>
@@ -37,14 +38,23 @@ struct RunOptions {
   uint32_t threads = 0; ///< 0: the default, as for the next two.
   uint32_t context = 0;
   uint32_t maxStep = 0;
+  bool shift = false; ///< A full context drops its oldest tokens.
+  std::string savePath, loadPath;
 
   std::string logitsPath;
   bool idsOnly = false;
   bool stats = false;
   bool json = false;
+  std::optional<uint32_t> logprobs; ///< Likeliest tokens to show beside each chosen one.
   uint32_t sequencesBeside = 0;
   bool countAllocations = false;
 };
+
+/// The most of them.
+constexpr uint32_t mostLogprobs = 100;
+
+/// The command `run` as data: what readOptions knows.
+const CommandInfo &runCommandInfo();
 
 /// Reads the command line. Returns -1 when there is something to run, else the exit code: help and version are printed
 /// to stdout, mistakes to stderr.

@@ -48,6 +48,8 @@ void printStatistics(const RunStatistics &statistics) {
           statistics.threads == 1 ? "" : "s");
   if (statistics.sampled)
     fprintf(stderr, "seed      %llu\n", (unsigned long long)statistics.seed);
+  if (result.num_shifts)
+    fprintf(stderr, "context   %u times full: the oldest part dropped, the rest computed anew\n", result.num_shifts);
   fprintf(stderr, "end       %s\n", endName(result.end));
 }
 
@@ -71,6 +73,8 @@ std::string statisticsJson(const RunStatistics &statistics) {
   appendJsonString(line, statistics.variant.data(), statistics.variant.size());
   if (statistics.sampled)
     line += ",\"seed\":" + std::to_string(statistics.seed);
+  if (result.num_shifts)
+    line += ",\"context_shifts\":" + std::to_string(result.num_shifts);
   return line + "}\n";
 }
 

@@ -99,8 +99,10 @@ void Sampler::open(const SamplerOptions &chosen, uint32_t size, void *workspace)
   reset();
 }
 
+void Sampler::forgetSeen() { std::memset(seen, 0, (size_t(vocabSize) + 63) / 64 * 8); }
+
 void Sampler::reset() {
-  std::memset(seen, 0, (size_t(vocabSize) + 63) / 64 * 8);
+  forgetSeen();
   random.seed(options.seed);
 }
 

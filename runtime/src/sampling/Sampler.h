@@ -40,6 +40,9 @@ public:
   /// Forgets the tokens seen and starts the generator at the seed again.
   void reset();
 
+  /// Forgets the tokens seen alone: the draws go on.
+  void forgetSeen();
+
   /// Notes a token of the prompt or of the answer, for the repetition penalty. Ids outside the vocabulary are ignored.
   void accept(int32_t token);
 

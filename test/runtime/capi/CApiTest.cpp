@@ -60,7 +60,7 @@ protected:
   llmc_session *session = nullptr;
   llmc_generator *generator = nullptr;
   llmc_generate_options choice;
-  llmc_generate_result result = {sizeof(llmc_generate_result), llmc_end(0), 0, 0, 0, 0};
+  llmc_generate_result result = {sizeof(llmc_generate_result), llmc_end(0), 0, 0, 0, 0, 0};
   llmc_error error{};
 };
 
@@ -373,6 +373,60 @@ TEST_F(CApiTest, AFullContextEndsItAndTheNextPromptIsRefused) {
   EXPECT_STREQ(error.message, "the prompt of 1 tokens does not fit: 0 of 509 positions are free");
 }
 
+TEST_F(CApiTest, AShiftLeavesASequenceThatIsOneOfItsOwn) {
+  Pieces all, rest;
+  std::vector<int32_t> ids(500, 66);
+  ids[0] = 256;
+  choice.context_policy = LLMC_CONTEXT_SHIFT;
+  choice.num_keep = 1;
+  choice.max_new_tokens = 100;
+  choice.on_piece = Pieces::take;
+  choice.user = &all;
+  ASSERT_EQ(llmc_generate(generator, ids.data(), 500, &choice, &result, &error), LLMC_OK) << error.message;
+  EXPECT_EQ(result.end, LLMC_END_LENGTH);
+  EXPECT_EQ(result.num_shifts, 1u);
+  // 509 and the tenth answer: the first stays, and 254 of the rest.
+  std::vector<int32_t> kept = {256};
+  ids.insert(ids.end(), all.tokens.begin(), all.tokens.begin() + 10);
+  kept.insert(kept.end(), ids.end() - 254, ids.end());
+  EXPECT_EQ(llmc_sequence_length(session, 0), 255u + 89u);
+  choice.max_new_tokens = 90;
+  choice.sequence = 1;
+  choice.user = &rest;
+  ASSERT_EQ(llmc_generate(generator, kept.data(), uint32_t(kept.size()), &choice, &result, &error), LLMC_OK);
+  EXPECT_EQ(result.num_shifts, 0u);
+  EXPECT_EQ(rest.tokens, std::vector<int32_t>(all.tokens.begin() + 10, all.tokens.end()));
+}
+
+TEST_F(CApiTest, APromptMayPushTheOldestTokensOut) {
+  Pieces pieces, alone;
+  std::vector<int32_t> first(300, 66), second(400, 67);
+  choice.context_policy = LLMC_CONTEXT_SHIFT;
+  choice.max_new_tokens = 1;
+  ASSERT_EQ(llmc_generate(generator, first.data(), 300, &choice, &result, &error), LLMC_OK);
+  choice.max_new_tokens = 20;
+  choice.on_piece = Pieces::take;
+  choice.user = &pieces;
+  ASSERT_EQ(llmc_generate(generator, second.data(), 400, &choice, &result, &error), LLMC_OK) << error.message;
+  EXPECT_EQ(result.num_shifts, 1u);
+  choice.sequence = 1;
+  choice.user = &alone;
+  ASSERT_EQ(llmc_generate(generator, second.data(), 400, &choice, &result, &error), LLMC_OK);
+  EXPECT_EQ(pieces.tokens, alone.tokens) << "more than half of the context: it alone stays";
+  choice.num_keep = 200;
+  EXPECT_EQ(llmc_generate(generator, second.data(), 400, &choice, &result, &error), LLMC_CONTEXT_FULL);
+  EXPECT_STREQ(error.message, "400 new tokens do not fit beside those that are kept: the context has 509 positions");
+}
+
+TEST_F(CApiTest, TokensThatWereStepsOfTheCallerAreNotDropped) {
+  std::vector<int32_t> ids(509, 66);
+  ASSERT_EQ(llmc_prefill(session, 0, ids.data(), 500, nullptr, &error), LLMC_OK);
+  choice.context_policy = LLMC_CONTEXT_SHIFT;
+  EXPECT_EQ(llmc_generate(generator, ids.data(), 10, &choice, &result, &error), LLMC_CONTEXT_FULL);
+  EXPECT_STREQ(error.message, "the sequence has tokens that were not generated here, so none of them can be dropped");
+  EXPECT_EQ(llmc_sequence_length(session, 0), 500u);
+}
+
 TEST_F(CApiTest, WrongOptionsAreRefused) {
   int32_t id = 65;
   auto refused = [&](const char *message) {
@@ -384,6 +438,8 @@ TEST_F(CApiTest, WrongOptionsAreRefused) {
   refused("temperature = nan, expected 0 to 1000");
   choice.top_p = 2;
   refused("top_p = 2, expected 0 to 1");
+  choice.context_policy = 2;
+  refused("context_policy = 2, expected 0 or 1");
   choice.sequence = 2;
   refused("sequence 2, the session has 2");
   choice.num_stop_texts = 1;

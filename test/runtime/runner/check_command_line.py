@@ -52,6 +52,20 @@ def greedy(tokens, count):
     return new
 
 
+def shifting(tokens, count, context, keep):
+    """Greedy tokens where a full context drops the oldest but the first `keep`, and what stays is read anew."""
+    tokens, new = list(tokens), []
+    while True:
+        row = toy_logits(tokens)
+        new.append(max(range(263), key=lambda v: (row[v], -v)))
+        if len(new) == count:
+            return new
+        tokens.append(new[-1])
+        if len(tokens) > context:
+            first = min(keep, context // 2)
+            tokens = tokens[:first] + tokens[-max((context - first) // 2, 1) :]
+
+
 def read_npy(path):
     data = path.read_bytes()
     rows, columns = map(int, data[10:128].decode().split("(")[1].split(")")[0].split(","))
@@ -146,7 +160,7 @@ def messages(toy, folder, runtime):
 
 
 def behaviour(toy, folder):
-    check("help shows examples first", run(toy, "--help").stdout.splitlines()[2], "Examples:")
+    check("help shows examples first", run(toy, "--help").stdout.splitlines()[0], "Examples:")
     check("version", run(toy, "--version").stdout.startswith("llmc runtime "), True)
     check("about", "name        toy" in run(toy, "--about").stdout, True)
     licences = run(toy, "--licenses").stdout
@@ -191,12 +205,42 @@ def behaviour(toy, folder):
         ended = (process.wait(60), process.stderr.read(), size() > 0)
         unfinished.unlink(missing_ok=True)
         if before == signal.SIG_IGN:
-            check(f"{number.name}, ignored from the start", ended, (0, b"", True))
+            check(f"{number.name}, ignored from the start", (ended[0], b"context of 1009 positions is full" in ended[1], ended[2]),
+                  (0, True, True))
         elif ended[0] != 0:  # 0: the machine was faster than we were
             check(number.name, ended, (128 + number, b"", False))
     counted = run(toy, "--ids", "1,2,3", "-n", "50", "--count-allocations").stderr
     if "does not count" not in counted:  # sanitizers bring their own allocator
         check("no allocation after opening", counted, "allocations after opening: 0\n")
+
+
+def full_context(toy):
+    listed = lambda ids: ",".join(map(str, ids))
+    note = "note: --ctx-size N makes room; --context-policy shift goes on without the oldest part\n"
+    for policy in ([], ["--context-policy", "stop"]):
+        done = run(toy, "--ids", "7,250,3", "-c", 8, *policy)
+        check("a full context is announced", (done.returncode, done.stdout, done.stderr),
+              (0, listed(greedy([7, 250, 3], 6)) + "\n",
+               f"{toy}: warning: the context of 8 positions is full: the answer ends here\n" + note))
+    for ids, context, keep in (([7, 250, 3], 8, 0), ([7], 1, 0), ([7, 9], 2, 0), ([256, 7, 9, 11], 16, 1), ([256] * 9 + [5], 12, 9),
+                               ([3] * 16, 16, 0), (list(range(40, 100)), 67, 0)):
+        wanted = listed(shifting(ids, 40, context, keep)) + "\n"
+        for more in ([], ["-t", 1, "--max-step", 1], ["--max-step", 5, "--sequences-beside", 2]):
+            done = run(toy, "--ids", listed(ids), "-c", context, "-n", 40, "--context-policy", "shift", *more)
+            check(f"shift: {len(ids)} tokens in {context} with {more}", (done.returncode, done.stdout, done.stderr),
+                  (0, wanted, f"{toy}: warning: the context of {context} positions is full: the oldest tokens are dropped\n"))
+    done = run(toy, "--ids", "1,2,3", "-c", 2, "--context-policy", "shift")
+    check("a prompt longer than the context", (done.returncode, done.stdout, done.stderr),
+          (1, "", f"{toy}: error: the prompt of 3 tokens does not fit: 2 of 2 positions are free\n"
+                  "note: shorten it, or ask for a larger context\n"))
+    end = json.loads(run(toy, "--ids", "7,250,3", "-c", 8, "-n", 20, "--context-policy", "shift", "--json").stdout.splitlines()[-1])
+    check("the reason and the number of shifts", (end["reason"], end["context_shifts"], end["new_tokens"]), ("length", 3, 20))
+    done = run(toy, "--ids", "1", "--context-policy", "slide")
+    check("a policy nobody has", (done.returncode, done.stderr),
+          (2, f"error: --context-policy: 'slide' is neither stop nor shift\nnote: all options: {toy} --help\n"))
+    done = run(toy, "--ids", "1", "--context-policy", "shift", "--logits", "x.npy")
+    check("logits of every position", (done.returncode, done.stderr),
+          (2, f"error: --logits and --context-policy shift exclude each other\nnote: all options: {toy} --help\n"))
 
 
 def on_terminal(program, *arguments, say=b"", after=b"", blocked=(), limit=60):
@@ -319,6 +363,66 @@ def chat(talk, speaking, folder):
     check("/reset keeps the system message", [f"{line}\n" for line in ids], [as_ids([("system", "dry"), *first], *turns)] * 2)
 
 
+def full_conversation(talk):
+    """Turns until the context is full: the oldest go, a system message stays, and answers are those of what is left."""
+    turns = ["-n", 5, "--ids-only", "--repeat-penalty", 3]
+    alone = lambda messages, *more: run(talk, "--ids", ",".join(map(str, written_down(messages))), *turns, *more).stdout.strip()
+    words = ["sea", "sun", "sky", "ice", "oak"]
+    context, messages, wanted, dropped = 96, [("system", "dry")], [], []
+    for word in words:
+        messages.append(("user", word))
+        if len(written_down(messages)) > context:
+            count = 0
+            while len(written_down(messages)) > context * 3 // 4 and len(messages) > 2:
+                del messages[1:3]
+                count += 1
+            dropped.append(count)
+        wanted.append(alone(messages, "-c", 1009))
+        messages.append(("assistant", bytes(map(int, wanted[-1].split(","))).decode()))
+    check("turns were dropped", bool(dropped) and all(dropped), True)
+    say = "".join(f"{word}\n" for word in words).encode() + b"/exit\n"
+    shown, code = on_terminal(talk, *turns, "-c", context, "--context-policy", "shift", "--system", "dry", say=say)
+    check("a conversation that drops turns", (code, re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)), (0, wanted))
+    texts = {1: "the oldest turn is dropped"}
+    check("it says so", re.findall(r"warning: the context of 96 positions is full: (.*)$", shown, re.M),
+          [texts.get(count, f"{count} oldest turns are dropped") for count in dropped])
+    shown, code = on_terminal(talk, *turns, "-c", context, "--system", "dry", say=say)
+    check("one that stops", (code, len(re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)) < len(words)), (0, True))
+    check("says what helps", re.findall(r"error: (the conversation of \d+ tokens does not fit: .*)\n(note: .*)", shown)[:1],
+          [(f"the conversation of {len(written_down(messages_that_fill(alone, words, context)))} tokens does not fit: the context has 96 positions",
+            "note: /reset starts anew; --context-policy shift drops the oldest turns, --ctx-size N makes room")])
+    # In the middle of an answer: the older turns go, then the older half of the answer.
+    long = ["-n", 40, "--ids-only", "--repeat-penalty", 3, "-c", 48, "--context-policy", "shift"]
+    sequence = written_down([("user", "sea")])
+    first, new = len(sequence), []
+    for _ in range(40):
+        row = toy_logits(sequence)
+        penalized = [value / 3 if value > 0 else value * 3 for value in row]
+        row = [penalized[v] if v in sequence else row[v] for v in range(263)]
+        new.append(max(range(263), key=lambda v: (struct.unpack("f", struct.pack("f", row[v]))[0], -v)))
+        sequence.append(new[-1])
+        if len(sequence) > 48:
+            first = min(first, 24)
+            sequence = sequence[:first] + sequence[-((48 - first) // 2) :]
+    done = run(talk, "sea", *long)
+    check("a long answer", (done.returncode, done.stdout, done.stderr),
+          (0, ",".join(map(str, new)) + "\n",
+           f"{talk}: warning: the context of 48 positions is full: the oldest tokens of the answer are dropped\n"))
+    done = run(talk, "s" * 60, *long)
+    check("a message past the context", (done.returncode, done.stderr.splitlines()[0]),
+          (1, f"{talk}: error: the message does not fit: with what is kept it has 77 tokens, and the context 48 positions"))
+
+
+def messages_that_fill(alone, words, context):
+    messages = [("system", "dry")]
+    for word in words:
+        messages.append(("user", word))
+        if len(written_down(messages)) > context:
+            return messages
+        messages.append(("assistant", bytes(map(int, alone(messages).split(","))).decode()))
+    return messages
+
+
 def main():
     while os.open(os.devnull, os.O_RDWR) < 3:  # as some are started: without standard descriptors
         pass
@@ -327,6 +431,7 @@ def main():
         toy, runtime = folder / "toy", BUILD / "bin" / "llmc-runtime"
         subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", toy, runtime], check=True)
         results(toy, folder)
+        full_context(toy)
         messages(toy, folder, runtime)
         behaviour(toy, folder)
         speaking = folder / "speaking"
@@ -335,6 +440,7 @@ def main():
         talk = folder / "talk"
         subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", "--chat", talk, runtime], check=True)
         chat(talk, speaking, folder)
+        full_conversation(talk)
     for failure in FAILURES:
         print(failure)
     return 1 if FAILURES else 0
