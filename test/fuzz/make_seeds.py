@@ -134,6 +134,15 @@ def gguf_seeds():
                              alignment=64)
 
 
+def session_seeds():
+    """Edits of a sound file: the first byte says so, then two bytes of place and one of value for each."""
+    yield "sound", b"\1"
+    for name, offset in (("size", 16), ("parts", 28), ("tokens", 32), ("computed", 36), ("application", 40), ("table", 136)):
+        yield name, b"\1" + struct.pack("<HB", offset, 3)
+    yield "several", b"\1" + struct.pack("<HBHBHB", 32, 19, 36, 18, 145, 7)
+    yield "magic", b"\0\x89LLMS\r\n\x1a" + bytes(200)
+
+
 def write(folder, name, data):
     path = CORPUS / folder
     path.mkdir(parents=True, exist_ok=True)
@@ -145,6 +154,8 @@ def main():
         write("fuzz-safetensors", name, data)
     for name, data in gguf_seeds():
         write("fuzz-gguf", name, data)
+    for name, data in session_seeds():
+        write("fuzz-session", name, data)
     for name, config, generation in config_seeds():
         data = json.dumps(config).encode()
         if generation is not None:

@@ -99,6 +99,14 @@ typedef struct llmc_generate_result {
 llmc_status llmc_generate(llmc_generator *generator, const int32_t *prompt, uint32_t num_tokens,
                           const llmc_generate_options *options, llmc_generate_result *result, llmc_error *error);
 
+/** Tells a generator the tokens of a sequence that it did not append itself, such as a restored one: as many as the
+ * sequence has, or one more, which then counts as chosen and not read. They matter for the repetition penalty and where
+ * tokens are dropped (LLMC_CONTEXT_SHIFT). A generator remembers one sequence. Since 1.2.
+ * @retval LLMC_INVALID_ARGUMENT  no such sequence, or another number of tokens
+ * @retval LLMC_OUT_OF_MEMORY */
+llmc_status llmc_generator_recall(llmc_generator *generator, uint32_t sequence, const int32_t *tokens,
+                                  uint32_t num_tokens, llmc_error *error);
+
 #ifdef __cplusplus
 }
 #endif

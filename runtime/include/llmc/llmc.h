@@ -253,6 +253,42 @@ uint32_t llmc_sequence_length(const llmc_session *session, uint32_t sequence);
  */
 llmc_status llmc_sequence_truncate(llmc_session *session, uint32_t sequence, uint32_t length, llmc_error *error);
 
+/* --------------------------------------------------- saved sequences (1.2) */
+
+/** Saves a sequence to a file that appears whole or not at all: what its tokens have left in the states, the tokens,
+ * and `application`, bytes of the caller's own that are given back as they are. A session does not keep its tokens, so
+ * the caller names them: as many as the sequence has, or one more, which was chosen and not yet read. The file belongs
+ * to this compiled model and holds what was read and written in the clear. Its bytes: session_format.h.
+ * @retval LLMC_INVALID_ARGUMENT  no such sequence, or another number of tokens
+ * @retval LLMC_IO_ERROR          the file cannot be written */
+llmc_status llmc_sequence_save(const llmc_session *session, uint32_t sequence, const int32_t *tokens,
+                               uint32_t num_tokens, llmc_text_view application, const char *path, llmc_error *error);
+
+typedef struct llmc_saved llmc_saved;
+
+/** Reads a saved sequence into memory and checks all of it: it may come from anywhere. Free with llmc_saved_close,
+ * before the model.
+ * @retval LLMC_NOT_FOUND, LLMC_IO_ERROR  the file cannot be opened or read
+ * @retval LLMC_INVALID_FILE  no such file, damaged, cut short, or saved with another model
+ * @retval LLMC_UNSUPPORTED   another major version, or saved on another kind of processor
+ * @retval LLMC_OUT_OF_MEMORY */
+llmc_status llmc_saved_open(const llmc_model *model, const char *path, llmc_saved **saved, llmc_error *error);
+
+/** Frees it. Null is allowed. */
+void llmc_saved_close(llmc_saved *saved);
+
+/** The tokens, and their number. They may be one more than what the restored sequence holds. */
+const int32_t *llmc_saved_tokens(const llmc_saved *saved, uint32_t *num_tokens);
+
+/** The bytes that the caller of llmc_sequence_save added. */
+llmc_text_view llmc_saved_application(const llmc_saved *saved);
+
+/** Puts the saved states into a sequence, in place of what it held. Steps that follow give, bit for bit, what they
+ * would have given where it was saved, as long as the same variant of the code runs (llmc_model_info).
+ * @retval LLMC_INVALID_ARGUMENT  no such sequence, or a session of another model
+ * @retval LLMC_CONTEXT_FULL      the session's context is too short */
+llmc_status llmc_saved_restore(const llmc_saved *saved, llmc_session *session, uint32_t sequence, llmc_error *error);
+
 /* --------------------------------------------------------------- tokenizer */
 
 /** Turns text into tokens as the model's tokenizer does. Writes at most `capacity` ids and always sets `*num_ids` to

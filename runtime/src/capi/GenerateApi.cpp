@@ -61,3 +61,23 @@ llmc_status llmc_generate(llmc_generator *generator, const int32_t *prompt, uint
   }
   return status;
 }
+
+llmc_status llmc_generator_recall(llmc_generator *generator, uint32_t sequence, const int32_t *tokens,
+                                  uint32_t num_tokens, llmc_error *error) {
+  Error unused;
+  Error &filled = error ? *error : unused;
+  if (!generator || (num_tokens && !tokens))
+    return fail(filled, LLMC_INVALID_ARGUMENT, "generator and tokens must not be null");
+  const llmc_session &session = generator->session;
+  if (sequence >= session.maxSequences)
+    return fail(filled, LLMC_INVALID_ARGUMENT, "sequence %u, the session has %u", sequence, session.maxSequences);
+  uint32_t length = session.lengths[sequence];
+  if (num_tokens != length && num_tokens != length + 1)
+    return fail(filled, LLMC_INVALID_ARGUMENT, "%u tokens, the sequence has %u (expected as many, or one more)",
+                num_tokens, length);
+  generator->history.clear();
+  generator->historySequence = sequence;
+  if (!generator->history.append(tokens, num_tokens))
+    return fail(filled, LLMC_OUT_OF_MEMORY, "no memory for %u tokens", num_tokens);
+  return LLMC_OK;
+}

@@ -1,6 +1,6 @@
 // SessionApi.cpp - the C API's functions on sessions; each is documented in llmc.h.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "runtime/src/session/Session.h"
+#include "runtime/src/session/SavedSequence.h"
 
 using namespace llmc::runtime;
 
@@ -74,4 +74,44 @@ llmc_status llmc_sequence_truncate(llmc_session *session, uint32_t sequence, uin
   if (!session)
     return fail(error ? *error : unused, LLMC_INVALID_ARGUMENT, "session must not be null");
   return truncateSequence(*session, sequence, length, error ? *error : unused);
+}
+
+llmc_status llmc_sequence_save(const llmc_session *session, uint32_t sequence, const int32_t *tokens,
+                               uint32_t num_tokens, llmc_text_view application, const char *path, llmc_error *error) {
+  Error unused;
+  Error &filled = error ? *error : unused;
+  if (!session || !path || (!application.data && application.size))
+    return fail(filled, LLMC_INVALID_ARGUMENT, "session, path and application must not be null");
+  return saveSequence(*session, sequence, tokens, num_tokens, application, path, filled);
+}
+
+llmc_status llmc_saved_open(const llmc_model *model, const char *path, llmc_saved **saved, llmc_error *error) {
+  Error unused;
+  Error &filled = error ? *error : unused;
+  if (!model || !path || !saved)
+    return fail(filled, LLMC_INVALID_ARGUMENT, "model, path and saved must not be null");
+  *saved = nullptr;
+  return openSaved(*model, path, *saved, filled);
+}
+
+void llmc_saved_close(llmc_saved *saved) { closeSaved(saved); }
+
+const int32_t *llmc_saved_tokens(const llmc_saved *saved, uint32_t *num_tokens) {
+  *num_tokens = saved ? saved->header.num_tokens : 0;
+  return saved ? reinterpret_cast<const int32_t *>(saved->bytes + saved->part(0).offset) : nullptr;
+}
+
+llmc_text_view llmc_saved_application(const llmc_saved *saved) {
+  if (!saved)
+    return {"", 0};
+  llmc_session_part part = saved->part(1);
+  return {reinterpret_cast<const char *>(saved->bytes + part.offset), size_t(part.size)};
+}
+
+llmc_status llmc_saved_restore(const llmc_saved *saved, llmc_session *session, uint32_t sequence, llmc_error *error) {
+  Error unused;
+  Error &filled = error ? *error : unused;
+  if (!saved || !session)
+    return fail(filled, LLMC_INVALID_ARGUMENT, "saved and session must not be null");
+  return restoreSequence(*saved, *session, sequence, filled);
 }

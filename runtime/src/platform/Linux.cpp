@@ -21,24 +21,23 @@
 
 namespace llmc::runtime::platform {
 
-/// The system's words for an errno in lower case at the front, as our sentences are.
-static const char *reason(int number, char (&text)[128]) {
+const char *reasonOf(int number, char (&text)[128]) {
   formatText(text, sizeof text, "%s", strerror(number));
   if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
     text[0] = char(text[0] - 'A' + 'a');
   return text;
 }
 
-Status mapFile(const char *path, MappedFile &file, Error &error) {
+Status openFile(const char *path, ReadFile &file, Error &error) {
   char text[128];
-  file = MappedFile();
+  file = ReadFile();
   int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // never hang on a fifo
   if (descriptor < 0)
     return fail(error, errno == ENOENT || errno == ENOTDIR ? LLMC_NOT_FOUND : LLMC_IO_ERROR, "cannot be opened: %s",
-                reason(errno, text));
+                reasonOf(errno, text));
   struct stat status;
   if (fstat(descriptor, &status) < 0) {
-    fail(error, LLMC_IO_ERROR, "its size cannot be read: %s", reason(errno, text));
+    fail(error, LLMC_IO_ERROR, "its size cannot be read: %s", reasonOf(errno, text));
     close(descriptor);
     return LLMC_IO_ERROR;
   }
@@ -52,12 +51,44 @@ Status mapFile(const char *path, MappedFile &file, Error &error) {
   }
   file.descriptor = descriptor;
   file.size = uint64_t(status.st_size);
+  return LLMC_OK;
+}
+
+bool readFile(const ReadFile &file, uint64_t offset, void *to, uint64_t size) {
+  uint8_t *at = static_cast<uint8_t *>(to);
+  while (size) {
+    ssize_t got = pread(file.descriptor, at, size, off_t(offset));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      return errno = got ? errno : EIO, false;
+    at += got;
+    offset += uint64_t(got);
+    size -= uint64_t(got);
+  }
+  return true;
+}
+
+void closeFile(ReadFile &file) {
+  if (file.descriptor >= 0)
+    close(file.descriptor);
+  file = ReadFile();
+}
+
+Status mapFile(const char *path, MappedFile &file, Error &error) {
+  file = MappedFile();
+  ReadFile opened;
+  if (Status status = openFile(path, opened, error))
+    return status;
+  file.descriptor = opened.descriptor;
+  file.size = opened.size;
   if (!file.size)
     return LLMC_OK;
-  void *data = mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  void *data = mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, file.descriptor, 0);
   if (data == MAP_FAILED) {
-    fail(error, LLMC_IO_ERROR, "cannot be mapped into memory: %s", reason(errno, text));
-    close(descriptor);
+    char text[128];
+    fail(error, LLMC_IO_ERROR, "cannot be mapped into memory: %s", reasonOf(errno, text));
+    closeFile(opened);
     file = MappedFile();
     return LLMC_IO_ERROR;
   }
@@ -81,7 +112,7 @@ Status mapCode(const MappedFile &file, uint64_t offset, uint64_t size, const uin
   }
   char text[128];
   int number = errno;
-  fail(error, LLMC_IO_ERROR, "its code cannot be mapped for execution: %s", reason(number, text));
+  fail(error, LLMC_IO_ERROR, "its code cannot be mapped for execution: %s", reasonOf(number, text));
   if (number == EPERM || number == EACCES)
     addNote(error, "the file may lie on a file system mounted with noexec; copy it to one that allows programs");
   return LLMC_IO_ERROR;
@@ -92,10 +123,10 @@ Status copyCode(const uint8_t *bytes, uint64_t size, const uint8_t *&code, Error
   void *data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
     return fail(error, LLMC_OUT_OF_MEMORY, "no memory for %llu bytes of code: %s", (unsigned long long)size,
-                reason(errno, text));
+                reasonOf(errno, text));
   memcpy(data, bytes, size);
   if (mprotect(data, size, PROT_READ | PROT_EXEC) < 0) {
-    fail(error, LLMC_IO_ERROR, "its code cannot be made executable: %s", reason(errno, text));
+    fail(error, LLMC_IO_ERROR, "its code cannot be made executable: %s", reasonOf(errno, text));
     munmap(data, size);
     return LLMC_IO_ERROR;
   }

@@ -19,6 +19,21 @@ struct MappedFile {
   int descriptor = -1; ///< Kept open so that code can be mapped from it.
 };
 
+/// The system's words for an errno in lower case at the front, as our sentences are; they stand in `text`.
+const char *reasonOf(int number, char (&text)[128]);
+
+/// A regular file open for reading.
+struct ReadFile {
+  int descriptor = -1;
+  uint64_t size = 0;
+};
+
+/// @retval LLMC_NOT_FOUND, LLMC_IO_ERROR  with the system's reason; a note speaks of models
+Status openFile(const char *path, ReadFile &file, Error &error);
+/// Reads `size` bytes at `offset`. False with errno set, EIO where the file ends before.
+bool readFile(const ReadFile &file, uint64_t offset, void *to, uint64_t size);
+void closeFile(ReadFile &file);
+
 /// Opens a regular file for reading and maps all of it. An empty file gives a null `data`.
 /// @retval LLMC_NOT_FOUND, LLMC_IO_ERROR  with the system's reason
 Status mapFile(const char *path, MappedFile &file, Error &error);

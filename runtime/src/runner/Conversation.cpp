@@ -6,6 +6,7 @@
 #include "runtime/src/runner/Messages.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string.h>
 
 namespace llmc::runtime {
@@ -25,6 +26,44 @@ bool Conversation::dropOldestTurn() {
   if (next == messages.end())
     return false;
   messages.erase(first, next);
+  return true;
+}
+
+static constexpr char savedMagic[] = "llmc conversation 1\n";
+static constexpr const char *roles[] = {"system", "user", "assistant"};
+
+/// For each message: its role's number as a byte, its size as four, its bytes.
+std::string Conversation::saved() const {
+  std::string bytes = savedMagic;
+  for (const Message &message : messages) {
+    for (size_t role = 0; role < std::size(roles); ++role)
+      if (!strcmp(message.role, roles[role]))
+        bytes += char(role);
+    for (int shift = 0; shift < 32; shift += 8)
+      bytes += char(message.content.size() >> shift & 0xff);
+    bytes += message.content;
+  }
+  return bytes;
+}
+
+bool Conversation::restore(const char *bytes, size_t size) {
+  messages.clear();
+  size_t at = strlen(savedMagic);
+  if (size < at || memcmp(bytes, savedMagic, at))
+    return false;
+  while (at < size) {
+    if (size - at < 5 || static_cast<unsigned char>(bytes[at]) >= std::size(roles))
+      return false;
+    const char *role = roles[static_cast<unsigned char>(bytes[at])];
+    size_t length = 0;
+    for (int i = 0; i < 4; ++i)
+      length |= size_t(static_cast<unsigned char>(bytes[at + 1 + size_t(i)])) << 8 * i;
+    at += 5;
+    if (length > size - at)
+      return false;
+    messages.push_back({role, std::string(bytes + at, length)});
+    at += length;
+  }
   return true;
 }
 

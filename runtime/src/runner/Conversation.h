@@ -23,6 +23,11 @@ public:
   /// Forgets the oldest question and what was answered to it. False when only the newest is left.
   bool dropOldestTurn();
 
+  /// The messages as bytes, for a saved session. Not empty.
+  std::string saved() const;
+  /// Takes messages from such bytes. False when they are none.
+  bool restore(const char *bytes, size_t size);
+
   /// Tokens of the conversation up to where the assistant's answer begins. False after printing why not.
   bool tokens(const llmc_model *model, const char *file, std::vector<int32_t> &ids) const;
 

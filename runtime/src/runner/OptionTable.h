@@ -1,5 +1,5 @@
-// OptionTable.h - options as data: what is read from a command line, what --help prints, and what completions and manual
-// pages are made of.
+// OptionTable.h - options as data: what is read from a command line, what --help prints, and what completions and
+// manual pages are made of.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_RUNTIME_RUNNER_OPTIONTABLE_H
 #define LLMC_RUNTIME_RUNNER_OPTIONTABLE_H

@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace llmc::runtime {
@@ -74,38 +72,16 @@ void appendJsonString(std::string &out, const char *bytes, size_t size) {
 static constexpr size_t npyHeaderSize = 128;
 
 NpyWriter::~NpyWriter() {
-  if (descriptor < 0)
-    return;
-  ::close(descriptor);
-  removeWhenCutShort(nullptr);
-  if (!temporary.empty())
-    unlink(temporary.c_str());
+  if (file.isOpen())
+    removeWhenCutShort(nullptr);
 }
 
-bool NpyWriter::open(const std::string &newPath, uint32_t newColumns) {
+bool NpyWriter::open(const std::string &path, uint32_t newColumns) {
   columns = newColumns;
-  path = newPath;
-  if (char *real = realpath(newPath.c_str(), nullptr)) { // what a link leads to is replaced, not the link
-    path = real;
-    free(real);
-  }
-  struct stat status;
-  if (!stat(path.c_str(), &status)) {
-    if (!S_ISREG(status.st_mode)) { // a device such as /dev/null
-      descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-      return descriptor >= 0 && header();
-    }
-    if (access(path.c_str(), W_OK) < 0)
-      return false;
-  }
-  // Beside it, so that a file that is there, perhaps the model itself, stays whole until the new one is.
-  temporary = path + ".XXXXXX";
-  descriptor = mkostemp(temporary.data(), O_CLOEXEC);
-  if (descriptor < 0)
-    temporary.clear();
-  else
-    removeWhenCutShort(temporary.c_str());
-  return descriptor >= 0 && header();
+  if (!file.open(path.c_str()))
+    return false;
+  removeWhenCutShort(file.temporaryPath());
+  return header();
 }
 
 bool NpyWriter::header() {
@@ -116,31 +92,19 @@ bool NpyWriter::header() {
                       (unsigned long long)rows, columns);
   bytes[10 + size] = ' ';
   bytes[npyHeaderSize - 1] = '\n';
-  return writeAll(descriptor, bytes, sizeof bytes);
+  return file.write(bytes, sizeof bytes);
 }
 
 bool NpyWriter::row(const float *values) {
   ++rows;
-  return writeAll(descriptor, values, sizeof(float) * columns);
+  return file.write(values, sizeof(float) * columns);
 }
 
 bool NpyWriter::close() {
-  if (lseek(descriptor, 0, SEEK_SET) < 0 || !header())
-    return false;
-  if (temporary.empty()) {
-    bool good = !::close(descriptor);
-    descriptor = -1;
-    return good;
-  }
-  mode_t mask = umask(0);
-  umask(mask);
-  if (fchmod(descriptor, 0666 & ~mask) < 0 || rename(temporary.c_str(), path.c_str()) < 0)
+  if (!file.seek(0) || !header() || !file.commit(/*sync=*/false))
     return false;
   removeWhenCutShort(nullptr);
-  temporary.clear();
-  bool good = !::close(descriptor); // a network file system may report a failed write only here
-  descriptor = -1;
-  return good;
+  return true;
 }
 
 } // namespace llmc::runtime

@@ -3,6 +3,8 @@
 #ifndef LLMC_RUNTIME_RUNNER_OUTPUT_H
 #define LLMC_RUNTIME_RUNNER_OUTPUT_H
 
+#include "runtime/src/platform/WholeFile.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string>
@@ -47,8 +49,7 @@ public:
 
 private:
   bool header();
-  std::string path, temporary;
-  int descriptor = -1;
+  platform::WholeFile file;
   uint64_t rows = 0;
   uint32_t columns = 0;
 };

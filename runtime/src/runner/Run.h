@@ -1,5 +1,5 @@
-// Run.h - one run of the program: what its parts share. Opening and ending are in Runner.cpp, prompts and conversations in
-// RunConversation.cpp, what is shown in RunOutput.cpp, saved sessions in RunSession.cpp.
+// Run.h - one run of the program: what its parts share. Opening and ending are in Runner.cpp, prompts and conversations
+// in RunConversation.cpp, what is shown in RunOutput.cpp, saved sessions in RunSession.cpp.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_RUNTIME_RUNNER_RUN_H
 #define LLMC_RUNTIME_RUNNER_RUN_H
@@ -45,6 +45,9 @@ private:
   void announceFull(const char *what);
   uint32_t firstTokens() const;
   bool usesTemplate() const { return model->chat && generator->tokenizer && !options.raw; }
+  bool loadSession();
+  bool canSave() const;
+  bool saveSession();
   int finish();
   int reportOutput();
   static int onPiece(void *self, const llmc_piece *piece);
@@ -66,7 +69,7 @@ private:
   size_t questionTokens = 0;     ///< Of the sequence, before the answer's.
   std::string announcement;      ///< What a full context led to.
   bool announced = false;
-  Conversation conversation;     ///< With a chat template.
+  Conversation conversation; ///< With a chat template.
   StandardOutput output;
   NpyWriter logits;
   RunStatistics statistics;

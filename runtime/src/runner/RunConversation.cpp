@@ -12,8 +12,7 @@
 namespace llmc::runtime {
 
 /// What helps where a full context ends an answer.
-static constexpr char stopNote[] =
-    "--ctx-size N makes room; --context-policy shift goes on without the oldest part";
+static constexpr char stopNote[] = "--ctx-size N makes room; --context-policy shift goes on without the oldest part";
 
 /// Sets the prompt's ids, or `talks` when there is none and a person sits at the terminal.
 bool Run::findPrompt() {
@@ -21,9 +20,11 @@ bool Run::findPrompt() {
     printError(file, "has no chat template, so it takes no system message", "write it at the start of the prompt");
     return false;
   }
-  conversation.start(options.system ? &*options.system : nullptr);
+  if (options.loadPath.empty())
+    conversation.start(options.system ? &*options.system : nullptr);
   if (options.promptSource == RunOptions::PromptSource::Ids) {
     prompt = options.ids;
+    continueText();
     for (int32_t id : prompt)
       if (uint32_t(id) >= session->vocabSize) {
         printError(file, ("--ids: " + std::to_string(id) + " is no token of this model").c_str(),
@@ -74,10 +75,15 @@ void Run::continueText() {
 
 /// Sets `prompt` to a text that continues the sequence.
 bool Run::readText(const std::string &said) {
-  if (!tokenizePrompt(model, file, said, !llmc_sequence_length(session, generateOptions.sequence), prompt))
+  bool begun = llmc_sequence_length(session, generateOptions.sequence) > 0;
+  prompt.clear();
+  if ((!begun || !said.empty()) && !tokenizePrompt(model, file, said, !begun, prompt))
     return false;
   continueText();
-  return true;
+  if (!prompt.empty())
+    return true;
+  printError(file, "the saved text has ended, and the prompt is empty", "give a prompt");
+  return false;
 }
 
 /// Sets `prompt` to the whole conversation with a new message in it. Where it fills the context its oldest turns go, if
@@ -117,7 +123,8 @@ bool Run::fitConversation() {
                "shorten it, or ask for a larger context: --ctx-size N");
     return false;
   }
-  announceFull(turns == 1 ? "the oldest turn is dropped" : (std::to_string(turns) + " oldest turns are dropped").c_str());
+  announceFull(turns == 1 ? "the oldest turn is dropped"
+                          : (std::to_string(turns) + " oldest turns are dropped").c_str());
   return true;
 }
 
@@ -196,12 +203,13 @@ int Run::converse() {
     fputs("> ", stderr);
     bool more = input.next(said);
     if (interruption())
-      return 128 + interruption();
+      return saveSession() ? 128 + interruption() : exitFailed;
     if (!more || said == "/exit")
-      return exitDone;
+      return saveSession() ? exitDone : exitFailed;
     if (said == "/reset") {
       llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
       conversation.start(options.system ? &*options.system : nullptr);
+      generator->history.clear();
       continue;
     }
     if (said == "/stats") {

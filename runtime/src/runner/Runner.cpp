@@ -176,9 +176,10 @@ int Run::run() {
     return printAbout(file, model) ? exitDone : exitFailed;
   if (options.task == RunOptions::Task::Licences)
     return printLicences(model) ? exitDone : exitFailed;
-  if (!openSession() || !fillGenerateOptions() || !findPrompt())
+  if (!openSession() || !fillGenerateOptions() || !canSave() || !loadSession() || !findPrompt())
     return exitFailed;
-  keepsAnswer = usesTemplate() && options.promptSource != RunOptions::PromptSource::Ids && (talks || options.shift);
+  keepsAnswer = usesTemplate() && options.promptSource != RunOptions::PromptSource::Ids &&
+                (talks || options.shift || !options.savePath.empty());
   noticeInterrupts();
   if (talks)
     return converse();
@@ -189,6 +190,12 @@ int Run::run() {
   if (options.countAllocations)
     fprintf(stderr, "allocations after opening: %llu\n",
             (unsigned long long)(program.allocations() - allocationsBefore));
+  if (code == exitDone && !interruption()) {
+    if (keepsAnswer)
+      keepAnswer();
+    if (!saveSession())
+      code = exitFailed;
+  }
   return code ? code : finish();
 }
 

@@ -10,9 +10,6 @@
 
 namespace llmc::runtime {
 
-namespace {
-
-/// The first entry with a tokens input; all its tensors are ones that a session fills.
 Status findStepEntry(const llmc_model &model, uint32_t &index, Error &error) {
   const Artifact &artifact = model.artifact;
   for (index = 0; index < artifact.manifest.entries.count; ++index) {
@@ -39,6 +36,8 @@ Status findStepEntry(const llmc_model &model, uint32_t &index, Error &error) {
   }
   return fail(error, LLMC_NOT_FOUND, "has no entry that takes tokens and gives logits");
 }
+
+namespace {
 
 /// One bound of the session: what was asked for (0: nothing), checked against the file's dim of that kind.
 struct Bound {

@@ -49,6 +49,10 @@ struct llmc_session {
 
 namespace llmc::runtime {
 
+/// The model's first entry that takes tokens and gives logits; all its tensors are ones that a session fills.
+/// @retval LLMC_NOT_FOUND, LLMC_UNSUPPORTED
+Status findStepEntry(const llmc_model &model, uint32_t &index, Error &error);
+
 /// Documented at llmc_session_open.
 Status openSession(const llmc_model &model, const llmc_session_options &options, llmc_session *&session, Error &error);
 void closeSession(llmc_session *session);

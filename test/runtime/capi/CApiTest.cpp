@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "llmc/generate.h"
 #include "llmc/llmc.h"
+#include "test/TestPaths.h"
 #include "test/runtime/support/ToyTokenizer.h"
 #include "test/runtime/support/toy_model.h"
 
@@ -447,6 +448,56 @@ TEST_F(CApiTest, WrongOptionsAreRefused) {
   choice.struct_size = 0;
   refused("struct_size is not set");
   EXPECT_EQ(llmc_generate(generator, &id, 0, &choice, nullptr, &error), LLMC_INVALID_ARGUMENT);
+}
+
+TEST_F(CApiTest, ASavedSequenceGoesOnInAnotherSession) {
+  TemporaryFolder folder;
+  std::string path = folder / "saved";
+  Pieces whole, half, rest;
+  std::vector<int32_t> ids = tokenize("the sea");
+  choice.repeat_penalty = 2;
+  choice.on_piece = Pieces::take;
+  choice.max_new_tokens = 30;
+  choice.user = &whole;
+  ASSERT_EQ(llmc_generate(generator, ids.data(), uint32_t(ids.size()), &choice, &result, &error), LLMC_OK);
+  choice.max_new_tokens = 12;
+  choice.sequence = 1;
+  choice.user = &half;
+  ASSERT_EQ(llmc_generate(generator, ids.data(), uint32_t(ids.size()), &choice, &result, &error), LLMC_OK);
+  ids.insert(ids.end(), half.tokens.begin(), half.tokens.end());
+  ASSERT_EQ(llmc_sequence_save(session, 1, ids.data(), uint32_t(ids.size()), {"note", 4}, path.c_str(), &error),
+            LLMC_OK)
+      << error.message;
+
+  llmc_saved *saved = nullptr;
+  ASSERT_EQ(llmc_saved_open(model, path.c_str(), &saved, &error), LLMC_OK) << error.message;
+  uint32_t count = 0;
+  const int32_t *tokens = llmc_saved_tokens(saved, &count);
+  ASSERT_EQ(std::vector<int32_t>(tokens, tokens + count), ids);
+  llmc_text_view note = llmc_saved_application(saved);
+  EXPECT_EQ(std::string(note.data, note.size), "note");
+  ASSERT_EQ(llmc_saved_restore(saved, session, 0, &error), LLMC_OK) << error.message;
+  EXPECT_EQ(llmc_sequence_length(session, 0), count - 1);
+  EXPECT_EQ(llmc_generator_recall(generator, 0, tokens, count - 2, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_generator_recall(generator, 2, tokens, count, &error), LLMC_INVALID_ARGUMENT);
+  ASSERT_EQ(llmc_generator_recall(generator, 0, tokens, count, &error), LLMC_OK) << error.message;
+  choice.max_new_tokens = 18;
+  choice.sequence = 0;
+  choice.user = &rest;
+  ASSERT_EQ(llmc_generate(generator, &ids.back(), 1, &choice, &result, &error), LLMC_OK);
+  half.tokens.insert(half.tokens.end(), rest.tokens.begin(), rest.tokens.end());
+  EXPECT_EQ(half.tokens, whole.tokens);
+
+  EXPECT_EQ(llmc_sequence_save(session, 0, ids.data(), 1, {"", 0}, path.c_str(), &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_sequence_save(nullptr, 0, ids.data(), 1, {"", 0}, path.c_str(), &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_sequence_save(session, 0, ids.data(), 1, {nullptr, 5}, path.c_str(), nullptr), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_saved_restore(saved, nullptr, 0, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_EQ(llmc_generator_recall(nullptr, 0, tokens, count, &error), LLMC_INVALID_ARGUMENT);
+  llmc_saved_close(saved);
+  EXPECT_EQ(llmc_saved_open(model, "/does/not/exist", &saved, &error), LLMC_NOT_FOUND);
+  EXPECT_EQ(saved, nullptr);
+  EXPECT_EQ(llmc_saved_tokens(saved, &count), nullptr);
+  EXPECT_EQ(llmc_saved_application(saved).size, 0u);
 }
 
 /// A model whose end token is the likeliest one after any text.

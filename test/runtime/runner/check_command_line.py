@@ -413,6 +413,99 @@ def full_conversation(talk):
           (1, f"{talk}: error: the message does not fit: with what is kept it has 77 tokens, and the context 48 positions"))
 
 
+def saved_sessions(toy, speaking, talk, folder):
+    """A session saved and loaded goes on as if it had not ended."""
+    listed = lambda ids: ",".join(map(str, ids))
+    saved = folder / "session"
+    whole = greedy([7, 250, 3], 21)
+    first = run(toy, "--ids", "7,250,3", "-n", 9, "--save", saved)
+    check("saving says nothing", (first.returncode, first.stdout, first.stderr), (0, listed(whole[:9]) + "\n", ""))
+    for more in ([], ["-t", 1, "--max-step", 1, "-c", 40], ["--sequences-beside", 2]):
+        done = run(toy, "--ids", "5,6", "-n", 4, "--load", saved, *more)
+        check(f"it goes on with {more}", (done.stdout, done.stderr), (listed(greedy([7, 250, 3, *whole[:9], 5, 6], 4)) + "\n", ""))
+    data = saved.read_bytes()
+    check("the file does not depend on threads", run(toy, "--ids", "7,250,3", "-n", 9, "--save", folder / "again", "-t", 1).returncode, 0)
+    check("the same bytes", (folder / "again").read_bytes() == data, True)
+    check("over itself", run(toy, "--ids", "5", "-n", 2, "--load", saved, "--save", saved).returncode, 0)
+    tokens = [7, 250, 3, *whole[:9], 5]
+    tokens += greedy(tokens, 2)
+    done = run(toy, "--ids", "8", "-n", 3, "--load", saved)
+    check("and on", done.stdout, listed(greedy([*tokens, 8], 3)) + "\n")
+    done = run(toy, "--ids", "8", "-n", 30, "--load", saved, "-c", 20, "--context-policy", "shift")
+    check("a loaded session may shift", done.stdout, listed(shifting([*tokens, 8], 30, 20, 0)) + "\n")
+    # A text that nothing ended goes on without a prompt.
+    text = ["-n", 12, "--temp", 0]
+    whole = run(speaking, "the sea", "-n", 24, "--temp", 0, "--ids-only").stdout
+    run(speaking, "the sea", *text, "--save", saved)
+    halves = run(speaking, "the sea", *text, "--ids-only").stdout.strip(), run(speaking, "", *text, "--load", saved, "--ids-only").stdout
+    check("without a prompt", ",".join(halves), whole)
+    penalized = ["-n", 10, "--repeat-penalty", 3, "--ids-only"]
+    run(speaking, "the sea", *penalized, "--save", saved)
+    halves = run(speaking, "the sea", *penalized).stdout.strip(), run(speaking, "", *penalized, "--load", saved).stdout
+    check("what was said is penalized", ",".join(halves), run(speaking, "the sea", "-n", 20, *penalized[2:]).stdout)
+
+    # A conversation from one program to the next.
+    turns = ["-n", 5, "--ids-only", "--repeat-penalty", 3, "--system", "dry"]
+    shown, _ = on_terminal(talk, *turns, say=b"sea\nsun\nsky\n/exit\n")
+    wanted = re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)
+    check("three turns", len(wanted), 3)
+    shown, code = on_terminal(talk, *turns, "--save", saved, say=b"sea\n/exit\n")
+    again = [argument for argument in turns if argument not in ("--system", "dry")]
+    got = re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)
+    shown, code = on_terminal(talk, *again, "--load", saved, "--save", saved, say=b"sun\n/stats\n\x04")
+    got += re.findall(r"^(?:> )*([\d,]+)$", shown, re.M)
+    computed = int(re.findall(r"prompt +(\d+) tokens", shown)[0])
+    got.append(run(talk, "sky", *again, "--load", saved).stdout.strip())
+    check("a conversation over three programs", (code, got), (0, wanted))
+    check("the second turn computes its own tokens alone", computed < 25, True)
+    _, code = on_terminal(talk, *turns, "--save", folder / "interrupted", say=b"\x03", after=b"> ")
+    check("Ctrl-C at the prompt saves as well", (code, (folder / "interrupted").exists()), (130, True))
+
+    def fails(what, program, arguments, code, message):
+        done = run(program, *arguments)
+        check(what, (done.returncode, done.stdout, done.stderr), (code, "", message))
+
+    run(talk, "sea", "-n", 3, "--raw", "--save", saved)
+    fails("a raw session in a conversation", talk, ["sun", "--load", saved], 1,
+          f"{saved}: error: was saved without the model's chat template\nnote: go on with --raw\n")
+    fails("another model's", toy, ["--ids", "1", "--load", saved], 1,
+          f"{saved}: error: was saved with another model\nnote: a saved session belongs to the compiled file, byte for byte, that wrote it\n")
+    fails("no such file", toy, ["--ids", "1", "--load", "/does/not/exist"], 1,
+          "/does/not/exist: error: cannot be opened: no such file or directory\n")
+    fails("a directory", toy, ["--ids", "1", "--load", folder], 1, f"{folder}: error: is a directory, expected a file\n")
+    fails("a device", toy, ["--ids", "1", "--load", "/dev/zero"], 1, "/dev/zero: error: is not a regular file, expected a file\n")
+    fails("another file", toy, ["--ids", "1", "--load", toy], 1,
+          f"{toy}: error: is not a saved session\nnote: one is written by --save FILE\n")
+    (folder / "empty").write_bytes(b"")
+    fails("an empty file", toy, ["--ids", "1", "--load", folder / "empty"], 1,
+          f"{folder}/empty: error: is not a saved session (0 bytes)\nnote: one is written by --save FILE\n")
+    fails("a system message for a saved conversation", talk, ["sun", "--system", "a", "--load", saved], 2,
+          f"error: --system and --load exclude each other: the saved conversation has begun\nnote: all options: {talk} --help\n")
+    fails("a context too short", toy, ["--ids", "1", "-c", "3", "--load", folder / "again"], 1,
+          f"{folder}/again: error: holds 11 tokens, the context has 3 positions\nnote: ask for a larger context\n")
+    fails("into no folder", toy, ["--ids", "1", "--save", "/does/not/exist"], 1,
+          "/does/not/exist: error: cannot be written: no such file or directory\n")
+    fails("a folder to write", toy, ["--ids", "1", "--save", folder], 1, f"{folder}: error: cannot be written: is a directory\n")
+    fails("over the model", toy, ["--ids", "1", "--save", toy], 1,
+          f"{toy}: error: cannot be written: is the model that runs\nnote: name another file\n")
+    full = run(toy, "--ids", "1", "-n", 2, "--save", "/dev/full")
+    check("a full disk", (full.returncode, full.stderr), (1, "/dev/full: error: cannot be written: no space left on device\n"))
+    limited = run(toy, "--ids", "1", "-n", 50, "--save", folder / "limited.session",
+                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)))
+    check("a file size limit", (limited.returncode, limited.stderr, list(folder.glob("limited.session*"))),
+          (1, f"{folder}/limited.session: error: cannot be written: file too large\n", []))
+    for at in (0, 9, 20, 24, 28, 32, 36, 40, 50, 90, 130, 140, 200, len(data) - 1):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        (folder / "damaged").write_bytes(damaged)
+        done = run(toy, "--ids", "1", "--load", folder / "damaged")
+        check(f"byte {at} is another", (done.returncode, done.stdout, done.stderr.count("error: "), done.stderr.count("\n") < 3), (1, "", 1, True))
+    for size in (1, 127, 128, 200, len(data) - 1):
+        (folder / "damaged").write_bytes(data[:size])
+        done = run(toy, "--ids", "1", "--load", folder / "damaged")
+        check(f"cut to {size} bytes", (done.returncode, done.stdout, done.stderr.count("error: ")), (1, "", 1))
+
+
 def messages_that_fill(alone, words, context):
     messages = [("system", "dry")]
     for word in words:
@@ -441,6 +534,7 @@ def main():
         subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", "--chat", talk, runtime], check=True)
         chat(talk, speaking, folder)
         full_conversation(talk)
+        saved_sessions(toy, speaking, talk, folder)
     for failure in FAILURES:
         print(failure)
     return 1 if FAILURES else 0
