@@ -251,6 +251,8 @@ Status Generation::decodeTokens() {
     result.decode_time = now - firstAt;
     outOfMemory |= !generator.history.push(token);
     generator.sampler.accept(token);
+    if (hooks.onChoice)
+      hooks.onChoice(hooks.user, logits.data + uint64_t(logits.rows - 1) * logits.row_stride, token);
     bool last = endsText(token);
     if (last)
       result.end = LLMC_END_TOKEN;

@@ -17,6 +17,8 @@ namespace llmc::runtime {
 struct GenerateHooks {
   /// Receives the logits of every position, the last chosen token's too, in order.
   Status (*onLogits)(void *user, const llmc_logits &logits, Error &error) = nullptr;
+  /// Receives the logits [vocab_size] that a token was chosen from, before the token is handed out.
+  void (*onChoice)(void *user, const float *logits, int32_t token) = nullptr;
   /// Asked between steps; true ends with LLMC_END_CALLBACK.
   bool (*shouldStop)(void *user) = nullptr;
   /// Asked where the context is full and tokens may be dropped. `tokens` are those of the sequence and the newest one;

@@ -12,6 +12,12 @@
 
 namespace llmc::runtime {
 
+/// ln of a token's probability.
+struct TokenLogprob {
+  int32_t token;
+  double value;
+};
+
 /// One run of the program, from the opened model to its exit code.
 class Run {
 public:
@@ -52,6 +58,9 @@ private:
   int reportOutput();
   static int onPiece(void *self, const llmc_piece *piece);
   static Status onLogits(void *self, const llmc_logits &logits, Error &error);
+  static void onChoice(void *self, const float *row, int32_t token);
+  std::string tokenText(int32_t token) const;
+  void showLogprobs(int32_t token);
   bool show(const llmc_piece &piece);
 
   const RunnerProgram &program;
@@ -73,9 +82,11 @@ private:
   StandardOutput output;
   NpyWriter logits;
   RunStatistics statistics;
-  std::string line;         ///< Reused for each piece.
-  bool talks = false;       ///< A person sits at the terminal.
-  bool keepsAnswer = false; ///< What was answered is a message of a conversation that goes on.
+  std::vector<TokenLogprob> logprobs; ///< Of the newest token, then of the likeliest ones.
+  std::vector<int32_t> order;         ///< All tokens, the likeliest first.
+  std::string line;                   ///< Reused for each piece.
+  bool talks = false;                 ///< A person sits at the terminal.
+  bool keepsAnswer = false;           ///< What was answered is a message of a conversation that goes on.
   bool anyText = false;
   char lastByte = '\n';
   uint64_t allocationsBefore = 0;

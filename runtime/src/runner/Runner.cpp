@@ -94,6 +94,8 @@ bool Run::fillGenerateOptions() {
   generateOptions.on_piece = onPiece;
   generateOptions.user = this;
   hooks.user = this;
+  if (options.logprobs)
+    hooks.onChoice = onChoice;
   if (options.shift) {
     generateOptions.context_policy = LLMC_CONTEXT_SHIFT;
     hooks.onFull = onFull;

@@ -2,6 +2,7 @@
 # check_command_line.py - the command line of a produced executable, on the toy model: outputs, messages, exit codes.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import json
+import math
 import os
 import pathlib
 import pty
@@ -102,6 +103,21 @@ def results(toy, folder):
     check("json end", (lines[3]["reason"], lines[3]["prompt_tokens"], lines[3]["new_tokens"]), ("length", 5, 3))
     check("ends when the context is full", json.loads(run(toy, "--ids", text, "-c", 8, "--json").stdout.splitlines()[-1])["reason"],
           "context full")
+    # Log probabilities of the model's own logits, whatever is done to them before a token is chosen.
+    done = run(toy, "--ids", text, "-n", 3, "--json", "--logprobs", 4, "--temp", 30, "--repeat-penalty", 2, "-s", 3)
+    tokens = list(ids)
+    for shown in map(json.loads, done.stdout.splitlines()[:3]):
+        row = toy_logits(tokens)
+        scale = max(row) + math.log(sum(math.exp(value - max(row)) for value in row))
+        best = sorted(range(263), key=lambda v: (-row[v], v))[:4]
+        check("the likeliest", [top["id"] for top in shown["top"]], best)
+        check("log probabilities", all(abs(got - wanted) < 2e-6 for got, wanted in zip(
+            [shown["logprob"], *(top["logprob"] for top in shown["top"])], [row[v] - scale for v in (shown["id"], *best)])), True)
+        tokens.append(shown["id"])
+    done = run(toy, "--ids", text, "-n", 3, "--logprobs", 2)
+    check("as text", (done.stdout, len(done.stderr.splitlines()), re.fullmatch(r"-?\d+\.\d{6} \d+(  -?\d+\.\d{6} \d+){2}", done.stderr.splitlines()[0])
+                      is not None), (",".join(map(str, greedy(ids, 3))) + "\n", 3, True))
+    check("none but its own", run(toy, "--ids", text, "-n", 1, "--logprobs", 0).stderr.count(" "), 1)
     stats = run(toy, "--ids", text, "-n", 3, "--stats", "--temp", 1).stderr
     check("stats", [word in stats for word in ("prompt", "decode", "first token", "memory", "variant   plain", "seed")], [True] * 6)
 
@@ -142,6 +158,19 @@ def messages(toy, folder, runtime):
     fails("a runtime alone", ["--ids", "1"], 1,
           f"{runtime}: error: is not a compiled model (no llmc container at its start or end)\n"
           "note: it is a program without a model; a model's executable is made by: llmc compile MODEL -o OUT\n", program=runtime)
+
+    # The same as JSON, wherever --diagnostics stands.
+    for arguments, code, message, remedy in (
+            (["--frob", "--diagnostics", "json"], 2, "unknown or ambiguous option '--frob'", f"all options: {toy} --help"),
+            (["--diagnostics=json", "--ids", "1,263"], 1, "--ids: 263 is no token of this model", "its tokens are 0 to 262"),
+            (["--diagnostics=json", "-f", os.fsdecode(b"/does/not\xff\xfe")], 1, "cannot be opened: no such file or directory", None)):
+        done = run(toy, *arguments)
+        got = json.loads(done.stderr)
+        check("a message as JSON", (done.returncode, got["severity"], got["message"], got.get("note")), (code, "error", message, remedy))
+    check("which names its file", got["file"], "/does/not\ufffd\ufffd")  # two bytes, no UTF-8
+    done = run(toy, "--diagnostics=json", "--ids", "7,250,3", "-c", 8)
+    check("a warning as JSON", json.loads(done.stderr)["severity"], "warning")
+    fails("a form nobody has", ["--diagnostics", "xml"], 2, "error: --diagnostics: 'xml' is neither text nor json\n" + note)
 
     cut = folder / "cut"
     cut.write_bytes(toy.read_bytes()[:-1000])
@@ -243,8 +272,9 @@ def full_context(toy):
           (2, f"error: --logits and --context-policy shift exclude each other\nnote: all options: {toy} --help\n"))
 
 
-def on_terminal(program, *arguments, say=b"", after=b"", blocked=(), limit=60):
-    """What a terminal shows of the program, and its exit code; `say` is typed, once `after` is seen. The program starts with the
+def on_terminal(program, *arguments, say=b"", after=b"", then=(), blocked=(), limit=60):
+    """What a terminal shows of the program, and its exit code; `say` is typed, once `after` is seen, and of `then` each (seen, typed)
+    once that is seen behind what was seen before. The program starts with the
     signals of `blocked` held back and all others as a shell leaves them, whatever this test was started with. After `limit`
     seconds the program is killed and the exit code says so."""
     process_id, terminal = pty.fork()
@@ -254,11 +284,11 @@ def on_terminal(program, *arguments, say=b"", after=b"", blocked=(), limit=60):
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         os.environ["NO_COLOR"] = "1"
         os.execv(program, [str(program), *map(str, arguments)])
-    shown, end, typed = b"", time.monotonic() + limit, False
+    shown, end, steps, place = b"", time.monotonic() + limit, [(after, say), *then], 0
     while True:
-        if not typed and after in shown:
-            os.write(terminal, say)
-            typed = True
+        while steps and (found := shown.find(steps[0][0], place)) >= 0:
+            place = found + len(steps[0][0])
+            os.write(terminal, steps.pop(0)[1])
         if not select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
             os.kill(process_id, signal.SIGKILL)
             break
@@ -302,6 +332,12 @@ def text(toy, folder):
     check("Ctrl-C where nothing runs ends a conversation", on_terminal(toy, say=b"\x03", after=b"> ")[1], 130)
     check("and where the one who started it held interrupts back",
           on_terminal(toy, say=b"\x03", after=b"> ", blocked=[signal.SIGINT])[1], 130)
+    # An answer that does not end: Ctrl-C ends it, and the conversation goes on; twice ends the program.
+    endless = ["--context-policy", "shift", "--temp", 100, "-s", 4, "-c", 64]
+    shown, code = on_terminal(toy, *endless, after=b"> ", say=b"the sea\n", then=[(b"t", b"\x03"), (b"> ", b"/stats\n"), (b"end ", b"/exit\n")])
+    check("Ctrl-C ends an answer", (code, "end       interrupted" in shown), (0, True))
+    shown, code = on_terminal(toy, *endless, after=b"> ", say=b"the sea\n", then=[(b"t", b"\x03"), (b"> ", b"\x03")])
+    check("twice ends the program", code, 130)
     check("Ctrl-D ends a conversation", on_terminal(toy, say=b"\x04")[1], 0)
     shown, _ = on_terminal(toy, "--frob", say=b"")
     check("messages on a terminal", shown.startswith("error: unknown or ambiguous option '--frob'"), True)
