@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace llvm;
 
@@ -44,13 +45,16 @@ Expected<std::unique_ptr<OutputFile>> OutputFile::create(StringRef path, bool ex
   if (::stat(file->path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode))
       return refusal(std::errc::is_a_directory, "is a directory");
-    if (!S_ISREG(status.st_mode))
-      return refusal(std::errc::invalid_argument, "is not a regular file");
+    file->isDevice = !S_ISREG(status.st_mode);
     if (::access(file->path.c_str(), W_OK) != 0)
       return systemError(errno);
   }
 
   SmallString<256> pattern = sys::path::parent_path(file->path);
+  if (file->isDevice) { // which cannot be written in any order, nor read again
+    pattern.clear();
+    sys::path::system_temp_directory(/*ErasedOnReboot=*/true, pattern);
+  }
   sys::path::append(pattern, "." + sys::path::filename(file->path) + ".XXXXXX");
   file->temporary = std::string(pattern);
   file->descriptor = ::mkostemp(file->temporary.data(), O_CLOEXEC);
@@ -108,7 +112,30 @@ Error OutputFile::hash(uint64_t offset, uint64_t size, uint8_t digest[32]) {
   return Error::success();
 }
 
+/// Sends everything to a device such as /dev/null.
+Error OutputFile::copyToDevice() {
+  int device = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (device < 0)
+    return systemError(errno);
+  std::vector<char> buffer(1 << 20);
+  off_t offset = 0;
+  for (ssize_t size; (size = ::pread(descriptor, buffer.data(), buffer.size(), offset)) != 0;) {
+    if (size < 0 && errno == EINTR)
+      continue;
+    ssize_t written = size < 0 ? -1 : ::write(device, buffer.data(), static_cast<size_t>(size));
+    if (written < 0 && errno != EINTR) {
+      int reason = errno;
+      ::close(device);
+      return systemError(reason);
+    }
+    offset += written > 0 ? written : 0;
+  }
+  return ::close(device) ? systemError(errno) : Error::success();
+}
+
 Error OutputFile::commit() {
+  if (isDevice)
+    return copyToDevice();
   mode_t mask = ::umask(0);
   ::umask(mask);
   if (::fchmod(descriptor, (executable ? 0777 : 0666) & ~mask) != 0)

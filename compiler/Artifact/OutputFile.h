@@ -18,8 +18,8 @@ namespace llmc::artifact {
 /// handlers). Errors carry the reason alone ("no space left on device"); the caller knows the file's name.
 class OutputFile {
 public:
-  /// Creates the temporary file. Refuses a `path` that is a folder or no regular file; follows a symbolic link, so that
-  /// the link stays.
+  /// Creates the temporary file. Refuses a `path` that is a folder; follows a symbolic link, so that the link stays. A
+  /// device such as /dev/null gets the bytes when they are whole.
   static llvm::Expected<std::unique_ptr<OutputFile>> create(llvm::StringRef path, bool executable);
   ~OutputFile();
   OutputFile(const OutputFile &) = delete;
@@ -36,9 +36,10 @@ public:
 
 private:
   OutputFile() = default;
+  llvm::Error copyToDevice();
   std::string path, temporary;
   int descriptor = -1;
-  bool executable = false;
+  bool executable = false, isDevice = false;
 };
 
 } // namespace llmc::artifact

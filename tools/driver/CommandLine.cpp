@@ -4,12 +4,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/driver/CommandLine.h"
 
+#include "compiler/Targets/TargetBackend.h"
 #include "runtime/src/runner/Bench.h"
 #include "runtime/src/runner/Inspect.h"
+#include "runtime/src/runner/Messages.h"
+#include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
 #include "runtime/src/runner/Runner.h"
+#include "tools/driver/Commands.h"
 #include "tools/driver/Compile.h"
 #include "tools/driver/InspectModel.h"
+#include "tools/driver/Package.h"
+#include "llvm/Support/FileSystem.h"
 
 #include <CLI/CLI.hpp>
 
@@ -21,35 +27,24 @@ namespace llmc::driver {
 
 namespace {
 
-constexpr const char *compileExamples = R"(Examples:
-  llmc compile ./my-model -o assistant            one file: code, weights, tokenizer
+constexpr const char *compileExamples =
+    R"(  llmc compile ./my-model -o assistant               one file: code, weights, tokenizer
   ./assistant "Why is the sky blue?"                 runs it
   llmc compile ./model --weights bf16 --cpu native   for this machine alone
   llmc compile ./model --emit mlir --compile-to lower -o -    the IR at a stop
   llmc compile - -o model < lower.mlir               goes on from there
 )";
 
-constexpr const char *mainHelp = R"(Examples:
-  llmc compile ./my-model -o assistant        a checkpoint directory becomes one executable
+constexpr const char *mainExamples =
+    R"(  llmc compile ./my-model -o assistant           a checkpoint directory becomes one executable
   ./assistant "Why is the sky blue?"             runs it
   llmc compile ./model --emit llmc -o model.llmc
   llmc run model.llmc "Once upon a time"         runs a .llmc file
   llmc inspect assistant                         what is inside
-
-Usage: llmc COMMAND [OPTIONS]
-
-Commands:
-  compile MODEL   a checkpoint directory, or org/name in the local Hugging Face cache, to an executable
-  run FILE        runs a compiled model
-  bench FILE      measures a compiled model
-  inspect FILE    what a compiled model or a checkpoint directory holds
-  verify FILE     checks structure and hashes of a compiled model
-
-  llmc COMMAND --help   options of a command
-  llmc --version
-
-Exit codes: 0 done, 1 input or I/O, 2 usage, 3 a requested threshold failed, 70 internal error, 130 interrupted.
 )";
+
+constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 3 a requested threshold failed, 70 "
+                                  "internal error, 130 interrupted.\n";
 
 /// What CLI11 fills; turned into CompileOptions once it is known to be consistent.
 struct CompileArguments {
@@ -60,7 +55,7 @@ struct CompileArguments {
   bool report = false, verbose = false, printPipeline = false;
 };
 
-int usageError(const Messages &, const char *command, const std::string &text) {
+int usageError(const char *command, const std::string &text) {
   Messages messages(MessageStyle::forTerminal());
   std::string message = text;
   // Not the names of arguments, as in "MODEL is required".
@@ -90,15 +85,20 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
                  "output file (default: ./<model-name>); - writes text forms to stdout")
       ->check(notEmpty);
   app.add_option("--emit", arguments.emit, "form of the output (default: exe)")
-      ->check([](const std::string &name) -> std::string {
-        if (name == "lib")
-          return "libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)";
-        return CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir"})(name);
-      });
+      ->check(CLI::Validator(
+          [](std::string &name) -> std::string {
+            if (name == "lib")
+              return "libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)";
+            return CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir"})(name);
+          },
+          "{exe,llmc,obj,asm,llvm,mlir}"));
   app.add_option("--compile-to", arguments.to, "stop there")->check(CLI::IsMember(stopNames(Stop::Pack)));
   app.add_option("--target", arguments.target, "triple to compile for (default: x86_64-linux-gnu)");
-  app.add_option("--cpu", arguments.cpu,
-                 "processor: x86-64-v3, x86-64-v4, native, or all (default); aliases -march, -mcpu");
+  std::string processors = "{native,all";
+  for (llvm::StringRef name : targetBackendNames())
+    processors += "," + name.str();
+  app.add_option("--cpu", arguments.cpu, "processor; all by default; aliases -march, -mcpu")
+      ->check(CLI::Validator([](std::string &) { return std::string(); }, processors + "}")); // checked with the target
   app.add_option("--dtype", arguments.dtype, "type to compute in")
       ->check(CLI::IsMember({"f32"}))
       ->capture_default_str();
@@ -205,49 +205,233 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   return "";
 }
 
+/// A word as a shell reads it.
+std::string shellWord(const std::string &word) {
+  if (!word.empty() &&
+      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+%@") ==
+          std::string::npos)
+    return word;
+  std::string quoted = "'";
+  for (char c : word)
+    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+/// The options that were given, as they are written on a command line; arguments are left out.
+std::string wordsOf(const CLI::App &app) {
+  std::string words;
+  auto add = [&](const std::string &word) { words += (words.empty() ? "" : " ") + word; };
+  for (const CLI::Option *option : app.get_options()) {
+    if (option->get_positional() || !option->count())
+      continue;
+    // Not get_name(): it is empty for what help does not show.
+    std::string name = option->get_lnames().empty() ? "-" + option->get_snames()[0] : "--" + option->get_lnames()[0];
+    if (!option->get_expected_max()) {
+      add(name);
+      continue;
+    }
+    for (const std::string &value : option->results())
+      add(name + (name == "--save-temps" ? "=" : " ") + shellWord(value));
+  }
+  return words;
+}
+
+constexpr const char *compileSummary = "Compiles a trained transformer into native code.";
+
 int runCompile(int argc, char **argv) {
-  CLI::App app{"Compiles a trained transformer into native code.", "llmc compile"};
+  CLI::App app{compileSummary, "llmc compile"};
   CompileArguments arguments;
   addCompileOptions(app, arguments);
-  app.footer("Exit codes: 0 done, 1 input or I/O, 2 usage, 70 internal error, 130 interrupted.");
-  Messages messages(MessageStyle::forTerminal());
+  app.footer(exitCodes);
   try {
     std::vector<std::string> words = normalised(argc, argv);
     std::reverse(words.begin(), words.end()); // CLI11 takes them from the back
     app.parse(words);
   } catch (const CLI::CallForHelp &) {
-    std::string help = std::string(compileExamples) + "\n" + app.help();
+    std::string help = std::string("Examples:\n") + compileExamples + "\n" + app.help();
     std::fwrite(help.data(), 1, help.size(), stdout);
     return runtime::flushOutput() ? exitDone : exitInput;
   } catch (const CLI::ParseError &mistake) {
-    return usageError(messages, "compile", mistake.what());
+    return usageError("compile", mistake.what());
   }
-  MessageStyle style = MessageStyle::forTerminal();
-  style.json = arguments.diagnostics == "json";
-  style.colours &= !style.json;
-  Messages chosen(style);
+  Messages messages(MessageStyle::forTerminal());
   CompileOptions options;
   std::string mistake = interpret(arguments, options);
   if (!mistake.empty())
-    return usageError(messages, "compile", mistake);
-  return compile(options, chosen);
+    return usageError("compile", mistake);
+  options.words = wordsOf(app);
+  return compile(options, messages);
 }
 
-/// Commands of one file and no options.
-template <typename Command> int runOnFile(const char *name, const char *help, int argc, char **argv, Command command) {
-  for (int i = 1; i < argc; ++i)
-    if (!std::strcmp(argv[i], "--help") || !std::strcmp(argv[i], "-h")) {
-      std::fputs(help, stdout);
-      return runtime::flushOutput() ? exitDone : exitInput;
+/// A command whose options CLI11 knows.
+Command describe(const CLI::App &app, const char *examples) {
+  Command command;
+  command.name = app.get_name().substr(app.get_name().find(' ') + 1);
+  command.summary = app.get_description();
+  command.usage = app.get_name() + " [OPTIONS]";
+  command.examples = examples;
+  for (const CLI::Option *option : app.get_options()) {
+    if (option->get_positional()) {
+      command.usage += " " + option->get_name(true);
+      continue;
     }
+    if (option->get_group().empty())
+      continue;
+    CommandOption described;
+    for (const std::string &name : option->get_snames())
+      described.names.push_back("-" + name);
+    for (const std::string &name : option->get_lnames())
+      described.names.push_back("--" + name);
+    described.help = option->get_description();
+    if (option->get_expected_max()) {
+      std::string type = option->get_type_name(); // "TEXT:{f32,bf16}", "INT:INT in [1 - 4]"
+      size_t open = type.find('{'), close = type.find('}');
+      for (size_t at = open; open != std::string::npos && at < close;) {
+        size_t end = std::min(type.find(',', at + 1), close);
+        described.choices.push_back(type.substr(at + 1, end - at - 1));
+        at = end;
+      }
+      described.isPath = described.names.back() == "--output" || described.names.back() == "--save-temps";
+      described.argument = described.isPath ? "FILE" : type.compare(0, 3, "INT") == 0 ? "N" : "NAME";
+      std::string choices = CLI::detail::join(described.choices, "|");
+      if (!choices.empty() && choices.size() <= 40)
+        described.argument = choices;
+      if (!option->get_default_str().empty())
+        described.help += " (default: " + option->get_default_str() + ")";
+    }
+    command.options.push_back(std::move(described));
+  }
+  return command;
+}
+
+const CommandOption diagnosticsOption = {{"--diagnostics"}, "text|json", "form of messages", {"text", "json"}, false};
+const CommandOption helpOption = {{"-h", "--help"}, "", "this page", {}, false};
+
+/// Commands of one file.
+const Command inspectCommand = {"inspect",
+                                "llmc inspect FILE",
+                                "Tells what a compiled model or a checkpoint holds.",
+                                "  llmc inspect assistant\n  llmc inspect ./my-model\n",
+                                "",
+                                {diagnosticsOption, helpOption},
+                                {}};
+const Command verifyCommand = {"verify",
+                               "llmc verify FILE",
+                               "Checks structure and hashes of a compiled model.",
+                               "  llmc verify assistant\n",
+                               "Exit code 3 when it is damaged.\n",
+                               {diagnosticsOption, helpOption},
+                               {}};
+const Command completionCommand = {"completion",
+                                   "llmc completion bash|zsh|fish",
+                                   "Writes a script that completes command lines of llmc.",
+                                   "  source <(llmc completion bash)          in ~/.bashrc\n"
+                                   "  llmc completion fish > ~/.config/fish/completions/llmc.fish\n",
+                                   "",
+                                   {helpOption},
+                                   {"bash", "zsh", "fish"}};
+const Command manualCommand = {"manual",
+                               "llmc manual DIR",
+                               "Writes the manual pages into a folder.",
+                               "  llmc manual build/man && man build/man/llmc-compile.1\n",
+                               "",
+                               {helpOption},
+                               {}};
+
+int printHelp(const Command &command) {
+  std::string help = "Examples:\n" + command.examples + "\nUsage: " + command.usage + "\n\n" + command.summary + "\n" +
+                     command.closing;
+  std::fputs(help.c_str(), stdout);
+  return runtime::flushOutput() ? exitDone : exitInput;
+}
+
+/// Commands of one file or word: `run` gets it.
+template <typename Run> int runOnWord(const Command &command, const char *what, int argc, char **argv, Run run) {
+  const char *name = command.name.c_str(), *word = nullptr;
+  for (int i = 1; i < argc; ++i)
+    if (!std::strcmp(argv[i], "--help") || !std::strcmp(argv[i], "-h"))
+      return printHelp(command);
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i], form;
+    if (argument == "--diagnostics" && i + 1 < argc)
+      form = argv[++i];
+    else if (argument.rfind("--diagnostics=", 0) == 0)
+      form = argument.substr(14);
+    if (!form.empty() && form != "text" && form != "json")
+      return usageError(name, "--diagnostics: '" + form + "' is neither text nor json");
+    if (!form.empty())
+      continue;
+    if (word)
+      return usageError(name, "surplus argument '" + argument + "'");
+    if (argument.empty())
+      return usageError(name, std::string("the ") + what + "'s name is empty");
+    if (argument[0] == '-')
+      return usageError(name, "unknown option '" + argument + "'");
+    word = argv[i];
+  }
+  return word ? run(word) : usageError(name, std::string("no ") + what + " given");
+}
+
+std::vector<Command> allCommands() {
+  CLI::App compile{compileSummary, "llmc compile"};
+  CompileArguments arguments;
+  addCompileOptions(compile, arguments);
+  std::vector<Command> commands = {describe(compile, compileExamples),
+                                   commandOf(runtime::runCommandInfo()),
+                                   commandOf(runtime::benchCommandInfo()),
+                                   inspectCommand,
+                                   verifyCommand,
+                                   completionCommand,
+                                   manualCommand};
+  Command help = {
+      "help", "llmc help COMMAND", "Tells what the options of a command are.", "  llmc help compile\n", "", {}, {}};
+  for (const Command &command : commands)
+    help.words.push_back(command.name);
+  commands.push_back(std::move(help));
+  return commands;
+}
+
+Command mainCommand() {
+  return {"",
+          "llmc COMMAND [OPTIONS]",
+          "Compiles trained transformers into native code, and runs them.",
+          mainExamples,
+          "llmc COMMAND --help has the options of a command.\n",
+          {helpOption, {{"--version"}, "", "the version", {}, false}},
+          {}};
+}
+
+int printMainHelp() {
+  Command command = mainCommand();
+  std::string help = "Examples:\n" + command.examples + "\nUsage: " + command.usage + "\n\nCommands:\n";
+  for (const Command &each : allCommands())
+    help += "  " + each.name + std::string(12 - each.name.size(), ' ') + each.summary + "\n";
+  help += "\n  llmc COMMAND --help   options of a command\n  llmc --version\n\n" + std::string(exitCodes);
+  std::fputs(help.c_str(), stdout);
+  return runtime::flushOutput() ? exitDone : exitInput;
+}
+
+int printCompletion(const char *shell) {
+  std::string script = completionScript(shell, allCommands());
+  if (script.empty())
+    return usageError("completion", std::string("unknown shell '") + shell + "' (expected bash, zsh or fish)");
+  std::fputs(script.c_str(), stdout);
+  return runtime::flushOutput() ? exitDone : exitInput;
+}
+
+int writeManual(const char *folder) {
   Messages messages(MessageStyle::forTerminal());
-  if (argc != 2)
-    return usageError(messages, name, argc < 2 ? "no file given" : std::string("surplus argument '") + argv[2] + "'");
-  if (!*argv[1])
-    return usageError(messages, name, "the file's name is empty");
-  if (argv[1][0] == '-')
-    return usageError(messages, name, std::string("unknown option '") + argv[1] + "'");
-  return command(argv[1]);
+  if (std::error_code reason = llvm::sys::fs::create_directories(folder)) {
+    messages.error(folder, "cannot be made: " + reasonOf(reason));
+    return exitInput;
+  }
+  std::vector<Command> all = allCommands(), pages = all;
+  pages.push_back(mainCommand());
+  for (const Command &command : pages)
+    if (!writeWhole(std::string(folder) + "/llmc" + (command.name.empty() ? "" : "-" + command.name) + ".1",
+                    manualPage(command, all, LLMC_VERSION), messages))
+      return exitInput;
+  return exitDone;
 }
 
 } // namespace
@@ -256,7 +440,16 @@ int runCommandLine(int argc, char **argv) {
   runtime::reserveStandardDescriptors();
   // A reader that goes away ends the writer quietly: writes then fail with EPIPE.
   std::signal(SIGPIPE, SIG_IGN);
+  runtime::chooseMessageForm(argc, argv);
   std::string command = argc > 1 ? argv[1] : "";
+  // `llmc help COMMAND` is `llmc COMMAND --help`.
+  char help[] = "--help";
+  char *asked[] = {argv[0], argc > 2 ? argv[2] : nullptr, help, nullptr};
+  if (command == "help" && argc > 2) {
+    command = argv[2];
+    argc = 3;
+    argv = asked;
+  }
   if (command == "compile")
     return runCompile(argc - 1, argv + 1);
   if (command == "run")
@@ -264,25 +457,20 @@ int runCommandLine(int argc, char **argv) {
   if (command == "bench")
     return runtime::benchMain({"llmc bench", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")
-    return runOnFile("inspect",
-                     "Examples:\n  llmc inspect assistant\n  llmc inspect ./my-model\n\nUsage: llmc inspect FILE\n\n"
-                     "What a compiled model or a checkpoint directory holds.\n",
-                     argc - 1, argv + 1, inspectModel);
+    return runOnWord(inspectCommand, "file", argc - 1, argv + 1, inspectModel);
   if (command == "verify")
-    return runOnFile("verify",
-                     "Examples:\n  llmc verify assistant\n\nUsage: llmc verify FILE\n\n"
-                     "Checks structure and hashes of a compiled model. Exit code 3 when it is damaged.\n",
-                     argc - 1, argv + 1, runtime::verifyArtifactFile);
+    return runOnWord(verifyCommand, "file", argc - 1, argv + 1, runtime::verifyArtifactFile);
+  if (command == "completion")
+    return runOnWord(completionCommand, "shell", argc - 1, argv + 1, printCompletion);
+  if (command == "manual")
+    return runOnWord(manualCommand, "folder", argc - 1, argv + 1, writeManual);
   if (command == "--version") {
     std::puts("llmc " LLMC_VERSION);
     return runtime::flushOutput() ? exitDone : exitInput;
   }
-  if (command == "--help" || command == "-h" || command == "help") {
-    std::fputs(mainHelp, stdout);
-    return runtime::flushOutput() ? exitDone : exitInput;
-  }
-  Messages messages(MessageStyle::forTerminal());
-  return usageError(messages, "", command.empty() ? "no command given" : "unknown command '" + command + "'");
+  if (command == "--help" || command == "-h" || command == "help")
+    return printMainHelp();
+  return usageError("", command.empty() ? "no command given" : "unknown command '" + command + "'");
 }
 
 } // namespace llmc::driver

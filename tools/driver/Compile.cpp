@@ -213,7 +213,7 @@ private:
     if (theirs)
       return false;
     failure = exitInternal;
-    llvm::errs() << reproducerNote(before) << "\n";
+    messages.note(reproducerNote(before));
     return false;
   }
 
@@ -402,6 +402,7 @@ private:
 
 ExitCode compile(const CompileOptions &options, Messages &messages) {
   CrashGuard guard;
+  nameOptions(options.words);
   return CompileJob(options, messages).run();
 }
 

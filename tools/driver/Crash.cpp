@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/driver/Crash.h"
 
+#include "runtime/src/runner/Messages.h"
 #include "tools/driver/Messages.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <initializer_list>
 #include <unistd.h>
 
 using namespace llvm;
@@ -56,8 +58,37 @@ static bool saveReproducer(const char *bytes, size_t size) {
   return !::close(descriptor) && saved;
 }
 
-static constexpr char reproduce[] = "note: this is a mistake of llmc; reproduce with: llmc compile - < ";
-static constexpr char notSaved[] = "note: this is a mistake of llmc; its reproducer could not be saved in TMPDIR";
+static char optionText[4096]; ///< With a blank at its end where it is not empty.
+static constexpr char reproduce[] = "this is a mistake of llmc; reproduce with: llmc compile ";
+static constexpr char notSaved[] = "this is a mistake of llmc; its reproducer could not be saved in TMPDIR";
+
+/// Text inside a JSON string.
+static void sayEscaped(const char *text) {
+  for (; *text; ++text) {
+    const char escaped[] = {'\\', *text, 0}, plain[] = {*text, 0};
+    say(*text == '"' || *text == '\\' ? escaped : static_cast<unsigned char>(*text) < 0x20 ? " " : plain);
+  }
+}
+
+/// The error, and the note where it is not empty, in the form that --diagnostics asked for.
+static void sayMessage(const char *what, const char *reason, std::initializer_list<const char *> note) {
+  bool json = runtime::messagesAreJson(), first = true;
+  auto put = json ? sayEscaped : say;
+  say(json ? "{\"file\":\"llmc\",\"message\":\"" : "llmc: error: ");
+  put(what);
+  put(reason);
+  say(json ? "\"" : "\n");
+  for (const char *part : note) {
+    if (first)
+      say(json ? ",\"note\":\"" : "note: ");
+    first = false;
+    put(part);
+  }
+  if (!first)
+    say(json ? "\"" : "\n");
+  if (json)
+    say(",\"severity\":\"error\"}\n");
+}
 
 /// The end of a process, which one thread leads.
 [[noreturn]] static void end(const char *what, const char *reason, ExitCode code) {
@@ -65,16 +96,12 @@ static constexpr char notSaved[] = "note: this is a mistake of llmc; its reprodu
     ::sleep(5); // another thread is at it; or this one, and it failed at that too
     ::_exit(code);
   }
-  say("llmc: error: ");
-  say(what);
-  say(reason);
-  say("\n");
-  if (code == exitInternal && crashText) {
-    bool saved = saveReproducer(crashText, crashTextSize);
-    say(saved ? reproduce : notSaved);
-    say(saved ? reproducerPath : "");
-    say("\n");
-  }
+  if (code != exitInternal || !crashText)
+    sayMessage(what, reason, {});
+  else if (saveReproducer(crashText, crashTextSize))
+    sayMessage(what, reason, {reproduce, optionText, "- < ", reproducerPath});
+  else
+    sayMessage(what, reason, {notSaved});
   sys::RunInterruptHandlers(); // removes what is half-written
   ::_exit(code);
 }
@@ -127,7 +154,17 @@ CrashText::CrashText(StringRef text) {
 CrashText::~CrashText() { crashText = nullptr; }
 
 std::string reproducerNote(StringRef text) {
-  return saveReproducer(text.data(), text.size()) ? reproduce + std::string(reproducerPath) : notSaved;
+  if (!saveReproducer(text.data(), text.size()))
+    return notSaved;
+  return std::string(reproduce) + optionText + "- < " + reproducerPath;
+}
+
+void nameOptions(StringRef options) {
+  optionText[0] = 0;
+  if (options.empty() || options.size() + 2 > sizeof optionText)
+    return;
+  std::memcpy(optionText, options.data(), options.size());
+  std::strcpy(optionText + options.size(), " ");
 }
 
 } // namespace llmc::driver

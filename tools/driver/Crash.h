@@ -28,7 +28,11 @@ public:
   ~CrashText();
 };
 
-/// Saves the text as a reproducer and gives the line that tells where: "note: …", without a line end.
+/// The options of this compile as they are written on a command line, for the line that tells how to reproduce a
+/// mistake; what is too long for it is left out.
+void nameOptions(llvm::StringRef options);
+
+/// Saves the text as a reproducer and gives the sentence that tells where, without "note: " and line end.
 std::string reproducerNote(llvm::StringRef text);
 
 } // namespace llmc::driver

@@ -3,6 +3,7 @@
 #include "tools/driver/Messages.h"
 
 #include "mlir/IR/Location.h"
+#include "runtime/src/runner/Messages.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Process.h"
@@ -18,12 +19,20 @@ namespace llmc::driver {
 MessageStyle MessageStyle::forTerminal() {
   MessageStyle style;
   const char *noColour = std::getenv("NO_COLOR");
-  style.colours = isatty(STDERR_FILENO) && !(noColour && *noColour);
+  style.json = runtime::messagesAreJson();
+  style.colours = !style.json && isatty(STDERR_FILENO) && !(noColour && *noColour);
   return style;
 }
 
 void Messages::error(std::string file, std::string message, std::string note) {
   error(Diagnostic{std::move(file), 0, 0, std::move(message), std::move(note)});
+}
+
+void Messages::note(const std::string &text) {
+  if (style.json)
+    write("note", Diagnostic{"", 0, 0, text, ""});
+  else
+    llvm::errs() << (style.colours ? "\x1b[1;36mnote: \x1b[0m" : "note: ") << text << "\n";
 }
 
 void Messages::progress(llvm::StringRef text) {

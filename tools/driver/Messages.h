@@ -28,7 +28,7 @@ enum ExitCode : int {
 struct MessageStyle {
   bool json = false; ///< One JSON object a line.
   bool colours = false;
-  /// Colours on a terminal, unless NO_COLOR is set to something.
+  /// The form that --diagnostics asked for; colours on a terminal, unless NO_COLOR is set to something.
   static MessageStyle forTerminal();
 };
 
@@ -40,6 +40,8 @@ public:
   void error(const Diagnostic &mistake) { write("error", mistake); }
   void error(std::string file, std::string message, std::string note = {});
   void warning(const Diagnostic &mistake) { write("warning", mistake); }
+  /// A sentence of its own about what was said last.
+  void note(const std::string &text);
   bool sawError() const { return errors > 0; }
 
   /// Shows what is being done on a terminal, in place of what was shown before; nothing elsewhere.

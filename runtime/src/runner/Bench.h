@@ -4,6 +4,7 @@
 #define LLMC_RUNTIME_RUNNER_BENCH_H
 
 #include "llmc/llmc.h"
+#include "runtime/src/runner/OptionTable.h"
 #include "runtime/src/runner/Runner.h"
 
 #include <string>
@@ -38,6 +39,9 @@ struct BenchResult {
 
 /// Opens the file and measures it. @retval as llmc_model_open, llmc_session_open and llmc_step
 llmc_status measureModel(const char *path, const BenchOptions &options, BenchResult &result, llmc_error &error);
+
+/// The command `bench` as data: what benchMain knows.
+const CommandInfo &benchCommandInfo();
 
 /// The command line of `bench`: argv[0] is skipped. Returns the exit code.
 int benchMain(const RunnerProgram &program, int argc, char **argv);

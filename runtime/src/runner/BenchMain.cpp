@@ -16,36 +16,34 @@ namespace llmc::runtime {
 
 namespace {
 
-const char helpText[] = R"(Measures a compiled model beside what this machine gives in the same run.
+enum LongOption { OptPrompt = 256, OptNew, OptRepetitions, OptBatch, OptJson, OptDiagnostics };
 
-Examples:
-  llmc bench smol.llmc               prefill of 512 tokens, then 64 one by one
-  llmc bench ./smol -t 1 --json      one thread, the figures as a JSON line
-  llmc bench ./smol --batch 4        four sequences together as well
-
-  -t, --threads N          default: the cores this process may use
-      --prompt-tokens N    tokens of the prompt (512)
-      --new-tokens N       steps of one token behind it (64)
-      --repetitions N      of each measurement, whose median is told (3)
-      --batch N            also N sequences in one step
-      --json               one JSON line
-  -h, --help
-
-Prefill gives the logits of the last token. Decode is the steps alone, without choosing tokens. The shares: bytes of the
-packed matrices over the read bandwidth, and their multiply-adds over the f32 peak, both measured at the end.
-)";
-
-enum LongOption { OptPrompt = 256, OptNew, OptRepetitions, OptBatch, OptJson };
-const option longOptions[] = {
-    {"threads", required_argument, nullptr, 't'},
-    {"prompt-tokens", required_argument, nullptr, OptPrompt},
-    {"new-tokens", required_argument, nullptr, OptNew},
-    {"repetitions", required_argument, nullptr, OptRepetitions},
-    {"batch", required_argument, nullptr, OptBatch},
-    {"json", no_argument, nullptr, OptJson},
-    {"help", no_argument, nullptr, 'h'},
-    {nullptr, 0, nullptr, 0},
+const char measuring[] = "Measurements", output[] = "Output";
+const OptionInfo benchOptions[] = {
+    {'t', "threads", "N", measuring, "default: the cores this process may use"},
+    {OptPrompt, "prompt-tokens", "N", measuring, "tokens of the prompt (512)"},
+    {OptNew, "new-tokens", "N", measuring, "steps of one token behind it (64)"},
+    {OptRepetitions, "repetitions", "N", measuring, "of each measurement, whose median is told (3)"},
+    {OptBatch, "batch", "N", measuring, "also N sequences in one step"},
+    {OptJson, "json", nullptr, output, "one JSON line"},
+    {OptDiagnostics, "diagnostics", "text|json", output, "form of messages on standard error"},
+    {'h', "help", nullptr, output, "this page"},
 };
+
+const CommandInfo command = {
+    "bench",
+    "Measures a compiled model beside what this machine gives in the same run.",
+    R"(  %1 smol.llmc               prefill of 512 tokens, then 64 one by one
+  %1 ./smol -t 1 --json      one thread, the figures as a JSON line
+  %1 ./smol --batch 4        four sequences together as well
+)",
+    "%1 [OPTIONS] FILE",
+    benchOptions,
+    sizeof benchOptions / sizeof *benchOptions,
+    "Prefill gives the logits of the last token. Decode is the steps alone, without choosing tokens. The shares: "
+    "bytes\n"
+    "of the packed matrices over the read bandwidth, and their multiply-adds over the f32 peak, both measured at the\n"
+    "end.\n"};
 
 int usage(const std::string &message) {
   printError("", message.c_str(), "all options: llmc bench --help");
@@ -96,12 +94,17 @@ void printJson(const BenchResult &result) {
 
 } // namespace
 
+const CommandInfo &benchCommandInfo() { return command; }
+
 int benchMain(const RunnerProgram &program, int argc, char **argv) {
   BenchOptions options;
   bool json = false;
+  chooseMessageForm(argc, argv);
   opterr = 0;
   optind = 0;
-  for (int option, index = 0; (option = getopt_long(argc, argv, ":t:h", longOptions, &index)) != -1;) {
+  GetoptTable table(command);
+  for (int option, index = 0;
+       (option = getopt_long(argc, argv, table.letters.c_str(), table.options.data(), &index)) != -1;) {
     uint32_t most = INT32_MAX;
     bool good = true;
     switch (option) {
@@ -123,8 +126,12 @@ int benchMain(const RunnerProgram &program, int argc, char **argv) {
     case OptJson:
       json = true;
       break;
+    case OptDiagnostics:
+      if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+        return usage(std::string("--diagnostics: '") + optarg + "' is neither text nor json");
+      break;
     case 'h':
-      fputs(helpText, stdout);
+      printCommandHelp(command, program.name);
       return flushOutput() ? exitDone : exitFailed;
     case ':':
       return usage(std::string("option '") + argv[optind - 1] + "' needs a value");
@@ -132,8 +139,8 @@ int benchMain(const RunnerProgram &program, int argc, char **argv) {
       return usage(std::string("unknown option '") + argv[optind - 1] + "'");
     }
     if (!good)
-      return usage(std::string("--") + (option == 't' ? "threads" : longOptions[index].name) + ": '" + optarg +
-                   "' is not a number from " + (option == OptNew ? "0" : "1") + " to " + std::to_string(most));
+      return usage(std::string("--") + (option == 't' ? "threads" : table.options[size_t(index)].name) + ": '" +
+                   optarg + "' is not a number from " + (option == OptNew ? "0" : "1") + " to " + std::to_string(most));
   }
   const char *path = program.ownModel;
   if (!path && optind < argc)

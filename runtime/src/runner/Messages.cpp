@@ -14,6 +14,7 @@ namespace llmc::runtime {
 static bool asJson = false;
 
 void writeMessagesAsJson(bool json) { asJson = json; }
+bool messagesAreJson() { return asJson; }
 
 void chooseMessageForm(int argc, char **argv) {
   writeMessagesAsJson(false);

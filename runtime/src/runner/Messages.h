@@ -11,6 +11,7 @@ namespace llmc::runtime {
 
 /// How messages of this process are written from here on: text unless `json`. For its start, before threads.
 void writeMessagesAsJson(bool json);
+bool messagesAreJson();
 
 /// Looks for `--diagnostics json` among arguments and sets the form: mistakes in the arguments have it as well. The
 /// word after it is checked by whoever reads the options.

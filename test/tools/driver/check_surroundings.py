@@ -4,6 +4,7 @@
 # Not here: options and bytes (check_compile.py), malformed models (test/error).
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import argparse
+import json
 import os
 import re
 import resource
@@ -147,8 +148,15 @@ class Surroundings(unittest.TestCase):
                 done = self.llmc("compile", "model", "-o", "out", "--fail-at", stop, code=70)
                 lines = done.stderr.decode().splitlines()
                 self.assertEqual((done.stdout, lines[0], len(lines)), (b"", message, 2))
-                found = re.fullmatch(r"note: this is a mistake of llmc; reproduce with: llmc compile - < (.*/llmc-reproducer-\w+\.mlir)", lines[1])
+                found = re.fullmatch(r"note: this is a mistake of llmc; reproduce with: llmc (compile --output out --fail-at \w+ -) "
+                                     r"< (.*/llmc-reproducer-\w+\.mlir)", lines[1])
                 self.assertTrue(found, lines[1])
+                again = self.llmc(*found[1].split(), code=70 if stop == "codegen" else 1, input=Path(found[2]).read_bytes())
+                self.assertIn(message.encode(), again.stderr)
+                for name in os.listdir(self.root):  # the second reproducer
+                    if name.startswith("llmc-reproducer") and name != os.path.basename(found[2]):
+                        (self.root / name).unlink()
+                found = [None, found[2]]
                 self.assertEqual(sorted(os.listdir(self.root)), sorted([os.path.basename(found[1]), "model"]))
                 text = Path(found[1]).read_bytes()
                 self.llmc("compile", "-", "-o", "again", *ONE, input=text)
@@ -159,6 +167,15 @@ class Surroundings(unittest.TestCase):
         done = self.llmc("compile", "model", "-o", "out", "--fail-at", "codegen", code=70, env={**self.environment(), "TMPDIR": "/does/not/exist"})
         self.assertIn(b"note: this is a mistake of llmc; its reproducer could not be saved in TMPDIR\n", done.stderr)
         self.assertEqual(sorted(os.listdir(self.root)), ["model"])
+
+    def test_mistakes_of_our_own_as_json(self):
+        for stop in ("raise", "codegen"):
+            done = self.llmc("compile", "model", "-o", "o'ut", "--fail-at", stop, "--diagnostics", "json", code=70)
+            said = [json.loads(line) for line in done.stderr.splitlines()]
+            self.assertEqual([message["severity"] for message in said], ["error", "note"] if stop == "raise" else ["error"])
+            note = said[1]["message"] if stop == "raise" else said[0]["note"]
+            self.assertRegex(note, r"^this is a mistake of llmc; reproduce with: llmc compile --output 'o'\\''ut' --diagnostics json --fail-at "
+                                   + stop + r" - < .*/llmc-reproducer-\w+\.mlir$")
 
     def test_faults_leave_a_reproducer(self):
         for number in (signal.SIGABRT, signal.SIGSEGV):
@@ -173,7 +190,7 @@ class Surroundings(unittest.TestCase):
                 (self.root / "out").unlink()
             self.assertEqual(process.returncode, 70, said)
             self.assertRegex(said.decode(), r"^llmc: error: internal error: (aborted|segmentation fault)\nnote: this is a mistake of llmc; "
-                                            r"reproduce with: llmc compile - < .*/llmc-reproducer-\w+\.mlir\n$")
+                                            r"reproduce with: llmc compile --output out - < .*/llmc-reproducer-\w+\.mlir\n$")
             left = set(os.listdir(self.root)) - {"model"}
             self.assertEqual(len(left), 1, left)
             (self.root / left.pop()).unlink()
