@@ -41,7 +41,20 @@ constexpr size_t maxAffixBytes = 64;
 constexpr size_t maxPatternBytes = 65536;
 /// Of a Sequence in a Sequence.
 constexpr unsigned maxSequenceDepth = 8;
-Diagnostic tooDeep(const Component &at);
+/// The parts of a Sequence, which are the list `key`, at a place `depth` deep in others. An error when that is too
+/// deep.
+Result<std::vector<Component>> sequenceParts(const Component &at, std::string_view key, unsigned depth);
+
+/// Reads a Sequence: `read(part, depth + 1)` for each part, until one is wrong.
+template <typename Read> Checked readSequence(const Component &at, std::string_view key, unsigned depth, Read read) {
+  Result<std::vector<Component>> parts = sequenceParts(at, key, depth);
+  if (!parts)
+    return parts.takeError();
+  for (const Component &part : *parts)
+    if (Checked done = read(part, depth + 1); !done)
+      return done;
+  return Success{};
+}
 /// A string member of at most maxAffixBytes.
 Result<std::string> affix(const Component &at, std::string_view key);
 /// The component `key` of the whole, when it is there; an error when it is not an object.

@@ -71,8 +71,12 @@ Result<std::vector<Component>> Component::list(std::string_view key) const {
   return elements;
 }
 
-Diagnostic tooDeep(const Component &at) {
-  return at.value.error("'" + at.path + "' is nested more than " + std::to_string(maxSequenceDepth) + " deep");
+Result<std::vector<Component>> sequenceParts(const Component &at, std::string_view key, unsigned depth) {
+  if (Checked keys = at.only({"type", key}); !keys)
+    return keys.takeError();
+  if (depth == maxSequenceDepth)
+    return at.value.error("'" + at.path + "' is nested more than " + std::to_string(maxSequenceDepth) + " deep");
+  return at.list(key);
 }
 
 Result<std::string> affix(const Component &at, std::string_view key) {

@@ -98,19 +98,9 @@ Checked postProcessorInto(const Component &at, TokenizerSpec &spec, unsigned dep
     return type.takeError();
   if (*type == "ByteLevel") // about places in the text only
     return at.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
-  if (*type == "Sequence") {
-    if (Checked keys = at.only({"type", "processors"}); !keys)
-      return keys;
-    if (depth == maxSequenceDepth)
-      return tooDeep(at);
-    Result<std::vector<Component>> parts = at.list("processors");
-    if (!parts)
-      return parts.takeError();
-    for (const Component &part : *parts)
-      if (Checked done = postProcessorInto(part, spec, depth + 1); !done)
-        return done;
-    return Success{};
-  }
+  if (*type == "Sequence")
+    return readSequence(at, "processors", depth,
+                        [&](const Component &part, unsigned deeper) { return postProcessorInto(part, spec, deeper); });
   Result<Around> around = Around{};
   if (*type == "TemplateProcessing")
     around = templateProcessing(at, spec);
@@ -134,19 +124,9 @@ public:
     Result<std::string> type = at.type();
     if (!type)
       return type.takeError();
-    if (*type == "Sequence") {
-      if (Checked keys = at.only({"type", "decoders"}); !keys)
-        return keys;
-      if (depth == maxSequenceDepth)
-        return tooDeep(at);
-      Result<std::vector<Component>> parts = at.list("decoders");
-      if (!parts)
-        return parts.takeError();
-      for (const Component &part : *parts)
-        if (Checked done = read(part, depth + 1); !done)
-          return done;
-      return Success{};
-    }
+    if (*type == "Sequence")
+      return readSequence(at, "decoders", depth,
+                          [&](const Component &part, unsigned deeper) { return read(part, deeper); });
     if (decoder.byteLevel)
       return at.value.error("'" + at.path + "' after ByteLevel is not supported");
     if (*type == "ByteLevel") {

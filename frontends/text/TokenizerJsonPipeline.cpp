@@ -22,19 +22,9 @@ public:
     Result<std::string> type = at.type();
     if (!type)
       return type.takeError();
-    if (*type == "Sequence") {
-      if (Checked keys = at.only({"type", "normalizers"}); !keys)
-        return keys;
-      if (depth == maxSequenceDepth)
-        return tooDeep(at);
-      Result<std::vector<Component>> parts = at.list("normalizers");
-      if (!parts)
-        return parts.takeError();
-      for (const Component &part : *parts)
-        if (Checked done = read(part, depth + 1); !done)
-          return done;
-      return Success{};
-    }
+    if (*type == "Sequence")
+      return readSequence(at, "normalizers", depth,
+                          [&](const Component &part, unsigned deeper) { return read(part, deeper); });
     // ByteLevel turns text into another alphabet; what comes after it would mean that alphabet's characters.
     if (spec.flags & LLMC_TOKENIZER_BYTE_LEVEL)
       return at.value.error("'" + at.path + "' after ByteLevel is not supported (expected ByteLevel last)");
@@ -179,19 +169,9 @@ public:
     Result<std::string> type = at.type();
     if (!type)
       return type.takeError();
-    if (*type == "Sequence") {
-      if (Checked keys = at.only({"type", "pretokenizers"}); !keys)
-        return keys;
-      if (depth == maxSequenceDepth)
-        return tooDeep(at);
-      Result<std::vector<Component>> parts = at.list("pretokenizers");
-      if (!parts)
-        return parts.takeError();
-      for (const Component &part : *parts)
-        if (Checked done = read(part, depth + 1); !done)
-          return done;
-      return Success{};
-    }
+    if (*type == "Sequence")
+      return readSequence(at, "pretokenizers", depth,
+                          [&](const Component &part, unsigned deeper) { return read(part, deeper); });
     if (*type == "Split")
       return split(at);
     if (*type == "Digits")

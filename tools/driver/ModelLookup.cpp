@@ -33,8 +33,9 @@ static std::string cacheFolder() {
     return value ? value : "";
   };
   SmallString<256> path;
-  if (!variable("HF_HUB_CACHE").empty())
-    return variable("HF_HUB_CACHE").str();
+  for (const char *name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) // the second is its former name
+    if (!variable(name).empty())
+      return variable(name).str();
   if (!variable("HF_HOME").empty())
     sys::path::append(path, variable("HF_HOME"), "hub");
   else if (!variable("XDG_CACHE_HOME").empty())
