@@ -17,6 +17,13 @@ void Conversation::start(const std::string *system) {
     add("system", *system);
 }
 
+void Conversation::restart() {
+  size_t kept = 0;
+  while (kept < messages.size() && !strcmp(messages[kept].role, "system"))
+    ++kept;
+  messages.erase(messages.begin() + long(kept), messages.end());
+}
+
 bool Conversation::dropOldestTurn() {
   auto isQuestion = [](const Message &message) { return !strcmp(message.role, "user"); };
   auto first = std::find_if(messages.begin(), messages.end(), isQuestion);

@@ -17,6 +17,8 @@ class Conversation {
 public:
   /// Starts anew with a system message, unless that is null.
   void start(const std::string *system);
+  /// Starts anew with the system message that it had.
+  void restart();
   void add(const char *role, const std::string &content) { messages.push_back({role, content}); }
   /// Forgets the last message.
   void drop() { messages.pop_back(); }

@@ -314,6 +314,8 @@ int Reader::run(int argc, char **argv) {
     usage("--system and --ids exclude each other");
   if (done < 0 && options.shift && !options.logitsPath.empty())
     usage("--logits and --context-policy shift exclude each other");
+  if (done < 0 && !options.savePath.empty() && options.savePath == options.logitsPath)
+    usage("--save and --logits name the same file");
   if (done < 0 && options.system && !options.loadPath.empty())
     usage("--system and --load exclude each other: the saved conversation has begun");
   return done;

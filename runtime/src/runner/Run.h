@@ -40,6 +40,7 @@ private:
   int answer();
   int converse();
   bool readText(const std::string &said);
+  bool readLastAgain();
   bool readMessage(const std::string &said);
   void keepAnswer();
   bool keepComputed();

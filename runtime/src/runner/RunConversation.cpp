@@ -73,6 +73,19 @@ void Run::continueText() {
     prompt.insert(prompt.begin(), known[length]);
 }
 
+/// Nothing new was said: what follows the last token is wanted, and its logits are gone.
+bool Run::readLastAgain() {
+  uint32_t length = llmc_sequence_length(session, generateOptions.sequence);
+  const Array<int32_t> &known = generator->history;
+  llmc_error error;
+  if (known.size() < length || llmc_sequence_truncate(session, generateOptions.sequence, length - 1, &error)) {
+    printError(file, "there is nothing to go on with, and the prompt is empty", "give a prompt");
+    return false;
+  }
+  prompt.assign(1, known[length - 1]);
+  return true;
+}
+
 /// Sets `prompt` to a text that continues the sequence.
 bool Run::readText(const std::string &said) {
   bool begun = llmc_sequence_length(session, generateOptions.sequence) > 0;
@@ -80,10 +93,7 @@ bool Run::readText(const std::string &said) {
   if ((!begun || !said.empty()) && !tokenizePrompt(model, file, said, !begun, prompt))
     return false;
   continueText();
-  if (!prompt.empty())
-    return true;
-  printError(file, "the saved text has ended, and the prompt is empty", "give a prompt");
-  return false;
+  return !prompt.empty() || readLastAgain();
 }
 
 /// Sets `prompt` to the whole conversation with a new message in it. Where it fills the context its oldest turns go, if
@@ -208,7 +218,7 @@ int Run::converse() {
       return saveSession() ? exitDone : exitFailed;
     if (said == "/reset") {
       llmc_sequence_truncate(session, generateOptions.sequence, 0, nullptr);
-      conversation.start(options.system ? &*options.system : nullptr);
+      conversation.restart();
       generator->history.clear();
       continue;
     }

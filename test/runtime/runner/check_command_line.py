@@ -542,6 +542,71 @@ def saved_sessions(toy, speaking, talk, folder):
         check(f"cut to {size} bytes", (done.returncode, done.stdout, done.stderr.count("error: ")), (1, "", 1))
 
 
+def odd_inputs(toy, speaking, talk, folder):
+    """What is at the edge: nothing, too much, exactly enough."""
+    listed = lambda ids: ",".join(map(str, ids))
+    done = run(toy, "--ids", "7,250,3", "-c", 3)
+    check("a prompt that fills the context", (done.returncode, done.stdout, "is full: the answer ends here" in done.stderr),
+          (0, listed(greedy([7, 250, 3], 1)) + "\n", True))
+    done = run(toy, "--ids", "7,250,3", "-c", 3, "-n", 5, "--context-policy", "shift")
+    check("and goes on", (done.returncode, done.stdout), (0, listed(shifting([7, 250, 3], 5, 3, 0)) + "\n"))
+    check("an empty message", run(talk, "", "-n", 3, "--ids-only").stdout,
+          run(talk, "--ids", listed(written_down([("user", "")])), "-n", 3, "--ids-only").stdout)
+    large = folder / "large.txt"
+    large.write_bytes(b"a" * (1 << 20))
+    for program in (speaking, talk):
+        for policy in ("stop", "shift"):
+            done = run(program, "-f", large, "--context-policy", policy)
+            check(f"a prompt of a megabyte, {policy}", (done.returncode, done.stdout, "does not fit" in done.stderr, done.stderr.count("\n")),
+                  (1, "", True, 2))
+    odd = folder / "odd.txt"
+    odd.write_bytes(b"\0\xff\xfe\x80 \xed\xa0\x80 \x1b[31m")
+    for program in (speaking, talk):
+        done = run(program, "-f", odd, "-n", 3, "--json")
+        check("bytes that are no text", (done.returncode, json.loads(done.stdout.splitlines()[-1])["new_tokens"]), (0, 3))
+    # Nobody reads what would never end.
+    process = subprocess.Popen([toy, "--ids", "1", "-c", "64", "--context-policy", "shift"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL)
+    process.stdout.read(200)
+    process.stdout.close()
+    check("an endless answer and a closed pipe", (process.wait(60), process.stderr.read().count(b"error")), (0, 0))
+    process = subprocess.Popen([toy, "--ids", "1", "-c", "64", "--context-policy", "shift", "--save", folder / "never"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process.stdout.read(200)
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    check("an endless answer and an interrupt", process.wait(60) in (0, 130), True)  # 0: the pipe was noticed first
+    check("leaves nothing half-written", [path.name for path in folder.glob("never.*")], [])
+    # Sessions of nothing, of a prompt alone, and where a message fails.
+    saved = folder / "edge"
+    check("a prompt alone", run(toy, "--ids", "7,250,3", "-n", 0, "--save", saved).returncode, 0)
+    check("goes on", run(toy, "--ids", "5", "-n", 4, "--load", saved).stdout, listed(greedy([7, 250, 3, 5], 4)) + "\n")
+    run(speaking, "the sea", "-n", 0, "--save", saved)
+    check("without a word", run(speaking, "", "-n", 9, "--ids-only", "--load", saved).stdout, run(speaking, "the sea", "-n", 9, "--ids-only").stdout)
+    turns = ["-n", 5, "--ids-only", "--repeat-penalty", 3]
+    on_terminal(talk, *turns, "--save", saved, "--system", "dry", say=b"refuse\n/exit\n")
+    wanted = run(talk, "sea", *turns, "--system", "dry").stdout
+    check("only a system message", run(talk, "sea", *turns, "--load", saved).stdout, wanted)
+    on_terminal(talk, *turns, "--save", saved, "--system", "dry", say=b"sun\n/exit\n")
+    shown, _ = on_terminal(talk, *turns, "--load", saved, say=b"/reset\nsea\n/exit\n")
+    check("/reset keeps a saved system message", re.findall(r"^(?:> )*([\d,]+)$", shown, re.M), [wanted.strip()])
+    before = saved.read_bytes()
+    check("a failing run", run(talk, "fail", "--load", saved, "--save", saved).returncode, 1)
+    check("leaves the saved one", saved.read_bytes() == before, True)
+    (folder / "link").symlink_to(saved)
+    check("by a link", run(talk, "sea", *turns, "--load", folder / "link", "--save", folder / "link").returncode, 0)
+    check("which stays one", ((folder / "link").is_symlink(), saved.read_bytes() != before), (True, True))
+    note = f"note: all options: {toy} --help\n"
+    for arguments, message in ((["--save", "x", "--logits", "x"], "--save and --logits name the same file"),
+                               (["--logprobs", "101"], "--logprobs: '101' is not a number from 0 to 100"),
+                               (["--save", ""], "--save: the file's name is empty"), (["--load", ""], "--load: the file's name is empty")):
+        done = run(toy, "--ids", "1", *arguments)
+        check(message, (done.returncode, done.stdout, done.stderr), (2, "", f"error: {message}\n{note}"))
+    shown, code = on_terminal(talk, *turns, "-c", 40, say=b"s" * 200 + b"\nsea\n/exit\n")
+    check("a line past the context", (code, "does not fit: the context has 40 positions" in shown, len(re.findall(r"^(?:> )*([\d,]+)$", shown, re.M))),
+          (0, True, 1))
+
+
 def messages_that_fill(alone, words, context):
     messages = [("system", "dry")]
     for word in words:
@@ -571,6 +636,7 @@ def main():
         chat(talk, speaking, folder)
         full_conversation(talk)
         saved_sessions(toy, speaking, talk, folder)
+        odd_inputs(toy, speaking, talk, folder)
     for failure in FAILURES:
         print(failure)
     return 1 if FAILURES else 0
