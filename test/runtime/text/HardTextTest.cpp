@@ -146,6 +146,21 @@ TEST(HardText, OfEqualSumsTheLongerLastTokenWins) {
   EXPECT_EQ(tokenizer->ids("axxa"), (std::vector<int32_t>{1, 0, 1}));
 }
 
+TEST(HardText, ScoresAreRoundedAsTheLibraryThatWroteThemRoundsThem) {
+  // With exact scores all ways to cut hyphens sum to the same and the first found would stay, "-" in front. Hugging
+  // Face's library reads the last one a bit too large; its ids are below (tokenizers 0.23.3).
+  auto tokenizer = TestTokenizer::parse(R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0],
+    ["_", -2.0122928619384766], ["-", -5.129043102264404], ["---", -12.130167007446289]]}})");
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ(tokenizer->ids("_----"), (std::vector<int32_t>{1, 2, 3}));
+  EXPECT_EQ(tokenizer->ids("_-------"), (std::vector<int32_t>{1, 3, 3, 2}));
+  for (size_t count : {55, 64, 94}) {
+    std::vector<int32_t> ids = tokenizer->ids("_" + std::string(count, '-'));
+    ids.resize(5);
+    EXPECT_EQ(ids, (std::vector<int32_t>{1, 3, 3, 2, 3})) << count;
+  }
+}
+
 TEST(HardText, MergesOverTheStartOfAWordAreKept) {
   // The second tokenizer has a token with a blank inside: cutting the text at words would lose it.
   for (bool inside : {false, true}) {
