@@ -49,7 +49,7 @@ constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 
 /// What CLI11 fills; turned into CompileOptions once it is known to be consistent.
 struct CompileArguments {
   std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", saveTemps, printAfter,
-                                                    failAt;
+                                                    failAt, reportFile;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
   bool report = false, verbose = false, printPipeline = false;
@@ -121,7 +121,10 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->check(CLI::IsMember(stopNames(Stop::Schedule)));
   app.add_flag("--print-pipeline", arguments.printPipeline,
                "write the passes from the model's stop to --compile-to to stdout, for llmc-opt, and do nothing else");
-  app.add_flag("--report", arguments.report, "weights by format and the memory plan after the closing table");
+  app.add_flag("--report", arguments.report,
+               "weights by format and the memory plan after the closing table; --report=FILE.json, --report=FILE.html: "
+               "all of it in a file");
+  app.add_option("--report-file", arguments.reportFile)->group(""); // what --report=FILE stands for
   app.add_option("--diagnostics", arguments.diagnostics, "form of messages")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -141,8 +144,11 @@ std::vector<std::string> normalised(int argc, char **argv) {
         argument = "--cpu=" + argument.substr(std::strlen(alias) + 1);
     if (argument == "--save-temps")
       argument = "--save-temps=.";
-    if (argument.rfind("--report=", 0) == 0)
-      throw CLI::ValidationError("--report: there is no report in a file yet (without a value it goes to stderr)");
+    if (argument.rfind("--report=", 0) == 0) {
+      if (!llvm::StringRef(argument).ends_with(".json") && !llvm::StringRef(argument).ends_with(".html"))
+        throw CLI::ValidationError("--report: '" + argument.substr(9) + "' ends neither with .json nor with .html");
+      argument = "--report-file=" + argument.substr(9);
+    }
     arguments.push_back(argument);
   }
   return arguments;
@@ -194,6 +200,9 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     options.failAt = stopFromName(arguments.failAt);
   options.printPipeline = arguments.printPipeline;
   options.report = arguments.report;
+  options.reportFile = arguments.reportFile;
+  if (!options.reportFile.empty() && (options.to != Stop::Pack || options.emit > Emit::Llmc))
+    return "--report: a file tells of whole artifacts (expected --emit exe or llmc)";
   options.verbose = arguments.verbose;
   Result<std::vector<std::string>> variants = chooseVariants(arguments.target, arguments.cpu);
   if (!variants)

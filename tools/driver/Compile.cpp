@@ -334,7 +334,9 @@ private:
   /// Code for each variant, then the artifact or the form of code that was asked for.
   bool finish() {
     bool packs = options.emit == Emit::Exe || options.emit == Emit::Llmc;
-    PackageInput input{*module, name, {}};
+    PackageInput input;
+    input.module = *module;
+    input.name = name;
     if (packs && options.to == Stop::Pack && !timed(Stop::Pack, [&] { return input.open(messages); }))
       return false;
     std::string dump, before = moduleText();
@@ -384,6 +386,8 @@ private:
     printReport(llvm::errs(), report, input.manifest);
     if (options.report || options.verbose)
       printDetails(llvm::errs(), input.manifest);
+    if (!options.reportFile.empty())
+      return writeWhole(options.reportFile, reportFile(options.reportFile, report, input.manifest), messages);
     return true;
   }
 

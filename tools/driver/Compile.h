@@ -27,7 +27,8 @@ struct CompileOptions {
   std::optional<Stop> failAt;             ///< for tests: that stop fails as by a mistake of ours
   bool printPipeline = false;             ///< nothing but the passes up to `to`, on stdout
   bool report = false, verbose = false;
-  std::string words; ///< The options as they are written on a command line, without MODEL.
+  std::string reportFile; ///< Ends with .json or .html; empty: none.
+  std::string words;      ///< The options as they are written on a command line, without MODEL.
 };
 
 /// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or

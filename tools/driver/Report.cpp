@@ -3,7 +3,10 @@
 #include "tools/driver/Report.h"
 
 #include "llmc/step_abi.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <map>
@@ -111,6 +114,91 @@ void printDetails(raw_ostream &out, const artifact::Manifest &manifest) {
       row(out, "slot " + std::to_string(i), formatBytes(slotBytes(entry.slots[i], dims)))
           << "  " << entry.slots[i].size() << (entry.slots[i].size() == 1 ? " size\n" : " sizes\n");
   }
+}
+
+/// All that a report says, in the order of the page.
+static json::Object reportObject(const Report &report, const artifact::Manifest &manifest) {
+  std::vector<uint64_t> dims = defaultDims(manifest);
+  json::Array code, entries, weights;
+  json::Object seconds, bounds;
+  for (const auto &[variant, bytes] : report.codeBytes)
+    code.push_back(json::Object{{"variant", variant}, {"bytes", static_cast<int64_t>(bytes)}});
+  for (const auto &[stop, spent] : report.seconds)
+    seconds[stopName(stop)] = spent;
+  for (const artifact::Dim &dim : manifest.dims)
+    bounds[json::fixUTF8(dim.name)] = json::Object{{"default", static_cast<int64_t>(dim.defaultValue)},
+                                                   {"maximum", static_cast<int64_t>(dim.maximum)}};
+  uint64_t context = dimOfKind(manifest, LLMC_DIM_CONTEXT);
+  for (const artifact::Entry &entry : manifest.entries) {
+    json::Array slots, states;
+    for (const artifact::Slot &slot : entry.slots)
+      slots.push_back(static_cast<int64_t>(slotBytes(slot, dims)));
+    for (const artifact::State &state : entry.states)
+      states.push_back(json::Object{
+          {"name", json::fixUTF8(state.name)},
+          {"bytes_of_a_sequence", static_cast<int64_t>(divideCeil(context, state.pageTokens) * state.pageBytes)}});
+    entries.push_back(json::Object{{"name", json::fixUTF8(entry.name)},
+                                   {"arena_bytes", static_cast<int64_t>(arenaBytes(entry, dims))},
+                                   {"slot_bytes", std::move(slots)},
+                                   {"states", std::move(states)}});
+  }
+  for (const artifact::WeightInfo &weight : manifest.weights)
+    weights.push_back(json::Object{{"name", json::fixUTF8(weight.name)},
+                                   {"format", json::fixUTF8(weight.format)},
+                                   {"bytes", static_cast<int64_t>(weight.size)}});
+  return json::Object{{"output", json::fixUTF8(report.output)},
+                      {"file_bytes", static_cast<int64_t>(report.fileBytes)},
+                      {"weights_bytes", static_cast<int64_t>(report.weightBytes)},
+                      {"tokenizer_bytes", static_cast<int64_t>(report.tokenizerBytes)},
+                      {"code", std::move(code)},
+                      {"bounds", std::move(bounds)},
+                      {"entries", std::move(entries)},
+                      {"weights", std::move(weights)},
+                      {"seconds", std::move(seconds)}};
+}
+
+/// The value as nested tables: an array of objects has a row for each, its keys as heads.
+static void writeHtml(raw_ostream &out, const json::Value &value) {
+  if (const json::Object *object = value.getAsObject()) {
+    out << "<table>";
+    std::map<std::string, const json::Value *> sorted;
+    for (const auto &[key, member] : *object)
+      sorted.emplace(StringRef(key).str(), &member);
+    for (const auto &[key, member] : sorted) {
+      out << "<tr><th>";
+      printHTMLEscaped(key, out);
+      out << "</th><td>";
+      writeHtml(out, *member);
+      out << "</td></tr>\n";
+    }
+    out << "</table>";
+  } else if (const json::Array *array = value.getAsArray()) {
+    for (const json::Value &element : *array) {
+      writeHtml(out, element);
+      out << (element.getAsObject() ? "" : " ");
+    }
+  } else if (std::optional<StringRef> text = value.getAsString()) {
+    printHTMLEscaped(text->str(), out);
+  } else {
+    out << value;
+  }
+}
+
+std::string reportFile(StringRef file, const Report &report, const artifact::Manifest &manifest) {
+  json::Value value(reportObject(report, manifest));
+  std::string text;
+  raw_string_ostream out(text);
+  if (!file.ends_with(".html")) {
+    out << formatv("{0:2}\n", value);
+    return text;
+  }
+  out << "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
+  printHTMLEscaped(json::fixUTF8(report.output), out);
+  out << "</title><style>table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.2em .6em;text-align:left;"
+         "vertical-align:top;font:14px sans-serif}</style></head><body>\n";
+  writeHtml(out, value);
+  out << "</body></html>\n";
+  return text;
 }
 
 } // namespace llmc::driver

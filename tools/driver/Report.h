@@ -30,6 +30,9 @@ uint64_t arenaBytes(const artifact::Entry &entry, llvm::ArrayRef<uint64_t> dims)
 /// The closing table.
 void printReport(llvm::raw_ostream &out, const Report &report, const artifact::Manifest &manifest);
 
+/// `--report=FILE`: everything about the artifact as JSON, or as a page when the file's name ends with .html.
+std::string reportFile(llvm::StringRef file, const Report &report, const artifact::Manifest &manifest);
+
 /// `--report`: weights by format, arena slots, and the bytes that a decoded token reads.
 void printDetails(llvm::raw_ostream &out, const artifact::Manifest &manifest);
 

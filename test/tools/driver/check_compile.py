@@ -141,7 +141,8 @@ class Compile(unittest.TestCase):
             (["compile", "model", "-o", ""], "--output: the name is empty"),
             (["compile", ""], "MODEL: the name is empty"),
             (["compile", "model", "--emit", "lib"], "--emit: libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)"),
-            (["compile", "model", "--report=report.json"], "--report: there is no report in a file yet"),
+            (["compile", "model", "--report=report.txt"], "--report: 'report.txt' ends neither with .json nor with .html"),
+            (["compile", "model", "--emit", "asm", "--report=report.json"], "--report: a file tells of whole artifacts"),
             (["compile", "model", "--emit", "exe", "--compile-to", "codegen"], "the stop 'codegen' has no such form (expected obj, asm or llvm)"),
             (["inspect"], "no file given"),
             (["verify", "a", "b"], "surplus argument 'b'"),
@@ -157,6 +158,25 @@ class Compile(unittest.TestCase):
                 self.assertIn(message, lines[0])
                 self.assertTrue(lines[1].startswith("note: all options: llmc "), lines)
         self.assertEqual(sorted(os.listdir(self.root)), ["model"])
+
+    def test_reports_in_files(self):
+        one = ["--cpu", "x86-64-v3", "--emit", "llmc"]
+        self.llmc("compile", "model", *one, "-o", "out", "--report=report.json")
+        report = json.loads((self.root / "report.json").read_text())
+        self.assertEqual(report["file_bytes"], (self.root / "out").stat().st_size)
+        self.assertLess(0, sum(weight["bytes"] for weight in report["weights"]))
+        self.assertLessEqual(sum(weight["bytes"] for weight in report["weights"]), report["weights_bytes"])
+        self.assertEqual([code["variant"] for code in report["code"]], ["x86-64-v3"])
+        entry = report["entries"][0]
+        self.assertEqual((entry["name"], sum(entry["slot_bytes"])), ("step", entry["arena_bytes"]))
+        self.assertEqual(entry["states"][0]["name"], "kv_cache")
+        self.assertIn("pack", report["seconds"])
+        self.llmc("compile", "model", *one, "-o", "o<u>t", "--report=report.html")
+        page = (self.root / "report.html").read_text()
+        self.assertTrue(page.startswith("<!doctype html>") and "o&lt;u&gt;t" in page and "<u>" not in page)
+        self.assertEqual(page.count("<table>"), page.count("</table>"))
+        done = self.llmc("compile", "model", *one, "-o", "out", "--report=absent/report.json", code=1)
+        self.assertIn(b"absent/report.json: error: cannot write: no such file or directory\n", done.stderr)
 
     def test_a_device_takes_any_form(self):
         one = ["--cpu", "x86-64-v3"]
