@@ -92,15 +92,46 @@ void addFusePipeline(OpPassManager &manager, const FuseOptions &options) {
   addCheck(manager, Stop::Fuse);
 }
 
+bool parseWeights(StringRef text, std::optional<WeightBlocks> &blocks) {
+  blocks.reset();
+  if (llvm::is_contained({"keep", "f32", "bf16", "f16"}, text))
+    return true;
+  bool hasGroup = text.contains(':');
+  auto [format, group] = text.split(':');
+  if (!llvm::is_contained({"q8", "q4", "q8_min", "q4_min"}, format))
+    return false;
+  int64_t size = 32;
+  if (group == "row")
+    size = 0;
+  else if (hasGroup && (group.getAsInteger(10, size) || size < 16 || size % 16 || size > kMaxBlockGroup))
+    return false;
+  blocks = WeightBlocks{format.str(), size};
+  return true;
+}
+
 void addQuantizePipeline(OpPassManager &manager, const QuantizeOptions &options) {
   // After fusion, which joins only weights of one type, so that joined weights are converted as one.
-  ConvertWeightsPassOptions convert;
-  convert.type = options.weights;
-  manager.addNestedPass<func::FuncOp>(createConvertWeightsPass(convert));
+  std::optional<WeightBlocks> blocks;
+  if (parseWeights(options.weights, blocks) && blocks) {
+    QuantizeWeightsPassOptions quantize;
+    quantize.format = blocks->format;
+    quantize.group = blocks->group;
+    quantize.allowRequantize = options.allowRequantize;
+    manager.addPass(createQuantizeWeightsPass(quantize));
+  } else {
+    ConvertWeightsPassOptions convert;
+    convert.type = options.weights;
+    manager.addNestedPass<func::FuncOp>(createConvertWeightsPass(convert));
+  }
+  // What is stored in blocks stays so, unless floats were asked for.
+  if (options.weights == "keep")
+    manager.addNestedPass<func::FuncOp>(createKeepBlocksPass());
   addCheck(manager, Stop::Quantize);
 }
 
 void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
+  // No kernel reads codes yet: packing computes the values.
+  manager.addNestedPass<func::FuncOp>(createDecodeBlocksPass());
   LowerToKernelPassOptions lower;
   lower.pageTokens = options.pageTokens;
   manager.addPass(createLowerToKernelPass(lower));

@@ -46,7 +46,8 @@ struct FuseOptions {
   bool qkv = true, gated = true;
 };
 struct QuantizeOptions {
-  std::string weights = "keep"; ///< keep, f32, bf16 or f16
+  std::string weights = "keep"; ///< see parseWeights
+  bool allowRequantize = false; ///< round what is stored in blocks already
 };
 struct LowerOptions {
   int64_t pageTokens = 64; ///< positions in a page of the cache
@@ -62,6 +63,15 @@ struct PipelineOptions {
   LowerOptions lower;
   ScheduleOptions schedule;
 };
+
+/// A block format that weights are rounded to.
+struct WeightBlocks {
+  std::string format;
+  int64_t group; ///< 0: a row
+};
+/// What `QuantizeOptions::weights` says: `keep`, `f32`, `bf16` or `f16` (then there are no blocks), or `q8`, `q4`,
+/// `q8_min` or `q4_min`, perhaps with `:` and a group of a multiple of 16 values or `row`. False for anything else.
+bool parseWeights(llvm::StringRef text, std::optional<WeightBlocks> &blocks);
 
 /// What leads from the stop before to the named one. Each ends in a check of what the stop guarantees. The import
 /// passes live in the frontends and are reached by their registered names.

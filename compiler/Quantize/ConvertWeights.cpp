@@ -1,10 +1,10 @@
 // ConvertWeights.cpp - stores the matrices of linears and embeddings in one float type.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Quantize/Matrices.h"
 #include "compiler/Quantize/Passes.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace llmc::transformer;
@@ -15,22 +15,6 @@ namespace llmc {
 } // namespace llmc
 
 namespace {
-
-/// The operands of an op that are matrices it multiplies with or looks rows up in.
-SmallVector<OpOperand *> matricesOf(Operation *op) {
-  return llvm::TypeSwitch<Operation *, SmallVector<OpOperand *>>(op)
-      .Case<LinearOp>([](LinearOp linear) -> SmallVector<OpOperand *> { return {&linear.getWeightMutable()}; })
-      .Case<GatedLinearOp>([](GatedLinearOp linear) -> SmallVector<OpOperand *> {
-        return {&linear.getGateWeightMutable(), &linear.getUpWeightMutable()};
-      })
-      .Case<EmbeddingOp>([](EmbeddingOp embedding) {
-        SmallVector<OpOperand *> tables = {&embedding.getTableMutable()};
-        for (OpOperand &positions : embedding.getPositionTableMutable())
-          tables.push_back(&positions);
-        return tables;
-      })
-      .Default([](Operation *) { return SmallVector<OpOperand *>(); });
-}
 
 class ConvertWeights : public llmc::impl::ConvertWeightsPassBase<ConvertWeights> {
   using ConvertWeightsPassBase::ConvertWeightsPassBase;
@@ -49,9 +33,7 @@ class ConvertWeights : public llmc::impl::ConvertWeightsPassBase<ConvertWeights>
       return signalPassFailure();
     }
     DenseMap<Value, Value> converted;
-    SmallVector<OpOperand *> matrices;
-    getOperation().walk([&](Operation *op) { llvm::append_range(matrices, matricesOf(op)); });
-    for (OpOperand *matrix : matrices) {
+    for (OpOperand *matrix : llmc::matricesIn(getOperation())) {
       Value weight = matrix->get();
       Type before = cast<RankedTensorType>(weight.getType()).getElementType();
       if (before == element || !isa<FloatType>(before))

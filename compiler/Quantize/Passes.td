@@ -27,4 +27,73 @@ def ConvertWeightsPass : Pass<"llmc-convert-weights", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numConverted", "converted", "Weights converted">];
 }
 
+def QuantizeWeightsPass : Pass<"llmc-quantize-weights", "::mlir::ModuleOp"> {
+  let summary = "round the matrices to blocks of few bits";
+  let description = [{
+    The matrices of linears are rounded to `format` in groups of `group` values, the table of embeddings and what makes the entry's
+    results to the 8-bit format of the same kind: an error there meets every token, or the logits, at once. Vectors are kept.
+
+    ```mlir
+    // before, format = q4, group = 32
+    %y = transformer.linear %x, %w : (tensor<?x64xf32>, tensor<7x64xbf16>) -> tensor<?x7xf32>
+
+    // after
+    %q = transformer.weight.quantize %w : (tensor<7x64xbf16>) -> tensor<7x64x!transformer.block<q4, group = 32>>
+    %y = transformer.linear %x, %q : (tensor<?x64xf32>, tensor<7x64x!transformer.block<q4, group = 32>>) -> tensor<?x7xf32>
+    ```
+
+    Never rounds values that come out of blocks, unless `allow-requantize` says so. A weight used twice is rounded once. Rows that
+    are not whole groups are the user's mistake.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", "\"q8\"", "q8, q4, q8_min or q4_min">,
+    Option<"group", "group", "int64_t", "32", "Values that share a scale; 0: a row">,
+    Option<"allowRequantize", "allow-requantize", "bool", "false", "Round what is stored in blocks already">
+  ];
+  let dependentDialects = ["::llmc::transformer::TransformerDialect"];
+  let statistics = [Statistic<"numQuantized", "quantized", "Weights rounded to blocks">];
+}
+
+def KeepBlocksPass : Pass<"llmc-keep-blocks", "::mlir::func::FuncOp"> {
+  let summary = "hand stored blocks to the ops that use them";
+  let description = [{
+    A matrix that is the decoded values of blocks becomes the blocks: the op's meaning is the same, and what follows may use the codes.
+    Joined matrices become joined blocks where all parts are of one type.
+
+    ```mlir
+    // before
+    %v = transformer.weight.decode %w : (tensor<7x64x!transformer.block<q4_0, group = 32>>) -> tensor<7x64xf32>
+    %y = transformer.linear %x, %v : (tensor<?x64xf32>, tensor<7x64xf32>) -> tensor<?x7xf32>
+
+    // after
+    %y = transformer.linear %x, %w : (tensor<?x64xf32>, tensor<7x64x!transformer.block<q4_0, group = 32>>) -> tensor<?x7xf32>
+    ```
+
+    Never touches a matrix whose decoded values are rounded to a type that does not hold them.
+  }];
+  let dependentDialects = ["::llmc::transformer::TransformerDialect"];
+  let statistics = [Statistic<"numKept", "kept", "Matrices handed over in blocks">];
+}
+
+def DecodeBlocksPass : Pass<"llmc-decode-blocks", "::mlir::func::FuncOp"> {
+  let summary = "decode the blocks that no kernel takes";
+  let description = [{
+    The opposite of `llmc-keep-blocks`: each matrix in blocks is decoded, to the narrowest float that holds its values, so that packing
+    computes them. Lowering needs it for formats that no compute layout of the target holds.
+
+    ```mlir
+    // before
+    %y = transformer.linear %x, %w : (tensor<?x64xf32>, tensor<7x64x!transformer.block<q4_0, group = 32>>) -> tensor<?x7xf32>
+
+    // after
+    %v = transformer.weight.decode %w : (tensor<7x64x!transformer.block<q4_0, group = 32>>) -> tensor<7x64xf32>
+    %y = transformer.linear %x, %v : (tensor<?x64xf32>, tensor<7x64xf32>) -> tensor<?x7xf32>
+    ```
+
+    Never changes a value.
+  }];
+  let dependentDialects = ["::llmc::transformer::TransformerDialect"];
+  let statistics = [Statistic<"numDecoded", "decoded", "Matrices decoded">];
+}
+
 #endif // LLMC_COMPILER_QUANTIZE_PASSES_TD

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Weights/Recipe.h"
 
+#include "dialects/Transformer/Formats/BlockSearch.h"
 #include "dialects/Transformer/Formats/RopeFrequencies.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "llvm/ADT/DenseMap.h"
@@ -9,7 +10,9 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 
@@ -25,6 +28,25 @@ std::optional<Element> elementOf(Type type) {
   if (type.isBF16())
     return Element::BF16;
   return std::nullopt;
+}
+
+/// Integers, and floats of 8 bits, whose bits are taken apart; their name in a checkpoint.
+const char *wordName(Type type) {
+  if (isa<Float8E4M3FNType>(type))
+    return dtypeName(DType::F8_E4M3);
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return nullptr;
+  switch (integer.getWidth()) {
+  case 8:
+    return dtypeName(integer.isUnsigned() ? DType::U8 : DType::I8);
+  case 16:
+    return dtypeName(integer.isUnsigned() ? DType::U16 : DType::I16);
+  case 32:
+    return dtypeName(integer.isUnsigned() ? DType::U32 : DType::I32);
+  default:
+    return nullptr;
+  }
 }
 
 DType dtypeOf(Element element) {
@@ -51,7 +73,8 @@ public:
           llvm::TypeSwitch<Operation *, FailureOr<WeightRef>>(&op)
               .Case<transformer::WeightOp, transformer::WeightSliceOp, transformer::WeightConcatOp,
                     transformer::WeightPermuteOp, transformer::WeightConvertOp, transformer::WeightAffineOp,
-                    transformer::WeightDecodeOp, transformer::RopeFrequenciesOp>(
+                    transformer::WeightDecodeOp, transformer::WeightQuantizeOp, transformer::WeightUnpackOp,
+                    transformer::WeightSortColumnsOp, transformer::WeightBlocksOp, transformer::RopeFrequenciesOp>(
                   [&](auto known) { return visit(known); })
               .Default([](Operation *other) -> FailureOr<WeightRef> {
                 return other->emitOpError("cannot be part of a weight recipe");
@@ -73,6 +96,7 @@ private:
   const TensorIndex &checkpoint;
   bool checksRange;
   llvm::DenseMap<Value, WeightRef> values;
+  llvm::DenseMap<Value, Words> words;
   llvm::DenseMap<Value, kernel::PackOp> packs;
 
   FailureOr<PackedWeight> packed(kernel::PackOp pack) {
@@ -108,20 +132,72 @@ private:
     auto type = cast<RankedTensorType>(op.getType());
     std::optional<Element> element = elementOf(type.getElementType());
     auto blocks = dyn_cast<transformer::BlockType>(type.getElementType());
-    if (!element && !blocks)
+    const char *word = wordName(type.getElementType());
+    // Words are taken apart by what reads them; as an array of numbers they are nothing.
+    bool takenApart =
+        word && llvm::all_of(op.getResult().getUses(), [](OpOperand &use) {
+          auto sort = dyn_cast<transformer::WeightSortColumnsOp>(use.getOwner());
+          return isa<transformer::WeightUnpackOp>(use.getOwner()) || (sort && &sort.getKeysMutable() == &use);
+        });
+    if (!element && !blocks && !takenApart)
       return op.emitError() << "tensor '" << key << "': weights of type " << type.getElementType()
                             << " cannot be packed (expected f32, f16, bf16 or a block format)";
     TensorShape shape;
     for (int64_t size : type.getShape())
       shape.push_back(size);
-    const char *expected = blocks ? blockFormat(blocks.getFormat()).name : dtypeName(dtypeOf(*element));
+    const char *expected = blocks    ? blockFormat(blocks.getFormat()).name
+                           : element ? dtypeName(dtypeOf(*element))
+                                     : word;
     if (std::string_view(dtypeName(entry->dtype)) != expected || entry->shape != shape)
       return changed(op, checkpoint.fileName(*entry))
              << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str() << " (expected "
              << expected << " " << shape.str() << ")";
     if (blocks)
       return blockWeight(sizesOf(type.getShape()), blocks.getFormat(), blocks.getGroup(), checkpoint.data(*entry));
+    if (!element) {
+      words[op.getResult()] = {sizesOf(type.getShape()), type.getElementTypeBitWidth() / 8, checkpoint.data(*entry)};
+      return WeightRef();
+    }
     return storedWeight(sizesOf(type.getShape()), *element, checkpoint.data(*entry));
+  }
+  FailureOr<WeightRef> visit(transformer::WeightUnpackOp op) {
+    auto source = words.find(op.getSource());
+    if (source == words.end())
+      return op.emitOpError("takes words apart that are not a tensor of the checkpoint");
+    Sizes order;
+    if (op.getOrder())
+      order = sizesOf(*op.getOrder());
+    return unpackWeight(source->second, static_cast<int64_t>(op.getBits()), static_cast<int64_t>(op.getAxis()), order,
+                        static_cast<uint32_t>(op.getPlus().value_or(0)),
+                        static_cast<uint32_t>(op.getFlip().value_or(0)), shapeOf(op.getResult()));
+  }
+  FailureOr<WeightRef> visit(transformer::WeightSortColumnsOp op) {
+    auto keys = words.find(op.getKeys());
+    if (keys == words.end())
+      return op.emitOpError("sorts by keys that are not a tensor of the checkpoint");
+    std::vector<int64_t> order(static_cast<size_t>(keys->second.shape.front())), inverse(order.size());
+    std::iota(order.begin(), order.end(), 0);
+    const Words &key = keys->second;
+    llvm::sort(order, [&](int64_t a, int64_t b) { // Of equal keys the first comes first.
+      const auto left = static_cast<int32_t>(key.at(a)), right = static_cast<int32_t>(key.at(b));
+      return left != right ? left < right : a < b;
+    });
+    for (size_t j = 0; j < order.size(); ++j)
+      inverse[static_cast<size_t>(order[j])] = static_cast<int64_t>(j);
+    return gatherColumns(values.lookup(op.getSource()), op.getInverse() ? inverse : order);
+  }
+  FailureOr<WeightRef> visit(transformer::WeightBlocksOp op) {
+    auto block = cast<transformer::BlockType>(cast<RankedTensorType>(op.getResult().getType()).getElementType());
+    return assembleWeight(values.lookup(op.getCodes()), values.lookup(op.getScales()), op.getTile()[0], op.getTile()[1],
+                          op.getZeros() ? values.lookup(op.getZeros()) : WeightRef(),
+                          static_cast<int64_t>(op.getZero().value_or(0)), block.getFormat(), block.getGroup());
+  }
+  FailureOr<WeightRef> visit(transformer::WeightQuantizeOp op) {
+    auto block = cast<transformer::BlockType>(cast<RankedTensorType>(op.getResult().getType()).getElementType());
+    WeightRef source = values.lookup(op.getSource());
+    if (checksRange && failed(checkEncodable(op, block.getFormat())))
+      return failure();
+    return quantizeWeight(std::move(source), block.getFormat(), block.getGroup());
   }
   /// Blocks are f32 values from the start: what moves whole blocks moves their values.
   FailureOr<WeightRef> visit(transformer::WeightDecodeOp op) {
@@ -141,39 +217,82 @@ private:
     return permuteWeight(values.lookup(op.getSource()), sizesOf(op.getView()), sizesOf(op.getOrder()),
                          shapeOf(op.getResult()));
   }
+  /// The tensor behind what keeps the values of one, for messages; else null.
+  const TensorEntry *originOf(Value value) {
+    Operation *origin = value.getDefiningOp();
+    while (isa_and_present<transformer::WeightDecodeOp, transformer::WeightPermuteOp, transformer::WeightConvertOp>(
+        origin))
+      origin = origin->getOperand(0).getDefiningOp();
+    auto stored = dyn_cast_or_null<transformer::WeightOp>(origin);
+    StringRef key = stored ? stored.getKey(stored.getNumLayers() == 1 ? 0 : copy) : "";
+    return checkpoint.find({key.data(), key.size()});
+  }
+
+  /// The tensors whose values a joined one holds.
+  static void partsOf(Value value, SmallVectorImpl<Value> &parts) {
+    if (auto concat = value.getDefiningOp<transformer::WeightConcatOp>())
+      for (Value source : concat.getSources())
+        partsOf(source, parts);
+    else
+      parts.push_back(value);
+  }
+
+  /// The first value that is `bad`, if there is one. Reads them all.
+  template <typename Bad> static std::optional<float> findValue(const WeightValue &source, Bad bad) {
+    const int64_t total = source.numElements(), most = 4096;
+    std::vector<float> numbers(static_cast<size_t>(std::min(total, most)));
+    for (int64_t begin = 0; begin < total; begin += most) {
+      const int64_t count = std::min(most, total - begin);
+      source.read(begin, count, numbers.data());
+      bool found = false;
+      for (int64_t i = 0; i < count; ++i)
+        found |= bad(numbers[static_cast<size_t>(i)]);
+      if (found)
+        return *std::find_if(numbers.begin(), numbers.begin() + count, bad);
+    }
+    return std::nullopt;
+  }
+
+  LogicalResult refuseValue(Operation *op, Value source, float number, StringRef name, StringRef remedy) {
+    const TensorEntry *entry = originOf(source);
+    InFlightDiagnostic diagnostic =
+        emitError(entry ? FileLineColLoc::get(op->getContext(), checkpoint.fileName(*entry), 0, 0) : op->getLoc());
+    std::string shown;
+    llvm::raw_string_ostream(shown) << llvm::format("%g", static_cast<double>(number));
+    diagnostic << "tensor '" << (entry ? entry->key : "") << "' holds " << shown;
+    if (std::isnan(number)) {
+      diagnostic << ", which has no place in " << name;
+      diagnostic.attachNote() << "the checkpoint is damaged, or --weights keep takes it as it is";
+      return diagnostic;
+    }
+    diagnostic << ", more than " << name << " can hold";
+    diagnostic.attachNote() << "store it in a type of wider range: --weights " << remedy;
+    return diagnostic;
+  }
+
   /// A finite value that would become an infinite one is a mistake: the model would answer with nonsense.
   LogicalResult checkRange(transformer::WeightConvertOp op, const WeightValue &source, Element element) {
     if (element == Element::F32)
       return success();
     // The least number that is rounded to infinity: half a step above the largest finite one.
     const float limit = element == Element::F16 ? 65520.0f : 0x1.ffp+127f;
-    const int64_t total = source.numElements(), most = 4096;
-    std::vector<float> numbers(static_cast<size_t>(std::min(total, most)));
-    for (int64_t begin = 0; begin < total; begin += most) {
-      const int64_t count = std::min(most, total - begin);
-      source.read(begin, count, numbers.data());
-      for (int64_t i = 0; i < count; ++i) {
-        const float number = numbers[static_cast<size_t>(i)];
-        if (!(std::fabs(number) >= limit) || std::isinf(number))
-          continue;
-        // Behind what keeps the values of one tensor.
-        Operation *origin = op.getSource().getDefiningOp();
-        while (isa_and_present<transformer::WeightDecodeOp, transformer::WeightPermuteOp>(origin))
-          origin = origin->getOperand(0).getDefiningOp();
-        auto stored = dyn_cast_or_null<transformer::WeightOp>(origin);
-        StringRef key = stored ? stored.getKey(stored.getNumLayers() == 1 ? 0 : copy) : "";
-        const TensorEntry *entry = checkpoint.find({key.data(), key.size()});
-        InFlightDiagnostic diagnostic = emitError(
-            entry ? FileLineColLoc::get(op.getContext(), checkpoint.fileName(*entry), 0, 0) : Location(op.getLoc()));
-        std::string shown;
-        llvm::raw_string_ostream(shown) << llvm::format("%g", static_cast<double>(number));
-        diagnostic << "tensor '" << key << "' holds " << shown << ", more than "
-                   << StringRef(dtypeName(dtypeOf(element))).lower() << " can hold";
-        diagnostic.attachNote() << "store it in a type of wider range: --weights "
-                                << (element == Element::F16 ? "bf16, or --weights f32" : "f32");
-        return diagnostic;
-      }
-    }
+    std::optional<float> found =
+        findValue(source, [limit](float number) { return std::fabs(number) >= limit && !std::isinf(number); });
+    if (!found)
+      return success();
+    return refuseValue(op, op.getSource(), *found, StringRef(dtypeName(dtypeOf(element))).lower(),
+                       element == Element::F16 ? "bf16, or --weights f32" : "f32");
+  }
+
+  /// What a scale cannot reach would be cut off, and what is no number has no scale.
+  LogicalResult checkEncodable(transformer::WeightQuantizeOp op, BlockFormatId format) {
+    const float limit = largestEncodable(format);
+    SmallVector<Value> parts;
+    partsOf(op.getSource(), parts);
+    for (Value part : parts)
+      if (std::optional<float> found =
+              findValue(*values.lookup(part), [limit](float number) { return !(std::fabs(number) <= limit); }))
+        return refuseValue(op, part, *found, blockFormat(format).name, "keep, or --weights f32");
     return success();
   }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Weights/WeightValue.h"
 
+#include "dialects/Transformer/Formats/BlockSearch.h"
 #include "dialects/Transformer/Formats/HalfFloats.h"
 
 #include <algorithm>
@@ -82,6 +83,14 @@ void WeightValue::readStrided(int64_t begin, int64_t stride, int64_t count, floa
     read(begin + i * stride, 1, out + i);
 }
 
+void WeightValue::readBlocks(int64_t, int64_t, uint8_t *) const { assert(false && "the value is not in blocks"); }
+
+uint32_t Words::at(int64_t index) const {
+  uint32_t word = 0;
+  std::memcpy(&word, data + index * bytes, static_cast<size_t>(bytes));
+  return word;
+}
+
 namespace {
 
 class Stored final : public WeightValue {
@@ -101,32 +110,166 @@ private:
   const uint8_t *data;
 };
 
-class Blocks final : public WeightValue {
+/// A value in blocks, of which some hold whole ones at hand.
+class Blocks : public WeightValue {
 public:
-  Blocks(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data)
-      : WeightValue(std::move(shape), Element::F32), format(format), group(group), bytes(blockBytes(format, group)),
-        data(data) {}
+  Blocks(Sizes shape, BlockFormatId format, int64_t group)
+      : WeightValue(std::move(shape), Element::F32), format(format), group(group), bytes(blockBytes(format, group)) {}
+
+  std::optional<Blocked> blocked() const override { return Blocked{format, group}; }
   void read(int64_t begin, int64_t count, float *out) const override {
     // Whole blocks go where they belong; of the first and the last a part may be wanted.
     std::vector<float> part;
     while (count > 0) {
-      int64_t first = begin % group, taken = std::min(group - first, count);
-      const uint8_t *block = data + begin / group * bytes;
+      const int64_t first = begin % group;
+      int64_t taken = std::min(group - first, count);
       if (taken == group) {
-        decodeBlock(format, group, block, out);
+        taken = count / group * group;
+        decodeWhole(begin / group, taken / group, out);
       } else {
         part.resize(static_cast<size_t>(group));
-        decodeBlock(format, group, block, part.data());
+        decodeWhole(begin / group, 1, part.data());
         std::copy_n(part.begin() + first, taken, out);
       }
       begin += taken, count -= taken, out += taken;
     }
   }
 
+protected:
+  /// The values of blocks [first, first + count).
+  virtual void decodeWhole(int64_t first, int64_t count, float *out) const = 0;
+
+  const BlockFormatId format;
+  const int64_t group, bytes; // of one block
+};
+
+class StoredBlocks final : public Blocks {
+public:
+  StoredBlocks(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data)
+      : Blocks(std::move(shape), format, group), data(data) {}
+  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
+    std::memcpy(out, data + first * bytes, static_cast<size_t>(count * bytes));
+  }
+
 private:
-  BlockFormatId format;
-  int64_t group, bytes; // of one block
+  void decodeWhole(int64_t first, int64_t count, float *out) const override {
+    for (int64_t i = 0; i < count; ++i)
+      decodeBlock(format, group, data + (first + i) * bytes, out + i * group);
+  }
   const uint8_t *data;
+};
+
+class Quantized final : public Blocks {
+public:
+  Quantized(WeightRef from, BlockFormatId format, int64_t group)
+      : Blocks(from->shape, format, group), source(std::move(from)) {}
+  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
+    std::vector<float> values(static_cast<size_t>(count * group));
+    source->read(first * group, count * group, values.data());
+    quantizeBlocks(format, group, count, values.data(), out);
+  }
+
+private:
+  void decodeWhole(int64_t first, int64_t count, float *out) const override {
+    source->read(first * group, count * group, out);
+    roundToBlocks(format, group, count, out, out);
+  }
+  WeightRef source;
+};
+
+/// Blocks whose parts are tensors of their own.
+class Assembled final : public Blocks {
+public:
+  Assembled(WeightRef from, WeightRef scales, int64_t tileRows, int64_t tileColumns, WeightRef zeros, int64_t zero,
+            BlockFormatId format, int64_t group)
+      : Blocks(from->shape, format, group), codes(std::move(from)), scales(std::move(scales)), zeros(std::move(zeros)),
+        tileRows(tileRows), tileColumns(tileColumns), zero(zero) {}
+  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
+    forEach(first, count,
+            [&](int64_t i, const BlockParts &parts) { packBlock(format, group, parts, out + i * bytes); });
+  }
+
+private:
+  void decodeWhole(int64_t first, int64_t count, float *out) const override {
+    forEach(first, count,
+            [&](int64_t i, const BlockParts &parts) { decodeBlockParts(format, group, parts, out + i * group); });
+  }
+  template <typename Use> void forEach(int64_t first, int64_t count, Use use) const {
+    const int64_t columns = shape.back();
+    std::vector<float> numbers(static_cast<size_t>(count * group));
+    std::vector<uint8_t> block(static_cast<size_t>(group));
+    codes->read(first * group, count * group, numbers.data());
+    const bool isHalf = llmc::blockFormat(format).scale == BlockNumber::F16;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t begin = (first + i) * group, row = begin / columns, column = begin % columns;
+      const int64_t at = row / tileRows * scales->shape.back() + column / tileColumns;
+      float scale, point = static_cast<float>(zero);
+      scales->read(at, 1, &scale);
+      if (zeros)
+        zeros->read(at, 1, &point);
+      for (int64_t k = 0; k < group; ++k)
+        block[k] = static_cast<uint8_t>(numbers[i * group + k]);
+      BlockParts parts;
+      parts.scale = isHalf ? floatToHalf(scale) : floatBits(scale);
+      parts.zero = static_cast<uint8_t>(point);
+      parts.codes = block.data();
+      use(i, parts);
+    }
+  }
+  WeightRef codes, scales, zeros;
+  int64_t tileRows, tileColumns, zero;
+};
+
+class Unpacked final : public WeightValue {
+public:
+  Unpacked(Words words, int64_t bits, int64_t axis, const Sizes &order, uint32_t plus, uint32_t flip, Sizes shape)
+      : WeightValue(std::move(shape), Element::F32), words(std::move(words)), bits(bits),
+        fields(this->words.bytes * 8 / bits), plus(plus), flip(flip), mask((1u << bits) - 1) {
+    for (int64_t field = 0; field < fields; ++field)
+      fieldOf.push_back(field);
+    for (size_t field = 0; field < order.size(); ++field)
+      fieldOf[static_cast<size_t>(order[field])] = static_cast<int64_t>(field);
+    inner = product(llvm::ArrayRef<int64_t>(this->shape).drop_front(axis + 1));
+    extent = this->shape[axis];
+    packed = this->words.shape[axis];
+  }
+  void read(int64_t begin, int64_t count, float *out) const override { readStrided(begin, 1, count, out); }
+  void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const override {
+    for (int64_t i = 0; i < count; ++i, begin += stride) {
+      const int64_t within = begin % inner, along = begin / inner % extent, outer = begin / inner / extent;
+      const uint32_t word = words.at((outer * packed + along / fields) * inner + within) + plus;
+      const int64_t field = fieldOf[static_cast<size_t>(along % fields)];
+      out[i] = static_cast<float>((word >> (bits * field) & mask) ^ flip);
+    }
+  }
+
+private:
+  Words words;
+  int64_t bits, fields;
+  uint32_t plus, flip, mask;
+  Sizes fieldOf;                 // by number of the element
+  int64_t inner, extent, packed; // elements behind the axis; elements and words along it
+};
+
+class Gathered final : public WeightValue {
+public:
+  Gathered(WeightRef source, std::vector<int64_t> from)
+      : WeightValue(source->shape, source->element), source(std::move(source)), from(std::move(from)) {}
+  void read(int64_t begin, int64_t count, float *out) const override {
+    const int64_t width = shape.back();
+    std::vector<float> row(static_cast<size_t>(width));
+    while (count > 0) {
+      const int64_t first = begin % width, taken = std::min(width - first, count);
+      source->read(begin - first, width, row.data());
+      for (int64_t i = 0; i < taken; ++i)
+        out[i] = row[static_cast<size_t>(from[static_cast<size_t>(first + i)])];
+      begin += taken, count -= taken, out += taken;
+    }
+  }
+
+private:
+  WeightRef source;
+  std::vector<int64_t> from;
 };
 
 class Computed final : public WeightValue {
@@ -164,6 +307,20 @@ public:
   const uint8_t *stored(int64_t begin, int64_t count) const override {
     Run run = runAt(begin);
     return run.stride == 1 && run.count >= count ? run.source->stored(run.begin, count) : nullptr;
+  }
+
+  std::optional<Blocked> blocked() const override { return runAt(0).source->blocked(); }
+  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
+    // Whole blocks keep together, so a run holds whole ones.
+    const Blocked format = *blocked();
+    const int64_t bytes = blockBytes(format.format, format.group);
+    while (count > 0) {
+      const Run run = runAt(first * format.group);
+      const int64_t taken = std::min(run.count / format.group, count);
+      assert(run.stride == 1 && taken > 0);
+      run.source->readBlocks(run.begin / format.group, taken, out);
+      first += taken, count -= taken, out += taken * bytes;
+    }
   }
 
 protected:
@@ -315,7 +472,22 @@ WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data) {
   return std::make_shared<Stored>(std::move(shape), element, data);
 }
 WeightRef blockWeight(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data) {
-  return std::make_shared<Blocks>(std::move(shape), format, group, data);
+  return std::make_shared<StoredBlocks>(std::move(shape), format, group, data);
+}
+WeightRef quantizeWeight(WeightRef source, BlockFormatId format, int64_t group) {
+  return std::make_shared<Quantized>(std::move(source), format, group);
+}
+WeightRef unpackWeight(Words words, int64_t bits, int64_t axis, Sizes order, uint32_t plus, uint32_t flip,
+                       Sizes shape) {
+  return std::make_shared<Unpacked>(std::move(words), bits, axis, order, plus, flip, std::move(shape));
+}
+WeightRef gatherColumns(WeightRef source, std::vector<int64_t> from) {
+  return std::make_shared<Gathered>(std::move(source), std::move(from));
+}
+WeightRef assembleWeight(WeightRef codes, WeightRef scales, int64_t tileRows, int64_t tileColumns, WeightRef zeros,
+                         int64_t zero, BlockFormatId format, int64_t group) {
+  return std::make_shared<Assembled>(std::move(codes), std::move(scales), tileRows, tileColumns, std::move(zeros), zero,
+                                     format, group);
 }
 WeightRef computedWeight(Sizes shape, std::function<void(int64_t row, float *out)> row) {
   return std::make_shared<Computed>(std::move(shape), std::move(row));

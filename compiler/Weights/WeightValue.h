@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace llmc::weights {
@@ -43,6 +44,14 @@ public:
   virtual void read(int64_t begin, int64_t count, float *out) const = 0;
   /// Elements begin, begin + stride, …; `count` of them.
   virtual void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const;
+  /// The format and group of a value that is in blocks; its elements are the f32 that they stand for.
+  struct Blocked {
+    BlockFormatId format;
+    int64_t group;
+  };
+  virtual std::optional<Blocked> blocked() const { return std::nullopt; }
+  /// Blocks [first, first + count) of such a value in row-major order, as bytes of the format.
+  virtual void readBlocks(int64_t first, int64_t count, uint8_t *out) const;
   /// Where elements [begin, begin + count) lie beside each other in memory in this value's element type; null when they
   /// have to be computed. Any alignment.
   virtual const uint8_t *stored(int64_t begin, int64_t count) const { return nullptr; }
@@ -55,6 +64,23 @@ WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data);
 /// Blocks of a format in the mapped checkpoint, `group` values each along the last dimension, as the f32 they decode
 /// to.
 WeightRef blockWeight(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data);
+/// A matrix rounded to blocks as searchBlocks does; `group` divides its columns.
+WeightRef quantizeWeight(WeightRef source, BlockFormatId format, int64_t group);
+/// Words of 1, 2 or 4 bytes in the mapped checkpoint.
+struct Words {
+  Sizes shape;
+  int64_t bytes; ///< of one
+  const uint8_t *data;
+  uint32_t at(int64_t index) const;
+};
+/// As transformer.weight.unpack; the codes are f32 numbers.
+WeightRef unpackWeight(Words words, int64_t bits, int64_t axis, Sizes order, uint32_t plus, uint32_t flip, Sizes shape);
+/// As transformer.weight.sort_columns, the order of columns being known: element j of a row of the result is element
+/// `from[j]` of the source's.
+WeightRef gatherColumns(WeightRef source, std::vector<int64_t> from);
+/// As transformer.weight.blocks; `zeros` may be null.
+WeightRef assembleWeight(WeightRef codes, WeightRef scales, int64_t tileRows, int64_t tileColumns, WeightRef zeros,
+                         int64_t zero, BlockFormatId format, int64_t group);
 /// A table made while compiling, row by row: `row` fills the last dimension and may be called from any thread.
 WeightRef computedWeight(Sizes shape, std::function<void(int64_t row, float *out)> row);
 WeightRef sliceWeight(WeightRef source, Sizes offsets, Sizes sizes);

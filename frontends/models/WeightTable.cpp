@@ -68,18 +68,6 @@ void WeightTable::failCopy(const Copy &copy) {
        "set it to false in config.json if the model uses both");
 }
 
-/// The narrowest float that holds every value of a block format; f32 where none does, which then rounds as ggml does.
-static Type exactFloat(transformer::BlockType type) {
-  MLIRContext *context = type.getContext();
-  switch (type.getFormat()) {
-  case BlockFormatId::MXFP4: // 2 bits times a power of two.
-  case BlockFormatId::NVFP4: // 2 bits times 4.
-    return BFloat16Type::get(context);
-  default: // A scale of f16 has 11 bits alone.
-    return Float32Type::get(context);
-  }
-}
-
 Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shape, int64_t pairedRows) {
   auto wanted = RankedTensorType::get(shape, builder.getF32Type());
   auto found = tensors.find(key);
@@ -109,7 +97,7 @@ Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shap
     weight = transformer::WeightPermuteOp::create(builder, loc, wanted, weight, view, order);
   }
   if (auto blocks = dyn_cast<transformer::BlockType>(wanted.getElementType()))
-    weight = transformer::WeightDecodeOp::create(builder, loc, wanted.clone(exactFloat(blocks)), weight);
+    weight = transformer::WeightDecodeOp::create(builder, loc, wanted.clone(blocks.getExactFloat()), weight);
   return weight;
 }
 

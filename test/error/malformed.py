@@ -262,6 +262,47 @@ def _(folder):
     return ["compile", "nobody/nothing", "-o", "out"]
 
 
+# Weights that cannot be rounded as asked.
+
+@case("rows-not-whole-groups",
+      "model: error: tensor 'model.embed_tokens.weight': rows of 24 values are not whole groups of 32\n"
+      "note: groups are multiples of 16 values: --weights bf16, or f16, stores rows of any length\n")
+def _(folder):
+    tiny.write(folder)
+    return ["compile", "model", "--weights", "q4", "-o", "out"]
+
+
+def wide_checkpoint(folder, last):
+    """Rows of 48 values, the very last of which is chosen."""
+    config = edited(hidden_size=48, intermediate_size=48)
+    weights = tiny.safetensors(tiny.tensors(config))
+    tiny.write(folder, config=config, weights=weights[:-4] + struct.pack("<f", last))
+
+
+@case("group-does-not-divide",
+      "model: error: tensor 'model.embed_tokens.weight': rows of 48 values are not whole groups of 32\n"
+      "note: --weights q8:row makes each row a group; so does a group that divides 48\n")
+def _(folder):
+    wide_checkpoint(folder, 0.5)
+    return ["compile", "model", "--weights", "q8", "-o", "out"]
+
+
+@case("value-beyond-the-blocks",
+      "model/model.safetensors: error: tensor 'lm_head.weight' holds 1e+07, more than q8 can hold\n"
+      "note: store it in a type of wider range: --weights keep, or --weights f32\n")
+def _(folder):
+    wide_checkpoint(folder, 1e7)
+    return ["compile", "model", "--weights", "q4:16", "-o", "out"]
+
+
+@case("value-that-is-no-number",
+      "model/model.safetensors: error: tensor 'lm_head.weight' holds nan, which has no place in q8\n"
+      "note: the checkpoint is damaged, or --weights keep takes it as it is\n")
+def _(folder):
+    wide_checkpoint(folder, float("nan"))
+    return ["compile", "model", "--weights", "q8:row", "-o", "out"]
+
+
 # GGUF files.
 
 def gguf(entries, tensors=0, data=b""):

@@ -52,7 +52,7 @@ struct CompileArguments {
                                                     failAt, reportFile;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
-  bool report = false, verbose = false, printPipeline = false;
+  bool report = false, verbose = false, printPipeline = false, allowRequantize = false;
 };
 
 int usageError(const char *command, const std::string &text) {
@@ -102,9 +102,21 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
   app.add_option("--dtype", arguments.dtype, "type to compute in")
       ->check(CLI::IsMember({"f32"}))
       ->capture_default_str();
-  app.add_option("--weights", arguments.weights, "type to store matrices in")
-      ->check(CLI::IsMember({"keep", "f32", "bf16", "f16"}))
+  app.add_option(
+         "--weights", arguments.weights,
+         "form to store matrices in: keep, f32, bf16, f16, or q8, q4, q8_min, q4_min with the values that share a "
+         "scale: q4:64, q8:row")
+      ->check([](const std::string &text) -> std::string {
+        std::optional<WeightBlocks> blocks;
+        return parseWeights(text, blocks)
+                   ? ""
+                   : "'" + text +
+                         "' is no form of weights (expected keep, f32, bf16, f16, q8, q4, q8_min or "
+                         "q4_min, the last four perhaps with a group: q4:64, q8:row)";
+      })
       ->capture_default_str();
+  app.add_flag("--allow-requantize", arguments.allowRequantize,
+               "let --weights round what is stored in few bits already");
   app.add_option("--kv", arguments.kv, "type of the key-value cache")
       ->check(CLI::IsMember({"f32"}))
       ->capture_default_str();
@@ -192,6 +204,7 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.pipeline.import.maxSequences = arguments.maxSequences;
   options.pipeline.import.kv = arguments.kv;
   options.pipeline.quantize.weights = arguments.weights;
+  options.pipeline.quantize.allowRequantize = arguments.allowRequantize;
   if (!arguments.saveTemps.empty())
     options.tempsFolder = arguments.saveTemps;
   if (!arguments.printAfter.empty())

@@ -205,9 +205,9 @@ private:
   }
 
   /// A mistake of ours, not of the user: the file is sound once it is imported, and what no kernel can do is refused
-  /// while lowering. Text that came in may be anything.
+  /// while lowering, and weights that cannot be stored as asked while quantising. Text that came in may be anything.
   bool internalError(Stop stop, StringRef before) {
-    bool theirs = options.model == "-" || stop == Stop::Import || stop == Stop::Lower;
+    bool theirs = options.model == "-" || stop == Stop::Import || stop == Stop::Quantize || stop == Stop::Lower;
     if (!messages.sawError())
       messages.error("", "the stop '" + stopName(stop).str() + "' failed without saying why");
     if (theirs)

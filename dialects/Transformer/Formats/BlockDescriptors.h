@@ -137,7 +137,7 @@ inline constexpr BlockFormatDescriptor Q8Min = own("q8_min", true, bytesAt(4), B
 inline constexpr BlockFormatDescriptor Q4Min = own("q4_min", true, nibblesAt(4), BlockRounding::Range, 0, 15);
 
 //===----------------------------------------------------------------------===//
-// ggml's formats
+// Formats of others
 //===----------------------------------------------------------------------===//
 
 constexpr BlockFormatDescriptor scaled(const char *name, int64_t group, BlockNumber scale, int64_t scaleByte,
@@ -162,6 +162,22 @@ constexpr BlockFormatDescriptor minusMinima(BlockFormatDescriptor format, int64_
   format.subtractsMinimum = true;
   return format;
 }
+
+//===----------------------------------------------------------------------===//
+// Of checkpoints that keep codes, scales and zero points in tensors of their own
+//===----------------------------------------------------------------------===//
+
+constexpr BlockFormatDescriptor aroundZero(BlockFormatDescriptor format, int64_t byte) {
+  format.zeroByte = byte;
+  return format;
+}
+
+inline constexpr BlockFormatDescriptor Q8Zero = aroundZero(scaled("q8_zero", 0, BlockNumber::F32, 0, bytesAt(5)), 4);
+inline constexpr BlockFormatDescriptor Q4Zero = aroundZero(scaled("q4_zero", 0, BlockNumber::F32, 0, nibblesAt(5)), 4);
+
+//===----------------------------------------------------------------------===//
+// ggml's formats
+//===----------------------------------------------------------------------===//
 
 inline constexpr BlockFormatDescriptor Q4_0 = scaled("q4_0", 32, BlockNumber::F16, 0, minus(8, nibblesAt(2)));
 inline constexpr BlockFormatDescriptor Q4_1 = plusMinimum(scaled("q4_1", 32, BlockNumber::F16, 0, nibblesAt(4)), 2);

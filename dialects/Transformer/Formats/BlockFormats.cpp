@@ -57,7 +57,7 @@ int64_t blockBytes(BlockFormatId id, int64_t group) {
   int64_t bits = 0;
   for (const BlockField *field : {&format.subScales, &format.subMinima, &format.codes})
     bits += field->bits * numCodes(*field, group);
-  return numberBytes(format.scale) + numberBytes(format.minimum) + bits / 8;
+  return numberBytes(format.scale) + numberBytes(format.minimum) + (format.zeroByte < 0 ? 0 : 1) + bits / 8;
 }
 
 /// Calls `run(code, bit, count, stride)` for each run of codes of a plane that differ in digit 0 alone.
@@ -102,6 +102,13 @@ static void packField(const BlockField &field, int64_t group, const uint8_t *cod
       break;
     const int mask = (1 << plane.width) - 1;
     forEachRun(plane, numCodes(field, group), [&](int64_t code, int64_t bit, int64_t length, int64_t stride) {
+      if (stride == 8) {
+        uint8_t *to = block + bit / 8;
+        const int left = static_cast<int>(bit % 8);
+        for (int64_t i = 0; i < length; ++i)
+          to[i] = static_cast<uint8_t>(to[i] | (codes[code + i] >> plane.shift & mask) << left);
+        return;
+      }
       for (int64_t i = 0; i < length; ++i, bit += stride)
         block[bit / 8] = static_cast<uint8_t>(block[bit / 8] | (codes[code + i] >> plane.shift & mask) << bit % 8);
     });
@@ -125,6 +132,7 @@ void unpackBlock(BlockFormatId id, int64_t group, const uint8_t *block, BlockPar
   const BlockFormatDescriptor &format = blockFormat(id);
   parts.scale = loadNumber(format.scale, block + format.scaleByte);
   parts.minimum = loadNumber(format.minimum, block + format.minimumByte);
+  parts.zero = format.zeroByte < 0 ? uint8_t(0) : block[format.zeroByte];
   if (format.subScales.bits)
     unpackField(format.subScales, group, block, parts.subScales);
   if (format.subMinima.bits)
@@ -138,6 +146,8 @@ void packBlock(BlockFormatId id, int64_t group, const BlockParts &parts, uint8_t
   std::fill_n(block, blockBytes(id, group), uint8_t(0));
   storeNumber(format.scale, parts.scale, block + format.scaleByte);
   storeNumber(format.minimum, parts.minimum, block + format.minimumByte);
+  if (format.zeroByte >= 0)
+    block[format.zeroByte] = parts.zero;
   if (format.subScales.bits)
     packField(format.subScales, group, parts.subScales, block);
   if (format.subMinima.bits)
@@ -186,24 +196,29 @@ static float codeValue(const BlockField &field, uint8_t code) {
 }
 
 void decodeBlock(BlockFormatId id, int64_t group, const uint8_t *block, float *values) {
-  const BlockFormatDescriptor &format = blockFormat(id);
   uint8_t subScales[kMaxSubBlocks], subMinima[kMaxSubBlocks];
   CodeBuffer codes(group);
   BlockParts parts = {0, 0, subScales, subMinima, codes.data()};
   unpackBlock(id, group, block, parts);
+  decodeBlockParts(id, group, parts, values);
+}
+
+void decodeBlockParts(BlockFormatId id, int64_t group, const BlockParts &parts, float *values) {
+  const BlockFormatDescriptor &format = blockFormat(id);
   const float scale = numberValue(format.scale, parts.scale), minimum = numberValue(format.minimum, parts.minimum);
   const bool hasScale = format.scale != BlockNumber::None, hasMinimum = format.minimum != BlockNumber::None;
   // Runs of values with one scale and one minimum: where a format has both levels, they are as long.
   assert(!format.subMinima.bits || format.subMinima.each == format.subScales.each);
   const int64_t run = format.subScales.bits ? format.subScales.each : group;
+  const int zero = format.zeroByte < 0 ? format.codes.zero : parts.zero;
   for (int64_t begin = 0; begin < group; begin += run) {
     float s = scale, m = minimum;
     if (format.subScales.bits) {
-      const float sub = codeValue(format.subScales, subScales[begin / run]);
+      const float sub = codeValue(format.subScales, parts.subScales[begin / run]);
       s = hasScale ? scale * sub : sub;
     }
     if (format.subMinima.bits)
-      m = minimum * codeValue(format.subMinima, subMinima[begin / run]);
+      m = minimum * codeValue(format.subMinima, parts.subMinima[begin / run]);
     const uint8_t *code = parts.codes + begin;
     float *value = values + begin;
     const float *table = format.codes.table;
@@ -215,7 +230,7 @@ void decodeBlock(BlockFormatId id, int64_t group, const uint8_t *block, float *v
         value[i] = s * static_cast<float>(static_cast<int8_t>(code[i]));
     else
       for (int64_t i = 0; i < run; ++i)
-        value[i] = s * static_cast<float>(code[i] - format.codes.zero);
+        value[i] = s * static_cast<float>(code[i] - zero);
     if (hasMinimum)
       for (int64_t i = 0; i < run; ++i)
         value[i] = format.subtractsMinimum ? value[i] - m : value[i] + m;

@@ -66,15 +66,16 @@ enum class BlockRounding : uint8_t {
   Range,   ///< minimum = least, scale = (greatest - least) / highest.
 };
 
-/// A format. A block of `group` values holds a scale, perhaps a minimum, perhaps smaller scales and minima for runs of
-/// values, and a code for each. With s the scale, or the scale times the smaller one, and m likewise, each product
-/// rounded to f32, a value is `s * code`, `s * code + m` or, where `subtractsMinimum`, `s * code - m`, rounded after
-/// the product and after the sum.
+/// A format. A block of `group` values holds a scale, perhaps a minimum or a zero point, perhaps smaller scales and
+/// minima for runs of values, and a code for each. With s the scale, or the scale times the smaller one, and m
+/// likewise, each product rounded to f32, a value is `s * code`, `s * code + m` or, where `subtractsMinimum`, `s * code
+/// - m`, rounded after the product and after the sum; with a zero point z it is `s * (code - z)`.
 struct BlockFormatDescriptor {
   const char *name = nullptr; ///< As the IR spells it.
   int64_t group = 0;          ///< Values in a block; 0: any multiple of 16 up to kMaxBlockGroup.
   BlockNumber scale = BlockNumber::None, minimum = BlockNumber::None;
   int64_t scaleByte = 0, minimumByte = 0; ///< Where they stand.
+  int64_t zeroByte = -1;                  ///< Where a byte with the code of the value 0 stands; -1: nowhere.
   BlockField subScales, subMinima, codes;
   bool subtractsMinimum = false;
   BlockRounding rounding = BlockRounding::None;
@@ -99,6 +100,7 @@ struct BlockParts {
   uint8_t *subScales = nullptr;    ///< group / subScales.each codes; null where the format has none.
   uint8_t *subMinima = nullptr;    ///< group / subMinima.each codes.
   uint8_t *codes = nullptr;        ///< group codes.
+  uint8_t zero = 0;                ///< The zero point; 0 where there is none.
 };
 /// Fills the numbers and the arrays that `parts` points to.
 void unpackBlock(BlockFormatId id, int64_t group, const uint8_t *block, BlockParts &parts);
@@ -108,11 +110,14 @@ void packBlock(BlockFormatId id, int64_t group, const BlockParts &parts, uint8_t
 /// Decodes one block of `blockBytes` bytes into `group` values.
 void decodeBlock(BlockFormatId id, int64_t group, const uint8_t *block, float *values);
 
+/// Decodes a block that was taken apart.
+void decodeBlockParts(BlockFormatId id, int64_t group, const BlockParts &parts, float *values);
+
 /// Whether the format can be rounded to.
 inline bool canEncodeBlock(BlockFormatId id) { return blockFormat(id).rounding != BlockRounding::None; }
 
-/// Encodes `group` finite values into one block by the format's rounding. A scale or minimum too large for its type
-/// becomes the largest of it.
+/// Encodes `group` finite values into one block by the format's rounding: what is cheap enough while a model runs. A
+/// scale or minimum too large for its type becomes the largest of it. Weights take more pains: BlockSearch.h.
 void encodeBlock(BlockFormatId id, int64_t group, const float *values, uint8_t *block);
 
 } // namespace llmc

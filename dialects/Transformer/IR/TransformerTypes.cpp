@@ -182,3 +182,13 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, Bl
     return diagnostic << fixed << " for " << blockFormat(format).name;
   return diagnostic << "a multiple of 16 from 16 to " << kMaxBlockGroup;
 }
+
+FloatType BlockType::getExactFloat() const {
+  switch (getFormat()) {
+  case BlockFormatId::MXFP4: // 2 bits times a power of two.
+  case BlockFormatId::NVFP4: // 2 bits times 4.
+    return BFloat16Type::get(getContext());
+  default: // A scale of f16 has 11 bits alone.
+    return Float32Type::get(getContext());
+  }
+}

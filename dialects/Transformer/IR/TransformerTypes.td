@@ -59,7 +59,8 @@ def Transformer_BlockType : Transformer_Type<"Block", "block"> {
   let description = [{
     The element type of a tensor whose values are stored in blocks of `group` along the last dimension, described by the
     descriptor of that name in `dialects/Transformer/Formats`. (C1) `group` is a size that the format knows: for `q8`,
-    `q4`, `q8_min`, `q4_min` and `fp8_e4m3` a multiple of 16 up to 2^20, for the formats of files the one size they have.
+    `q4`, `q8_min`, `q4_min`, `q8_zero`, `q4_zero` and `fp8_e4m3` a multiple of 16 up to 2^20, for ggml's formats the
+    one size they have.
 
     ```mlir
     !weight = tensor<576x1536x!transformer.block<q8, group = 32>>
@@ -69,6 +70,10 @@ def Transformer_BlockType : Transformer_Type<"Block", "block"> {
   let parameters = (ins "::llmc::BlockFormatId":$format, "int64_t":$group);
   let assemblyFormat = "`<` custom<BlockFormat>($format) `,` `group` `=` $group `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The narrowest float that holds every value of the format; f32 where none does, which is what decoding rounds to.
+    ::mlir::FloatType getExactFloat() const;
+  }];
 }
 
 // Activations [T, N] and vectors of token facts [T].

@@ -221,6 +221,82 @@ LogicalResult WeightQuantizeOp::verify() {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// WeightUnpackOp, WeightSortColumnsOp, WeightBlocksOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult WeightUnpackOp::verify() {
+  RankedTensorType source = tensorType(getSource()), result = tensorType(getResult());
+  Type word = source.getElementType();
+  int64_t width = word.isIntOrFloat() ? word.getIntOrFloatBitWidth() : 0, bits = getBits();
+  if ((width != 8 && width != 16 && width != 32) || width % bits || bits > 8)
+    return emitOpError() << "cuts words of " << word << " into " << bits
+                         << " bits, expected words of 8, 16 or 32 bits and a divisor of that up to 8"; // (C1)
+  int64_t axis = getAxis(), fields = width / bits;
+  if (axis < 0 || axis >= source.getRank())
+    return emitOpError() << "axis is " << axis << ", expected 0 to " << source.getRank() - 1; // (C2)
+  bool fits = result.getElementType().isUnsignedInteger(8) && result.getRank() == source.getRank();
+  for (int64_t dim = 0; fits && dim < source.getRank(); ++dim)
+    fits = dim == axis ? llvm::divideCeilSigned(result.getDimSize(dim), fields) == source.getDimSize(dim)
+                       : result.getDimSize(dim) == source.getDimSize(dim);
+  if (!fits)
+    return emitOpError() << "result is " << result << ", expected ui8 and " << fields << " elements for each of "
+                         << source << " along dimension " << axis; // (C3)
+  if (getOrder()) {
+    SmallVector<int64_t> sorted(*getOrder());
+    llvm::sort(sorted);
+    if (sorted != llvm::to_vector(llvm::seq<int64_t>(0, fields)))
+      return emitOpError() << "order is not a permutation of 0 to " << fields - 1; // (C4)
+  }
+  int64_t flip = getFlip().value_or(0);
+  if (flip < 0 || flip >> bits)
+    return emitOpError() << "flip is " << flip << ", expected at most " << bits << " bits"; // (C5)
+  return success();
+}
+
+LogicalResult WeightSortColumnsOp::verify() {
+  RankedTensorType keys = tensorType(getKeys()), source = tensorType(getSource());
+  if (!keys.getElementType().isSignlessInteger(32) || keys.getRank() != 1 || keys.getDimSize(0) != source.getDimSize(1))
+    return emitOpError() << "keys are " << keys << ", expected one i32 for each of " << source.getDimSize(1)
+                         << " columns"; // (C1)
+  if (blockOf(getSource()))
+    return emitOpError() << "source has element type " << source.getElementType()
+                         << ", expected no block format"; // (C2)
+  return success();
+}
+
+LogicalResult WeightBlocksOp::verify() {
+  RankedTensorType codes = tensorType(getCodes()), scales = tensorType(getScales()), result = tensorType(getResult());
+  BlockType block = blockOf(getResult());
+  if (!codes.getElementType().isUnsignedInteger(8) || codes.getShape() != result.getShape())
+    return emitOpError() << "codes are " << codes << ", expected ui8 of the shape of " << result; // (C1)
+  const llmc::BlockFormatDescriptor *format = block ? &llmc::blockFormat(block.getFormat()) : nullptr;
+  if (!format || format->group || format->subScales.bits || format->minimum != llmc::BlockNumber::None)
+    return emitOpError() << "result is " << result << ", expected blocks of one scale and no minimum"; // (C2)
+  Type scale = scales.getElementType();
+  if (!(scale.isF16() || (format->scale == llmc::BlockNumber::F32 && isComputeFloat(scale))))
+    return emitOpError() << "scales are of " << scale << ", expected what " << format->name << " holds exactly"; // (C3)
+  ArrayRef<int64_t> tile = getTile();
+  if (tile.size() != 2 || tile[0] < 1 || tile[1] < 1 ||
+      scales.getDimSize(0) != llvm::divideCeilSigned(codes.getDimSize(0), tile[0]) ||
+      scales.getDimSize(1) != llvm::divideCeilSigned(codes.getDimSize(1), tile[1]))
+    return emitOpError() << "scales are " << scales << ", expected one for each tile of " << codes; // (C4)
+  int64_t group = block.getGroup(), columns = codes.getDimSize(1);
+  if (columns % group || (tile[1] < columns && tile[1] % group))
+    return emitOpError() << "group " << group << " does not divide " << columns << " columns in tiles of "
+                         << tile[1]; // (C5)
+  bool wanted = format->zeroByte >= 0, fits = !getZeros() || !getZero();
+  if (getZeros())
+    fits &= tensorType(getZeros()).getElementType().isUnsignedInteger(8) &&
+            tensorType(getZeros()).getShape() == scales.getShape();
+  if (getZero())
+    fits &= *getZero() < 256;
+  if (!fits || (getZeros() || getZero()) != wanted)
+    return emitOpError() << (wanted ? "expected zero points, ui8 and one for each scale, or one for all"
+                                    : "has zero points, the format has none"); // (C6)
+  return success();
+}
+
 LogicalResult WeightPackOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
                                              SmallVectorImpl<Type> &types) {
   RankedTensorType source = tensorType(adaptor.getSource());

@@ -164,7 +164,9 @@ def Transformer_WeightDecodeOp : Transformer_OnWeights<"decode", [AllShapesMatch
 def Transformer_WeightQuantizeOp : Transformer_OnWeights<"quantize", [AllShapesMatch<["source", "result"]>]> {
   let summary = "weight rounded to a block format";
   let description = [{
-    Blocks whose values are nearest to the source by the rule of the format's descriptor.
+    Blocks whose values are near the source: of a fixed list of scales (and minima) for each block the one with the
+    smallest squared error, found as `dialects/Transformer/Formats/BlockSearch.h` lays down to the bit. Values are
+    finite and not beyond what the format's scales reach.
 
     (C1) The source's element type is f32, f16 or bf16 and the result's is a block format. (C2) The group divides the
     last dimension. (C3) The format's descriptor has a rounding; the formats of files are only read.
@@ -176,6 +178,84 @@ def Transformer_WeightQuantizeOp : Transformer_OnWeights<"quantize", [AllShapesM
   let arguments = (ins Transformer_Weight:$source);
   let results = (outs Transformer_Weight:$result);
   let assemblyFormat = "$source attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Transformer_WeightUnpackOp : Transformer_OnWeights<"unpack"> {
+  let summary = "small codes out of words";
+  let description = [{
+    Each element of the source is a word of W bits, whatever its type: first `plus` is added to it modulo 2^W, then it is
+    cut into `F = W / bits` fields, field i being bits `[bits * i, bits * (i + 1))`. Along `axis` element e of the source
+    becomes the elements `[F * e, F * (e + 1))` of the result, field i being number `order[i]` of them (i without
+    `order`), each with its bits exclusive-or `flip`. What is past the result's extent is dropped.
+
+    (C1) The source's element type is an integer or float of 8, 16 or 32 bits; `bits` divides that and is at most 8.
+    (C2) `axis` is a dimension. (C3) The result is ui8 and agrees with the source but along `axis`, where its last word
+    is at least begun. (C4) `order` is a permutation of 0 to F - 1. (C5) `flip` has no more than `bits` bits.
+
+    ```mlir
+    %c = transformer.weight.unpack %w bits 4 axis 0 : (tensor<8x24xi32>) -> tensor<64x24xui8>
+    ```
+  }];
+  let arguments = (ins Transformer_Weight:$source, Transformer_Positive:$bits, I64Attr:$axis,
+                       OptionalAttr<DenseI64ArrayAttr>:$order, OptionalAttr<I64Attr>:$plus,
+                       OptionalAttr<I64Attr>:$flip);
+  let results = (outs Transformer_Weight:$result);
+  let assemblyFormat = [{
+    $source `bits` $bits `axis` $axis (`order` $order^)? (`plus` $plus^)? (`flip` $flip^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Transformer_WeightSortColumnsOp
+  : Transformer_OnWeights<"sort_columns", [AllTypesMatch<["source", "result"]>]> {
+  let summary = "columns in the order of their keys";
+  let description = [{
+    With p the columns in ascending order of their keys, those of one key in ascending order, `result[n, j] =
+    source[n, p[j]]`; with `inverse` `result[n, p[j]] = source[n, j]`, which undoes it. So columns that share a scale
+    but lie apart (the act-order of GPTQ) come to lie beside each other.
+
+    (C1) There is one i32 key for each column. (C2) The source is not of a block format.
+
+    ```mlir
+    %s = transformer.weight.sort_columns %c by %g : tensor<24x64xui8>, tensor<64xi32>
+    ```
+  }];
+  let arguments = (ins Transformer_AnyMatrix:$source, Transformer_Weight:$keys, UnitAttr:$inverse);
+  let results = (outs Transformer_AnyMatrix:$result);
+  let assemblyFormat = [{
+    $source `by` $keys (`inverse` $inverse^)? attr-dict `:` type($source) `,` type($keys)
+  }];
+  let hasVerifier = 1;
+}
+
+def Transformer_WeightBlocksOp : Transformer_OnWeights<"blocks"> {
+  let summary = "blocks put together from tensors of their parts";
+  let description = [{
+    Blocks of the codes, with the scale and the zero point that their tile has: those of code `[n, k]` are
+    `scales[n / tile[0], k / tile[1]]` and `zeros[n / tile[0], k / tile[1]]`, or `zero` everywhere. Nothing is rounded:
+    scales are widened.
+
+    (C1) Codes are a ui8 matrix of the result's shape, below 2^bits of the format. (C2) The result's format has one
+    scale a block and no minimum. (C3) Scales are a matrix of f16 where the format's are f16, of f16, bf16 or f32 where
+    they are f32. (C4) `tile` has two positive sizes, and scales one element for each tile, the last ones perhaps begun.
+    (C5) The group divides the columns, and either the tile's width or no tile ends within a row. (C6) Zero points come
+    as `zeros`, ui8 of the scales' shape, or as `zero`, where the format has them, and only there.
+
+    ```mlir
+    %b = transformer.weight.blocks %s scales %d tile [1, 32] zeros %z
+      : (tensor<24x64xui8>, tensor<24x2xf16>, tensor<24x2xui8>)
+      -> tensor<24x64x!transformer.block<q4_zero, group = 32>>
+    ```
+  }];
+  let arguments = (ins Transformer_AnyMatrix:$codes, Transformer_AnyMatrix:$scales, DenseI64ArrayAttr:$tile,
+                       Optional<Transformer_AnyMatrix>:$zeros, OptionalAttr<I64Attr>:$zero);
+  let results = (outs Transformer_AnyMatrix:$result);
+  let assemblyFormat = [{
+    $codes `scales` $scales `tile` $tile (`zeros` $zeros^)? (`zero` $zero^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 

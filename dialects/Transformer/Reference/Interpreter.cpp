@@ -260,6 +260,25 @@ FailureOr<RuntimeValue> OpInterpreter::runWeightOp(Operation *op) {
         auto block = cast<tf::BlockType>(resultType.getElementType());
         return RuntimeValue(reference::quantize(stored(quantize.getSource()), block.getFormat(), block.getGroup()));
       })
+      .Case([&](tf::WeightUnpackOp unpack) {
+        return RuntimeValue(reference::unpack(stored(unpack.getSource()), unpack.getBits(), unpack.getAxis(),
+                                              unpack.getOrder().value_or(ArrayRef<int64_t>()).vec(),
+                                              unpack.getPlus().value_or(0), unpack.getFlip().value_or(0),
+                                              resultType.getShape().vec()));
+      })
+      .Case([&](tf::WeightSortColumnsOp sort) {
+        return RuntimeValue(
+            reference::sortColumns(stored(sort.getSource()), stored(sort.getKeys()), sort.getInverse()));
+      })
+      .Case([&](tf::WeightBlocksOp blocks) {
+        auto block = cast<tf::BlockType>(resultType.getElementType());
+        std::optional<Stored> zeros;
+        if (blocks.getZeros())
+          zeros = stored(blocks.getZeros());
+        return RuntimeValue(reference::blocks(stored(blocks.getCodes()), stored(blocks.getScales()),
+                                              blocks.getTile().vec(), zeros ? &*zeros : nullptr,
+                                              blocks.getZero().value_or(0), block.getFormat(), block.getGroup()));
+      })
       .Case([&](tf::WeightPackOp pack) {
         return RuntimeValue(reference::pack(stored(pack.getSource()), pack.getRows(), pack.getGroup()));
       })

@@ -1,6 +1,7 @@
 // WeightSemantics.cpp - the ops on weight values, unit by unit.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Transformer/Reference/WeightSemantics.h"
+#include "dialects/Transformer/Formats/BlockSearch.h"
 #include "dialects/Transformer/Formats/HalfFloats.h"
 
 #include <algorithm>
@@ -161,8 +162,67 @@ Stored reference::decode(const Stored &source, Stored::Element element) { return
 Stored reference::quantize(const Stored &source, BlockFormatId format, int64_t group) {
   Floats values = toFloats(source);
   Stored result = makeBlocks(format, group, source.shape);
-  for (int64_t block = 0, count = result.numUnits(); block < count; ++block)
-    encodeBlock(format, group, values.values.data() + block * group, result.bytes.data() + block * result.unitBytes);
+  quantizeBlocks(format, group, result.numUnits(), values.values.data(), result.bytes.data());
+  return result;
+}
+
+/// An element of at most 32 bits, as a number without sign.
+static uint32_t wordAt(const Stored &source, int64_t unit) {
+  uint32_t word = 0;
+  std::memcpy(&word, source.bytes.data() + unit * source.unitBytes, source.unitBytes);
+  return word;
+}
+
+Stored reference::unpack(const Stored &source, int64_t bits, int64_t axis, const std::vector<int64_t> &order,
+                         uint64_t plus, uint64_t flip, const std::vector<int64_t> &resultShape) {
+  Stored result = makeStored(Stored::Element::Opaque, resultShape, 1);
+  const int64_t fields = source.unitBytes * 8 / bits;
+  IndexCounter counter(source.shape);
+  for (int64_t unit = 0, count = source.numUnits(); unit < count; ++unit, counter.next()) {
+    const uint32_t word = wordAt(source, unit) + static_cast<uint32_t>(plus);
+    for (int64_t field = 0; field < fields; ++field) {
+      std::vector<int64_t> to = *counter;
+      to[axis] = to[axis] * fields + (order.empty() ? field : order[field]);
+      if (to[axis] < resultShape[axis])
+        result.bytes[linearIndex(to, resultShape)] =
+            static_cast<uint8_t>((word >> (bits * field) & ((1u << bits) - 1)) ^ flip);
+    }
+  }
+  return result;
+}
+
+Stored reference::sortColumns(const Stored &source, const Stored &keys, bool inverse) {
+  std::vector<int64_t> order(source.shape[1]);
+  for (size_t i = 0; i < order.size(); ++i)
+    order[i] = static_cast<int64_t>(i);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return static_cast<int32_t>(wordAt(keys, a)) < static_cast<int32_t>(wordAt(keys, b));
+  });
+  Stored result = like(source, source.shape);
+  for (int64_t row = 0; row < source.shape[0]; ++row)
+    for (int64_t column = 0; column < source.shape[1]; ++column) {
+      const int64_t here = row * source.shape[1] + column, there = row * source.shape[1] + order[column];
+      copyUnit(source, inverse ? here : there, result, inverse ? there : here);
+    }
+  return result;
+}
+
+Stored reference::blocks(const Stored &codes, const Stored &scales, const std::vector<int64_t> &tile,
+                         const Stored *zeros, int64_t zero, BlockFormatId format, int64_t group) {
+  Stored result = makeBlocks(format, group, codes.shape);
+  const Floats numbers = toFloats(scales);
+  std::vector<uint8_t> block(group);
+  for (int64_t unit = 0, count = result.numUnits(); unit < count; ++unit) {
+    const int64_t row = unit * group / codes.shape[1], column = unit * group % codes.shape[1];
+    const int64_t at = row / tile[0] * scales.shape[1] + column / tile[1];
+    std::copy_n(codes.bytes.data() + unit * group, group, block.data());
+    BlockParts parts;
+    parts.scale =
+        blockFormat(format).scale == BlockNumber::F16 ? floatToHalf(numbers.values[at]) : floatBits(numbers.values[at]);
+    parts.zero = static_cast<uint8_t>(zeros ? zeros->bytes[at] : zero);
+    parts.codes = block.data();
+    packBlock(format, group, parts, result.bytes.data() + unit * result.unitBytes);
+  }
   return result;
 }
 

@@ -20,6 +20,13 @@ Stored affine(const Stored &source, double scale, double offset);
 /// To F32, F16 or BF16.
 Stored decode(const Stored &source, Stored::Element element);
 Stored quantize(const Stored &source, BlockFormatId format, int64_t group);
+/// To one byte a code. `order` may be empty.
+Stored unpack(const Stored &source, int64_t bits, int64_t axis, const std::vector<int64_t> &order, uint64_t plus,
+              uint64_t flip, const std::vector<int64_t> &resultShape);
+Stored sortColumns(const Stored &source, const Stored &keys, bool inverse);
+/// `zeros` may be null: `zero` everywhere.
+Stored blocks(const Stored &codes, const Stored &scales, const std::vector<int64_t> &tile, const Stored *zeros,
+              int64_t zero, BlockFormatId format, int64_t group);
 Stored pack(const Stored &source, int64_t rows, int64_t group);
 /// [rows, dim / 2] in f32.
 Floats ropeFrequencies(const RopeFrequencySpec &spec);

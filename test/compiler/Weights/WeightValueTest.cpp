@@ -216,4 +216,86 @@ TEST(WeightValue, BlocksAreWhatTheyDecodeTo) {
   }
 }
 
+/// Blocks whole, in pieces, and through rows in another order, are those that the values come from.
+void expectBlocks(const WeightRef &weight, BlockFormatId format, int64_t group) {
+  ASSERT_TRUE(weight->blocked());
+  EXPECT_EQ(weight->blocked()->format, format);
+  EXPECT_EQ(weight->blocked()->group, group);
+  const int64_t size = blockBytes(format, group), blocks = weight->numElements() / group, columns = weight->shape[1];
+  std::vector<uint8_t> all(static_cast<size_t>(blocks * size)), piece(static_cast<size_t>(2 * size));
+  weight->readBlocks(0, blocks, all.data());
+  std::vector<float> values(static_cast<size_t>(weight->numElements()));
+  for (int64_t i = 0; i < blocks; ++i)
+    decodeBlock(format, group, all.data() + i * size, values.data() + i * group);
+  expectValues(weight, values);
+  for (int64_t first = 0; first + 2 <= blocks; ++first) {
+    weight->readBlocks(first, 2, piece.data());
+    EXPECT_TRUE(std::equal(piece.begin(), piece.end(), all.begin() + first * size)) << first;
+  }
+  // Two halves of the rows, exchanged.
+  const int64_t rows = weight->shape[0], half = rows / 2, perRow = columns / group;
+  WeightRef turned = concatWeights(
+      {sliceWeight(weight, {half, 0}, {rows - half, columns}), sliceWeight(weight, {0, 0}, {half, columns})}, 0,
+      {rows, columns});
+  std::vector<uint8_t> other(all.size());
+  turned->readBlocks(0, blocks, other.data());
+  std::rotate(all.begin(), all.begin() + half * perRow * size, all.end());
+  EXPECT_EQ(other, all);
+}
+
+TEST(WeightValue, RoundedToBlocks) {
+  Counting source({4, 96});
+  for (BlockFormatId format : {BlockFormatId::Q8, BlockFormatId::Q4Min})
+    expectBlocks(quantizeWeight(source.weight(), format, 32), format, 32);
+}
+
+// Codes of 4 bits that run down the columns of words, turned, with a zero point for each group: what GPTQ stores.
+TEST(WeightValue, BlocksPutTogetherFromTheirParts) {
+  constexpr int64_t rows = 5, columns = 64, group = 32, groups = columns / group;
+  std::vector<uint8_t> bytes(static_cast<size_t>(1 + columns / 8 * rows * 4));
+  uint32_t random = 5;
+  for (uint8_t &byte : bytes)
+    byte = static_cast<uint8_t>((random = random * 1664525 + 1013904223) >> 24);
+  Words words = {{columns / 8, rows}, 4, bytes.data() + 1}; // At an odd address.
+  auto code = [&](int64_t row, int64_t column) {
+    uint32_t word;
+    std::memcpy(&word, bytes.data() + 1 + 4 * (column / 8 * rows + row), 4);
+    return (word + 0x11111111) >> 4 * (column % 8) & 15;
+  };
+  WeightRef codes = permuteWeight(unpackWeight(words, 4, 0, {}, 0x11111111, 0, {columns, rows}), {columns, rows},
+                                  {1, 0}, {rows, columns});
+  Counting scales({rows, groups}), zeros({rows, groups});
+  WeightRef weight = assembleWeight(codes, scales.weight(), 1, group, zeros.weight(), 0, BlockFormatId::Q4Zero, group);
+  std::vector<float> expected;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) {
+      const auto at = static_cast<float>(row * groups + column / group);
+      expected.push_back(at * (static_cast<float>(code(row, column)) - at));
+    }
+  expectValues(weight, expected);
+  expectBlocks(weight, BlockFormatId::Q4Zero, group);
+
+  // Columns that were sorted, and brought back.
+  std::vector<int64_t> order(columns), inverse(columns);
+  for (int64_t j = 0; j < columns; ++j) {
+    order[j] = j * 27 % columns;
+    inverse[order[j]] = j;
+  }
+  std::vector<float> sorted;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t j = 0; j < columns; ++j)
+      sorted.push_back(expected[row * columns + order[j]]);
+  expectValues(gatherColumns(weight, order), sorted);
+  expectValues(gatherColumns(gatherColumns(weight, order), inverse), expected);
+}
+
+// Fields along the rows in an order of their own, the last word begun, its rest dropped; and bytes with a flipped sign.
+TEST(WeightValue, CodesOutOfWords) {
+  std::vector<uint8_t> bytes = {0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe};
+  expectValues(unpackWeight({{1, 2}, 4, bytes.data()}, 4, 1, {0, 2, 4, 6, 1, 3, 5, 7}, 0, 0, {1, 11}),
+               {0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9});
+  expectValues(unpackWeight({{2, 4}, 1, bytes.data()}, 8, 1, {}, 0, 0x80, {2, 4}),
+               {0x90, 0xb2, 0xd4, 0xf6, 0x18, 0x3a, 0x5c, 0x7e});
+}
+
 } // namespace

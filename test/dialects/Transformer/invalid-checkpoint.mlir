@@ -181,7 +181,7 @@ func.func private @f(tensor<2x512x!transformer.block<q4_k, group = 32>>)
 
 // -----
 
-// expected-error@below {{unknown block format 'q9'; expected one of q8, q4, q8_min, q4_min, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4, nvfp4, fp8_e4m3}}
+// expected-error@below {{unknown block format 'q9'; expected one of q8, q4, q8_min, q4_min, q8_zero, q4_zero, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4, nvfp4, fp8_e4m3}}
 func.func private @f(tensor<2x64x!transformer.block<q9, group = 32>>)
 
 // -----

@@ -219,6 +219,123 @@ func.func @f(%w: tensor<5x64xf32>) {
 
 // -----
 
+// transformer.weight.unpack (C1)
+func.func @f(%w: tensor<5x8xi32>) {
+  // expected-error@below {{cuts words of 'i32' into 3 bits, expected words of 8, 16 or 32 bits and a divisor of that up to 8}}
+  %0 = transformer.weight.unpack %w bits 3 axis 0 : (tensor<5x8xi32>) -> tensor<50x8xui8>
+  return
+}
+
+// -----
+
+// transformer.weight.unpack (C2)
+func.func @f(%w: tensor<5x8xi32>) {
+  // expected-error@below {{axis is 2, expected 0 to 1}}
+  %0 = transformer.weight.unpack %w bits 4 axis 2 : (tensor<5x8xi32>) -> tensor<40x8xui8>
+  return
+}
+
+// -----
+
+// transformer.weight.unpack (C3)
+func.func @f(%w: tensor<5x8xi32>) {
+  // expected-error@below {{result is 'tensor<32x8xui8>', expected ui8 and 8 elements for each of 'tensor<5x8xi32>' along dimension 0}}
+  %0 = transformer.weight.unpack %w bits 4 axis 0 : (tensor<5x8xi32>) -> tensor<32x8xui8>
+  return
+}
+
+// -----
+
+// transformer.weight.unpack (C4)
+func.func @f(%w: tensor<5x8xi32>) {
+  // expected-error@below {{order is not a permutation of 0 to 3}}
+  %0 = transformer.weight.unpack %w bits 8 axis 0 order [0, 1, 2, 2] : (tensor<5x8xi32>) -> tensor<20x8xui8>
+  return
+}
+
+// -----
+
+// transformer.weight.unpack (C5)
+func.func @f(%w: tensor<5x8xi32>) {
+  // expected-error@below {{flip is 16, expected at most 4 bits}}
+  %0 = transformer.weight.unpack %w bits 4 axis 0 flip 16 : (tensor<5x8xi32>) -> tensor<40x8xui8>
+  return
+}
+
+// -----
+
+// transformer.weight.sort_columns (C1)
+func.func @f(%w: tensor<5x32xui8>, %g: tensor<5xi32>) {
+  // expected-error@below {{keys are 'tensor<5xi32>', expected one i32 for each of 32 columns}}
+  %0 = transformer.weight.sort_columns %w by %g : tensor<5x32xui8>, tensor<5xi32>
+  return
+}
+
+// -----
+
+// transformer.weight.sort_columns (C2)
+func.func @f(%w: tensor<5x32x!transformer.block<q8, group = 32>>, %g: tensor<32xi32>) {
+  // expected-error@below {{source has element type '!transformer.block<q8, group = 32>', expected no block format}}
+  %0 = transformer.weight.sort_columns %w by %g : tensor<5x32x!transformer.block<q8, group = 32>>, tensor<32xi32>
+  return
+}
+
+// -----
+
+// transformer.weight.blocks (C1)
+func.func @f(%c: tensor<5x32xi32>, %s: tensor<5x1xf16>) {
+  // expected-error@below {{codes are 'tensor<5x32xi32>', expected ui8 of the shape of}}
+  %0 = transformer.weight.blocks %c scales %s tile [1, 32] : (tensor<5x32xi32>, tensor<5x1xf16>) -> tensor<5x32x!transformer.block<q4, group = 32>>
+  return
+}
+
+// -----
+
+// transformer.weight.blocks (C2)
+func.func @f(%c: tensor<5x32xui8>, %s: tensor<5x1xf16>) {
+  // expected-error@below {{expected blocks of one scale and no minimum}}
+  %0 = transformer.weight.blocks %c scales %s tile [1, 32] : (tensor<5x32xui8>, tensor<5x1xf16>) -> tensor<5x32x!transformer.block<q4_min, group = 32>>
+  return
+}
+
+// -----
+
+// transformer.weight.blocks (C3)
+func.func @f(%c: tensor<5x32xui8>, %s: tensor<5x1xbf16>) {
+  // expected-error@below {{scales are of 'bf16', expected what q4 holds exactly}}
+  %0 = transformer.weight.blocks %c scales %s tile [1, 32] : (tensor<5x32xui8>, tensor<5x1xbf16>) -> tensor<5x32x!transformer.block<q4, group = 32>>
+  return
+}
+
+// -----
+
+// transformer.weight.blocks (C4)
+func.func @f(%c: tensor<5x64xui8>, %s: tensor<5x1xf16>) {
+  // expected-error@below {{scales are 'tensor<5x1xf16>', expected one for each tile of 'tensor<5x64xui8>'}}
+  %0 = transformer.weight.blocks %c scales %s tile [1, 32] : (tensor<5x64xui8>, tensor<5x1xf16>) -> tensor<5x64x!transformer.block<q4, group = 32>>
+  return
+}
+
+// -----
+
+// transformer.weight.blocks (C5)
+func.func @f(%c: tensor<5x64xui8>, %s: tensor<5x2xf16>) {
+  // expected-error@below {{group 64 does not divide 64 columns in tiles of 32}}
+  %0 = transformer.weight.blocks %c scales %s tile [1, 32] : (tensor<5x64xui8>, tensor<5x2xf16>) -> tensor<5x64x!transformer.block<q4, group = 64>>
+  return
+}
+
+// -----
+
+// transformer.weight.blocks (C6)
+func.func @f(%c: tensor<5x64xui8>, %s: tensor<5x2xf16>) {
+  // expected-error@below {{expected zero points, ui8 and one for each scale, or one for all}}
+  %0 = transformer.weight.blocks %c scales %s tile [1, 32] : (tensor<5x64xui8>, tensor<5x2xf16>) -> tensor<5x64x!transformer.block<q4_zero, group = 32>>
+  return
+}
+
+// -----
+
 // transformer.weight.pack (C1)
 func.func @f(%w: tensor<5x48xf32>) {
   // expected-error@below {{attribute 'rows' failed to satisfy constraint}}

@@ -69,6 +69,38 @@ func.func @decode(%w: tensor<576x64x!transformer.block<q8, group = 32>>) {
   return
 }
 
+// CHECK-LABEL: @unpack
+func.func @unpack(%w: tensor<8x24xi32>, %v: tensor<5x2xi32>, %u: tensor<5x16xf8E4M3FN>) {
+  // CHECK: transformer.weight.unpack %{{.*}} bits 4 axis 0 : (tensor<8x24xi32>) -> tensor<64x24xui8>
+  %c = transformer.weight.unpack %w bits 4 axis 0 : (tensor<8x24xi32>) -> tensor<64x24xui8>
+  // CHECK: transformer.weight.unpack %{{.*}} bits 4 axis 1 order [0, 2, 4, 6, 1, 3, 5, 7] plus 286331153 flip 8 : (tensor<5x2xi32>) -> tensor<5x11xui8>
+  %d = transformer.weight.unpack %v bits 4 axis 1 order [0, 2, 4, 6, 1, 3, 5, 7] plus 286331153 flip 8 : (tensor<5x2xi32>) -> tensor<5x11xui8>
+  // CHECK: transformer.weight.unpack %{{.*}} bits 8 axis 1 : (tensor<5x16xf8E4M3FN>) -> tensor<5x16xui8>
+  %e = transformer.weight.unpack %u bits 8 axis 1 : (tensor<5x16xf8E4M3FN>) -> tensor<5x16xui8>
+  return
+}
+
+// CHECK-LABEL: @sort_columns
+func.func @sort_columns(%c: tensor<24x64xui8>, %g: tensor<64xi32>) {
+  // CHECK: transformer.weight.sort_columns %{{.*}} by %{{.*}} : tensor<24x64xui8>, tensor<64xi32>
+  %s = transformer.weight.sort_columns %c by %g : tensor<24x64xui8>, tensor<64xi32>
+  // CHECK: transformer.weight.sort_columns %{{.*}} by %{{.*}} inverse : tensor<24x64xui8>, tensor<64xi32>
+  %t = transformer.weight.sort_columns %s by %g inverse : tensor<24x64xui8>, tensor<64xi32>
+  return
+}
+
+// CHECK-LABEL: @blocks
+func.func @blocks(%s: tensor<24x64xui8>, %d: tensor<24x2xf16>, %z: tensor<24x2xui8>, %e: tensor<1x1xf32>) {
+  // CHECK: transformer.weight.blocks %{{.*}} scales %{{.*}} tile [1, 32] zeros %{{.*}} :
+  %b = transformer.weight.blocks %s scales %d tile [1, 32] zeros %z
+    : (tensor<24x64xui8>, tensor<24x2xf16>, tensor<24x2xui8>)
+    -> tensor<24x64x!transformer.block<q4_zero, group = 32>>
+  // CHECK: transformer.weight.blocks %{{.*}} scales %{{.*}} tile [24, 64] zero 128 :
+  %c = transformer.weight.blocks %s scales %e tile [24, 64] zero 128
+    : (tensor<24x64xui8>, tensor<1x1xf32>) -> tensor<24x64x!transformer.block<q8_zero, group = 64>>
+  return
+}
+
 // CHECK-LABEL: @pack
 func.func @pack(%w: tensor<100x7xbf16>) {
   // CHECK: transformer.weight.pack %{{.*}} rows 16 group 2 : (tensor<100x7xbf16>) -> tensor<7x4x16x2xbf16>

@@ -9,7 +9,8 @@
 #                               each file of ggml's quantised bytes in FOLDER (shared/testdata/ggml-quant-goldens)
 #
 # A line is: format, bytes of the block in hexadecimal, its values as the bits of f32 in hexadecimal ("nan" for any NaN).
-# Values are those of the `gguf` package 0.19 (gguf.quants) and, for fp8_e4m3, of torch 2.
+# Values are those of the `gguf` package 0.19 (gguf.quants) and, for fp8_e4m3, of torch 2; of q8_zero and q4_zero, which no file
+# holds as such, of the formula.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import os
 import sys
@@ -61,6 +62,14 @@ def write(path, few, many):
             factor = np.float32(scale)
             values = torch.from_numpy(codes).view(torch.float8_e4m3fn).float().numpy() * factor
             print("fp8_e4m3", factor.tobytes().hex() + codes.tobytes().hex(), shown(values), file=out)
+        random = np.random.default_rng(20261128)
+        for name, high in (("q8_zero", 256), ("q4_zero", 16)):
+            for scale in [0.0123, 1e-44, float("inf"), -3e38][:max(few, 4)]:
+                zero, codes = int(random.integers(0, high)), random.integers(0, high, 32, dtype=np.uint8)
+                factor = np.float32(scale)
+                values = factor * (codes.astype(np.float32) - np.float32(zero))
+                raw = codes if high == 256 else codes[:16] | codes[16:] << 4
+                print(name, factor.tobytes().hex() + bytes([zero]).hex() + raw.tobytes().hex(), shown(values), file=out)
 
 
 def print_goldens(folder):
