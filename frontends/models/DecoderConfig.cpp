@@ -60,17 +60,7 @@ int64_t readHeadDim(ConfigReader &config, int64_t hiddenSize, int64_t numHeads, 
   return headDim;
 }
 
-void refuseForeignWeights(ConfigReader &config) {
-  for (const char *key : {"quantization_config", "quantization", "compression_config"}) {
-    const std::optional<json::Value> value = config.maybeAny(key);
-    if (!value)
-      continue;
-    const std::optional<json::Value> method = value->find("quant_method");
-    std::string named;
-    if (method && method->isString())
-      named = " (method '" + json::printable(method->asString()) + "')";
-    config.fail(key, "quantised weights" + named + " are not supported", "use the model's f32, bf16 or f16 checkpoint");
-  }
+void refuseForeignCode(ConfigReader &config) {
   if (config.maybeAny("auto_map"))
     config.fail("auto_map", "'auto_map' names code of the model's own, which is never run",
                 "remove it if the checkpoint works without trust_remote_code");

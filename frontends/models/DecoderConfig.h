@@ -53,8 +53,8 @@ ActivationKind readActivation(ConfigReader &config, std::string_view key, Activa
 /// Reads `head_dim`, or divides. `unset` is the family's own value, 0 when there is none.
 int64_t readHeadDim(ConfigReader &config, int64_t hiddenSize, int64_t numHeads, int64_t unset);
 
-/// Refuses keys that say that the weights are quantised or the model's code is its own.
-void refuseForeignWeights(ConfigReader &config);
+/// Refuses keys that say that the model's code is its own.
+void refuseForeignCode(ConfigReader &config);
 
 } // namespace llmc::models
 

@@ -40,6 +40,7 @@ Result<Description> describe(const ModelDirectory &directory) {
   Result<const Family *> family = chooseFamily(config, result.modelType);
   if (!family)
     return family.takeError();
+  result.quantization = readQuantizedLayout(config);
   result.model = (*family)->read(config, result.modelType);
 
   // A mistake in the hyperparameters comes first: token ids are judged by the vocabulary.

@@ -5,6 +5,7 @@
 
 #include "frontends/formats/config/GenerationConfig.h"
 #include "frontends/models/Family.h"
+#include "frontends/models/quantized/QuantizedLayout.h"
 
 namespace llmc::models {
 
@@ -12,12 +13,13 @@ struct Description {
   std::unique_ptr<Model> model;
   std::string modelType; ///< For messages.
   GenerationConfig generation;
-  std::string place;        ///< The file that says so, for messages.
-  std::string folder;       ///< Where the files are, for messages; ".": here.
-  std::string weights;      ///< What holds all weights, for messages: the folder, or the first file.
-  std::string facts;        ///< What must belong to the weights, for messages: "config.json".
-  std::string tokenizer;    ///< A file in the folder; empty: the model is driven by token ids.
-  std::string chatTemplate; ///< The same.
+  std::optional<QuantizedLayout> quantization; ///< How matrices are stored that are not floats.
+  std::string place;                           ///< The file that says so, for messages.
+  std::string folder;                          ///< Where the files are, for messages; ".": here.
+  std::string weights;                         ///< What holds all weights, for messages: the folder, or the first file.
+  std::string facts;                           ///< What must belong to the weights, for messages: "config.json".
+  std::string tokenizer;                       ///< A file in the folder; empty: the model is driven by token ids.
+  std::string chatTemplate;                    ///< The same.
 };
 
 /// Reads config.json, generation_config.json and which files of text there are.

@@ -6,6 +6,7 @@
 #include "frontends/models/DecoderConfig.h"
 #include "frontends/models/Description.h"
 #include "frontends/models/EntryBuilder.h"
+#include "frontends/models/QuantizedWeights.h"
 
 using namespace mlir;
 
@@ -131,6 +132,14 @@ private:
       return bounds.takeError();
 
     WeightTable weights(module, described->folder, described->weights, described->facts);
+    std::optional<QuantizedWeights> quantized;
+    if (described->quantization) {
+      Result<TensorIndex> index = openCheckpoint(path);
+      if (!index)
+        return index.takeError();
+      quantized.emplace(*described->quantization, std::move(*index));
+      weights.setQuantized(&*quantized);
+    }
     for (auto op : llvm::make_early_inc_range(module.getOps<transformer::TensorOp>()))
       op.erase();
     writeText(*described, module);

@@ -120,7 +120,7 @@ DecoderConfig readLlamaConfig(ConfigReader &config, std::string_view modelType) 
   DecoderConfig result;
   result.family = variant->modelType;
   checkArchitecture(config, *variant);
-  refuseForeignWeights(config);
+  refuseForeignCode(config);
 
   result.vocabSize = config.requireInteger("vocab_size", limits::kVocab);
   result.hiddenSize = config.requireInteger("hidden_size", limits::kWidth);

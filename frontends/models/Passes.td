@@ -55,7 +55,7 @@ def ImportPass : Pass<"llmc-import", "::mlir::ModuleOp"> {
 
     Needs: the module of `llmc-parse`. Guarantees: every tensor of the checkpoint is used, or known to be without use; every key
     of config.json was understood, or is known to be harmless; shapes agree. Never: reads a weight's bytes, except those of an output head
-    that should be a copy of the embedding.
+    that should be a copy of the embedding, and zero points, groups and shapes of matrices stored in codes.
   }];
   let options = [
     Option<"maxContext", "max-context", "int64_t", "0", "Positions of a sequence; 0: what the model was made for">,

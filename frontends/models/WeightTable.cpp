@@ -3,6 +3,7 @@
 #include "frontends/models/WeightTable.h"
 
 #include "frontends/formats/json/Json.h"
+#include "frontends/models/QuantizedWeights.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -71,6 +72,10 @@ void WeightTable::failCopy(const Copy &copy) {
 Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shape, int64_t pairedRows) {
   auto wanted = RankedTensorType::get(shape, builder.getF32Type());
   auto found = tensors.find(key);
+  if (StringRef module = key; quantized && shape.size() == 2 && pairedRows == 0 && module.consume_back(".weight") &&
+                              quantized->holds(*this, module))
+    if (Value value = quantized->read(builder, *this, module, shape[0], shape[1]))
+      return value;
   const std::string note = facts + " and the weights do not belong together";
   if (found == tensors.end()) {
     fail(key, quoted(key) + " is missing (expected shape " + shapeText(shape) + ")", note);
@@ -99,6 +104,31 @@ Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shap
   if (auto blocks = dyn_cast<transformer::BlockType>(wanted.getElementType()))
     weight = transformer::WeightDecodeOp::create(builder, loc, wanted.clone(blocks.getExactFloat()), weight);
   return weight;
+}
+
+bool WeightTable::expect(StringRef key, RankedTensorType wanted) {
+  const std::string note = facts + " and the weights do not belong together";
+  auto found = tensors.find(key);
+  if (found == tensors.end()) {
+    fail(key, quoted(key) + " is missing (expected " + describe(wanted) + ")", note);
+    return false;
+  }
+  found->second.used = true;
+  if (found->second.type == wanted)
+    return true;
+  fail(key, quoted(key) + " is " + describe(found->second.type) + ", expected " + describe(wanted), note);
+  return false;
+}
+
+Value WeightTable::take(OpBuilder &builder, StringRef key, RankedTensorType wanted) {
+  if (!expect(key, wanted))
+    return {};
+  return transformer::WeightOp::create(builder, NameLoc::get(builder.getStringAttr(key)), wanted, key);
+}
+
+void WeightTable::skip(StringRef key) {
+  if (auto found = tensors.find(key); found != tensors.end())
+    found->second.used = true;
 }
 
 void WeightTable::refuseSurplus(llvm::function_ref<bool(StringRef)> ignores, StringRef family) {

@@ -9,6 +9,8 @@
 
 namespace llmc::models {
 
+class QuantizedWeights;
+
 /// Built from the `transformer.tensor` ops of a module. Keeps the first mistake.
 class WeightTable {
 public:
@@ -25,6 +27,14 @@ public:
   /// decoded, to the narrowest float that holds all their values. With `pairedRows` = d, each d rows are a head's whose
   /// neighbours turn together, as 2i and 2i + 1; they are brought into the order i, i + d/2.
   mlir::Value get(mlir::OpBuilder &builder, llvm::StringRef key, llvm::ArrayRef<int64_t> shape, int64_t pairedRows = 0);
+  /// Matrices that are stored in codes are read by it from now on. It outlives the table.
+  void setQuantized(const QuantizedWeights *weights) { quantized = weights; }
+  /// Marks a tensor of exactly that type as used; else, or where it is missing, it is a mistake.
+  bool expect(llvm::StringRef key, mlir::RankedTensorType wanted);
+  /// The same, and emits `transformer.weight`; null with a mistake.
+  mlir::Value take(mlir::OpBuilder &builder, llvm::StringRef key, mlir::RankedTensorType wanted);
+  /// A tensor that may be there for no use.
+  void skip(llvm::StringRef key);
   /// A tensor that may be there as a copy of another: it is used, and its type must be the other's. Whether the bytes
   /// are equal is for who has them: see `copies`. `why` says in the message what makes it a copy.
   void expectCopy(llvm::StringRef key, llvm::StringRef original, llvm::StringRef why);
@@ -53,6 +63,7 @@ private:
   llvm::StringMap<Tensor> tensors;
   std::vector<Copy> expectedCopies;
   std::optional<Diagnostic> first;
+  const QuantizedWeights *quantized = nullptr;
 };
 
 /// The shape and element type of a tensor in words: "bf16 of shape [576, 192]".

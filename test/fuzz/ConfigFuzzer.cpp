@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/config/GenerationConfig.h"
 #include "frontends/models/LlamaConfig.h"
+#include "frontends/models/quantized/QuantizedLayout.h"
 
 #include <algorithm>
 #include <cmath>
@@ -68,6 +69,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   ConfigReader config(document->root());
   const std::string modelType = config.requireString("model_type");
+  const std::optional<QuantizedLayout> layout = readQuantizedLayout(config);
+  if (layout && !config.mistake()) {
+    require((layout->bits == 2 || layout->bits == 4 || layout->bits == 8) &&
+            layout->codes.wordBits % layout->bits == 0);
+    require(layout->tileRows >= 0 && layout->tileColumns >= 0 && !layout->codes.suffix.empty());
+  }
   const DecoderConfig decoder = readLlamaConfig(config, modelType);
   checkBounds(decoder);
   if (!config.mistake()) {

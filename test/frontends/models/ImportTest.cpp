@@ -361,8 +361,8 @@ TEST_F(Import, ConfigsThatDoNotFit) {
   EXPECT_EQ(says("logits_scaling", "8"), "unknown key 'logits_scaling'");
   EXPECT_EQ(says("rope_interleaved", "true"), "'rope_interleaved' = true is not supported");
   EXPECT_EQ(says("rope_interleaved", "false"), "accepted");
-  EXPECT_EQ(says("quantization_config", "{\"quant_method\": \"gptq\"}"),
-            "quantised weights (method 'gptq') are not supported");
+  EXPECT_EQ(says("quantization_config", "{\"quant_method\": \"bitsandbytes\"}"),
+            "quantised weights (method 'bitsandbytes') are not supported");
   EXPECT_EQ(says("partial_rotary_factor", "0.4"), "'partial_rotary_factor' other than 1 is not supported for 'llama'");
   EXPECT_EQ(says("eos_token_id", "53"), "'eos_token_id' = 53 is not a token (expected 0 to 52)");
   EXPECT_EQ(says("bos_token_id", "53"), "'bos_token_id' = 53 is out of range (expected 0 to 52)");

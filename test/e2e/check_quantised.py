@@ -1,0 +1,62 @@
+#!/usr/bin/python3
+# check_quantised.py - checkpoints of GPTQ, AWQ, compressed-tensors and fp8 give the logits of their decoded weights (numpy only).
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Write each kind of quantised_models.py, compile it, run it; compare
+
+    with the program of the same checkpoint whose weights numpy decoded to f32: the same bits;
+    with the committed logits of Hugging Face transformers on the decoded weights: within the tolerance of check_tiny_models.py.
+
+    check_quantised.py --llmc build/dev/bin/llmc [KIND ...]
+"""
+import argparse
+import os
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+
+sys.dont_write_bytecode = True
+import quantised_models
+from check_tiny_models import TINY, TOLERANCE, run
+
+IDS = [1, 5, 9, 52, 30, 7, 7, 21, 40, 2, 13, 33]
+
+
+def logits(llmc, model, scratch):
+    program, out = scratch / "program", scratch / "logits.npy"
+    for command in ([llmc, "compile", model, "-o", program], [program, "--ids", ",".join(map(str, IDS)), "--logits", out, "-n", "0"]):
+        done, reason = run(command, 120)
+        if not done:
+            raise RuntimeError(reason)
+    return np.load(out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(quantised_models.KINDS)}")
+    parser.add_argument("--llmc", default=os.environ.get("LLMC", "llmc"))
+    args = parser.parse_args()
+    expected = np.load(TINY / "quantised.logits.npz")
+    failed = 0
+    for kind in args.kinds or quantised_models.KINDS:
+        with tempfile.TemporaryDirectory() as scratch:
+            scratch = pathlib.Path(scratch)
+            quantised_models.write_quantised(scratch / "stored", kind)
+            quantised_models.write_decoded(scratch / "decoded", kind)
+            try:
+                found, decoded = logits(args.llmc, scratch / "stored", scratch), logits(args.llmc, scratch / "decoded", scratch)
+            except RuntimeError as reason:
+                failed += 1
+                print(f"{kind:20} FAILED {reason}", flush=True)
+                continue
+        same = np.array_equal(found.view(np.uint32), decoded.view(np.uint32))
+        error = float(np.abs(found - expected[kind]).max() / np.ptp(expected[kind]))
+        holds = same and error <= TOLERANCE
+        failed += not holds
+        print(f"{kind:20} {'the same bits' if same else 'OTHER BITS'}  {error:.1e}  {'ok' if holds else 'FAILED'}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
