@@ -86,8 +86,12 @@ void WeightValue::readStrided(int64_t begin, int64_t stride, int64_t count, floa
 void WeightValue::readBlocks(int64_t, int64_t, uint8_t *) const { assert(false && "the value is not in blocks"); }
 
 uint32_t Words::at(int64_t index) const {
+  const uint8_t *from = data + index * bytes;
   uint32_t word = 0;
-  std::memcpy(&word, data + index * bytes, static_cast<size_t>(bytes));
+  if (bytes == 4) // The usual case, in one instruction.
+    std::memcpy(&word, from, 4);
+  else
+    std::memcpy(&word, from, static_cast<size_t>(bytes));
   return word;
 }
 
@@ -223,31 +227,44 @@ private:
 class Unpacked final : public WeightValue {
 public:
   Unpacked(Words words, int64_t bits, int64_t axis, const Sizes &order, uint32_t plus, uint32_t flip, Sizes shape)
-      : WeightValue(std::move(shape), Element::F32), words(std::move(words)), bits(bits),
-        fields(this->words.bytes * 8 / bits), plus(plus), flip(flip), mask((1u << bits) - 1) {
+      : WeightValue(std::move(shape), Element::F32), words(std::move(words)), bits(bits), plus(plus), flip(flip),
+        mask((1u << bits) - 1) {
+    // Widths are powers of two, and so is their quotient.
+    const int64_t fields = this->words.bytes * 8 / bits;
+    while ((int64_t(1) << fieldShift) < fields)
+      ++fieldShift;
     for (int64_t field = 0; field < fields; ++field)
-      fieldOf.push_back(field);
+      shiftOf.push_back(bits * field);
     for (size_t field = 0; field < order.size(); ++field)
-      fieldOf[static_cast<size_t>(order[field])] = static_cast<int64_t>(field);
+      shiftOf[static_cast<size_t>(order[field])] = bits * static_cast<int64_t>(field);
     inner = product(llvm::ArrayRef<int64_t>(this->shape).drop_front(axis + 1));
     extent = this->shape[axis];
     packed = this->words.shape[axis];
   }
   void read(int64_t begin, int64_t count, float *out) const override { readStrided(begin, 1, count, out); }
   void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const override {
-    for (int64_t i = 0; i < count; ++i, begin += stride) {
-      const int64_t within = begin % inner, along = begin / inner % extent, outer = begin / inner / extent;
-      const uint32_t word = words.at((outer * packed + along / fields) * inner + within) + plus;
-      const int64_t field = fieldOf[static_cast<size_t>(along % fields)];
-      out[i] = static_cast<float>((word >> (bits * field) & mask) ^ flip);
+    // Counts in the three digits (outer, along, within) instead of dividing for each element.
+    int64_t within = begin % inner, along = begin / inner % extent, outer = begin / inner / extent;
+    const int64_t stepWithin = stride % inner, stepAlong = stride / inner % extent, stepOuter = stride / inner / extent;
+    const int64_t last = (int64_t(1) << fieldShift) - 1;
+    for (int64_t i = 0; i < count; ++i) {
+      const uint32_t word = words.at((outer * packed + (along >> fieldShift)) * inner + within) + plus;
+      out[i] = static_cast<float>((word >> shiftOf[static_cast<size_t>(along & last)] & mask) ^ flip);
+      within += stepWithin;
+      along += stepAlong;
+      outer += stepOuter;
+      if (within >= inner)
+        within -= inner, ++along;
+      if (along >= extent)
+        along -= extent, ++outer;
     }
   }
 
 private:
   Words words;
-  int64_t bits, fields;
+  int64_t bits, fieldShift = 0;
   uint32_t plus, flip, mask;
-  Sizes fieldOf;                 // by number of the element
+  Sizes shiftOf;                 // by number of the element among those of a word
   int64_t inner, extent, packed; // elements behind the axis; elements and words along it
 };
 

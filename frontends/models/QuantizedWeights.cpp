@@ -39,11 +39,13 @@ public:
     const bool hasZero = blockFormat(format).zeroByte >= 0;
     const int64_t group = tileColumns < columns ? std::gcd(tileColumns, columns) : columns;
     if (!isBlockGroup(format, group))
-      return fail(layout.codes.suffix, group == columns ? std::to_string(columns) + " columns cannot be one group"
-                                                        : "groups of " + std::to_string(tileColumns) +
-                                                              " do not divide its " + std::to_string(columns) + " columns",
+      return fail(layout.codes.suffix,
+                  group == columns ? std::to_string(columns) + " columns cannot be one group"
+                                   : "groups of " + std::to_string(tileColumns) + " do not divide its " +
+                                         std::to_string(columns) + " columns",
                   "groups are multiples of 16 columns");
-    auto blocks = RankedTensorType::get({rows, columns}, transformer::BlockType::get(builder.getContext(), format, group));
+    auto blocks =
+        RankedTensorType::get({rows, columns}, transformer::BlockType::get(builder.getContext(), format, group));
     codes = unpack(codes, layout.codes, format == BlockFormatId::Q8 ? 128 : 0, rows, columns);
     if (groups)
       codes = transformer::WeightSortColumnsOp::create(builder, loc, codes.getType(), codes, groups, false);
@@ -180,7 +182,8 @@ private:
       return transformer::WeightPermuteOp::create(builder, loc, value, {1, 0});
     if (scaleType == wanted)
       return value;
-    return transformer::WeightPermuteOp::create(builder, loc, wanted, value, wanted.getShape(), ArrayRef<int64_t>{0, 1});
+    return transformer::WeightPermuteOp::create(builder, loc, wanted, value, wanted.getShape(),
+                                                ArrayRef<int64_t>{0, 1});
   }
 
   /// The words that hold [down, across] codes.

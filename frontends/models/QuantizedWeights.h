@@ -20,9 +20,9 @@ public:
 
   /// Whether `<module>.weight` is stored in codes.
   bool holds(const WeightTable &table, llvm::StringRef module) const;
-  /// Emits the matrix [rows, columns] of a module: blocks, and their values. Where columns of one group do not lie beside
-  /// each other, the blocks have them sorted, and the values are brought back. A tensor that is missing, of another type
-  /// or shape, or whose numbers contradict the config is a mistake of the table; then the result is null.
+  /// Emits the matrix [rows, columns] of a module: blocks, and their values. Where columns of one group do not lie
+  /// beside each other, the blocks have them sorted, and the values are brought back. A tensor that is missing, of
+  /// another type or shape, or whose numbers contradict the config is a mistake of the table; then the result is null.
   mlir::Value read(mlir::OpBuilder &builder, WeightTable &table, llvm::StringRef module, int64_t rows,
                    int64_t columns) const;
 

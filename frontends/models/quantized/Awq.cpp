@@ -1,7 +1,7 @@
 // Awq.cpp - checkpoints of AWQ in the layout "gemm", as AutoAWQ writes them.
 //
-// qweight i32 [K, N / 8] and qzeros i32 [groups, N / 8]: eight codes along a row in a word, those of even numbers first;
-// scales [groups, N].
+// qweight i32 [K, N / 8] and qzeros i32 [groups, N / 8]: eight codes along a row in a word, those of even numbers
+// first; scales [groups, N].
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/models/quantized/QuantizedLayout.h"
 
@@ -26,8 +26,8 @@ QuantizedLayout readAwqLayout(ConfigReader &config) {
       refuse(key, "\"" + json::printable(*version) + "\"", "gemm");
   if (const std::optional<std::string> backend = config.maybeString("backend"); backend && *backend == "llm-awq")
     refuse("backend", "\"llm-awq\"", "autoawq");
-  skipAll(config, {"modules_to_not_convert", "do_fuse", "fuse_max_seq_len", "modules_to_fuse", "exllama_config", "desc_act",
-                   "sym", "lm_head", "meta", "pack_dtype", "format", "method"});
+  skipAll(config, {"modules_to_not_convert", "do_fuse", "fuse_max_seq_len", "modules_to_fuse", "exllama_config",
+                   "desc_act", "sym", "lm_head", "meta", "pack_dtype", "format", "method"});
 
   layout.bits = 4;
   layout.codes.suffix = ".qweight";

@@ -22,8 +22,10 @@ void readWeights(ConfigReader &config, QuantizedLayout &layout, bool packed) {
     layout.bits = readBits(config, "num_bits", 8);
   layout.symmetric = config.flag("symmetric", true);
   const std::optional<int64_t> group = config.maybeInteger("group_size", {-1, 1 << 20});
-  const std::string strategy =
-      config.maybeString("strategy").value_or(!group ? "tensor" : *group > 0 ? "group" : "channel");
+  const std::string strategy = config.maybeString("strategy")
+                                   .value_or(!group       ? "tensor"
+                                             : *group > 0 ? "group"
+                                                          : "channel");
   if (strategy == "group") {
     layout.tileColumns = readGroupSize(config, "group_size", 128);
   } else if (strategy == "tensor") {
@@ -41,7 +43,8 @@ void readWeights(ConfigReader &config, QuantizedLayout &layout, bool packed) {
                                 "\" is not supported (expected tensor, channel, group or block)");
   }
   config.expectFlag("dynamic", false);
-  skipAll(config, {"actorder", "observer", "observer_kwargs", "scale_dtype", "zp_dtype", "block_structure", "scale_precision"});
+  skipAll(config,
+          {"actorder", "observer", "observer_kwargs", "scale_dtype", "zp_dtype", "block_structure", "scale_precision"});
   config.refuseUnknown({}, "a model quantised by 'compressed-tensors'");
 }
 
@@ -82,7 +85,8 @@ QuantizedLayout readCompressedTensorsLayout(ConfigReader &config) {
   const std::optional<json::Value> groups = config.maybeObject("config_groups");
   if (!groups || groups->size() != 1) {
     config.fail("config_groups", config.shown("config_groups") + " holds " +
-                                     std::to_string(groups ? groups->size() : 0) + " schemes, expected one for all modules");
+                                     std::to_string(groups ? groups->size() : 0) +
+                                     " schemes, expected one for all modules");
     return layout;
   }
   const std::string place = "quantization_config.config_groups." + json::printable(groups->key(0).asString()) + ".";

@@ -10,7 +10,8 @@ QuantizedLayout readFp8Layout(ConfigReader &config) {
   QuantizedLayout layout;
   layout.bits = 8;
   layout.isFloat8 = true;
-  for (const auto &[key, expected] : {std::pair("fmt", "e4m3"), {"weight_dtype", "float8_e4m3fn"}, {"scale_fmt", "float"}})
+  for (const auto &[key, expected] :
+       {std::pair("fmt", "e4m3"), {"weight_dtype", "float8_e4m3fn"}, {"scale_fmt", "float"}})
     if (const std::optional<std::string> found = config.maybeString(key); found && *found != expected)
       config.fail(key, config.shown(key) + " = \"" + json::printable(*found) + "\" is not supported (expected " +
                            expected + ")");

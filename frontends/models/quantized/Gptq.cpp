@@ -1,8 +1,8 @@
 // Gptq.cpp - checkpoints of GPTQ, as AutoGPTQ and GPTQModel write them.
 //
 // qweight i32 [K / F, N], F codes down the columns of a word; qzeros i32 [groups, N / F]; scales [groups, N]; g_idx i32
-// [K], which group a column of the matrix belongs to. In the form "gptq" zero points are stored less one: one is added to
-// each field of the word by one addition, so that a field of 0 that was stored with a borrow comes back.
+// [K], which group a column of the matrix belongs to. In the form "gptq" zero points are stored less one: one is added
+// to each field of the word by one addition, so that a field of 0 that was stored with a borrow comes back.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/models/quantized/QuantizedLayout.h"
 
@@ -34,12 +34,39 @@ QuantizedLayout readGptqLayout(ConfigReader &config) {
                                   "\" is not supported (expected int32)");
   readDynamic(config);
   // How the model was made, and how another program runs it.
-  skipAll(config, {"format", "method", "lm_head", "damp_percent", "damp_auto_increment", "static_groups", "true_sequential",
-                   "model_name_or_path", "model_file_base_name", "meta", "quantizer", "dataset", "tokenizer", "batch_size",
-                   "cache_block_outputs", "block_name_to_quantize", "module_name_preceding_first_block",
-                   "modules_in_block_to_quantize", "model_seqlen", "pad_token_id", "use_cuda_fp16", "use_exllama",
-                   "disable_exllama", "exllama_config", "max_input_length", "mse", "backend", "is_marlin_format",
-                   "act_group_aware", "offload_to_disk", "parallel_packing", "modules_to_not_convert", "hyb_act"});
+  skipAll(config, {"format",
+                   "method",
+                   "lm_head",
+                   "damp_percent",
+                   "damp_auto_increment",
+                   "static_groups",
+                   "true_sequential",
+                   "model_name_or_path",
+                   "model_file_base_name",
+                   "meta",
+                   "quantizer",
+                   "dataset",
+                   "tokenizer",
+                   "batch_size",
+                   "cache_block_outputs",
+                   "block_name_to_quantize",
+                   "module_name_preceding_first_block",
+                   "modules_in_block_to_quantize",
+                   "model_seqlen",
+                   "pad_token_id",
+                   "use_cuda_fp16",
+                   "use_exllama",
+                   "disable_exllama",
+                   "exllama_config",
+                   "max_input_length",
+                   "mse",
+                   "backend",
+                   "is_marlin_format",
+                   "act_group_aware",
+                   "offload_to_disk",
+                   "parallel_packing",
+                   "modules_to_not_convert",
+                   "hyb_act"});
 
   uint32_t ones = 0;
   for (int bit = 0; bit < 32; bit += layout.bits)

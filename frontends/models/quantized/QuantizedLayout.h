@@ -1,4 +1,5 @@
-// QuantizedLayout.h - how a checkpoint with quantization_config stores a matrix: facts, one reader of them for each method.
+// QuantizedLayout.h - how a checkpoint with quantization_config stores a matrix: facts, one reader of them for each
+// method.
 //
 // Free of MLIR: fuzzed. A method is one file with `QuantizedLayout read<Name>Layout(ConfigReader &)` and a line in
 // Methods.def. What the facts mean as operations on weights is in QuantizedWeights.cpp, for all methods at once.
@@ -14,8 +15,8 @@
 
 namespace llmc::models {
 
-/// A tensor of small codes in words. The matrix that it holds is [rows, columns], or [columns, rows] where `transposed`;
-/// the words run along `axis` of what is stored.
+/// A tensor of small codes in words. The matrix that it holds is [rows, columns], or [columns, rows] where
+/// `transposed`; the words run along `axis` of what is stored.
 struct PackedCodes {
   std::string suffix; ///< Behind the module's name: ".qweight".
   int wordBits = 32;  ///< 32: i32; 8: bytes of any 8-bit type.
@@ -27,8 +28,8 @@ struct PackedCodes {
 
 /// A matrix [N, K] is `scale * (code - zero)`, with one scale and one zero point for each tile.
 struct QuantizedLayout {
-  std::string method; ///< As the config spells it, for messages.
-  int bits = 4;       ///< Of a code; 2, 4 or 8.
+  std::string method;    ///< As the config spells it, for messages.
+  int bits = 4;          ///< Of a code; 2, 4 or 8.
   bool isFloat8 = false; ///< Codes are E4M3 floats, without zero points.
   PackedCodes codes;
   std::vector<std::string> scales; ///< Suffixes, the first that is there counts.

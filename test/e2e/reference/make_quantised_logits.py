@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Write tiny/quantised.logits.npz: float32 [tokens, vocab] of each kind, on its decoded weights (torch, transformers).
 
-    make_quantised_logits.py [--sources FOLDER]
+    make_quantised_logits.py [--sources FOLDER] [--check]
 
 FOLDER holds the unpacked sources of autoawq 0.2.9, gptqmodel 7.7.0 and compressed-tensors 0.20.0. Their own unpacking then has to give
 the values that quantised_models.py says a kind has: awq.utils.packing_utils; the formula of gptqmodel (shifts, one added to each
@@ -77,6 +77,7 @@ def theirs(kind, part, shape, sources):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=pathlib.Path)
+    parser.add_argument("--check", action="store_true", help="compare with the sources and write nothing")
     args = parser.parse_args()
     torch.set_num_threads(1)
     result = {}
@@ -92,13 +93,17 @@ def main():
             if other is not None:
                 assert np.array_equal(np.asarray(other, np.float32), values), (kind, name)
                 checked += 1
+        if args.check:
+            print(f"{kind}: {checked} matrices as others decode them", flush=True)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             models.write_decoded(folder, kind)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
             with torch.no_grad():
                 result[kind] = model(input_ids=torch.tensor([IDS])).logits[0].numpy()
         print(f"{kind}: {checked} matrices as others decode them, logits {result[kind].min():.2f} to {result[kind].max():.2f}", flush=True)
-    np.savez_compressed(HERE / "tiny" / "quantised.logits.npz", **result)
+    if not args.check:
+        np.savez_compressed(HERE / "tiny" / "quantised.logits.npz", **result)
 
 
 if __name__ == "__main__":
