@@ -14,18 +14,18 @@ namespace llmc {
 
 namespace {
 
-/// The type of what is stored, where the values are decoded from it: the codes of both must go into one layout.
+/// As stored: side by side, blocks can only be what they are while both are of one format.
 Type storedType(Value weight) {
-  auto decode = weight.getDefiningOp<WeightDecodeOp>();
-  return decode ? decode.getSource().getType() : weight.getType();
+  if (auto decode = weight.getDefiningOp<WeightDecodeOp>())
+    weight = decode.getSource();
+  return weight.getType();
 }
 
 /// Why the linears cannot be one product, or nothing when they can.
 std::optional<StringRef> obstacle(LinearOp gate, LinearOp up) {
   if (gate.getInput() != up.getInput())
     return "they read different inputs";
-  if (gate.getWeight().getType() != up.getWeight().getType() ||
-      storedType(gate.getWeight()) != storedType(up.getWeight()))
+  if (storedType(gate.getWeight()) != storedType(up.getWeight()))
     return "their weights have different types";
   if (static_cast<bool>(gate.getBias()) != static_cast<bool>(up.getBias()))
     return "only one of them has a bias";

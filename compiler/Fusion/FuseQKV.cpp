@@ -31,15 +31,12 @@ LinearOp traceToLinear(Value value) {
   return {};
 }
 
-/// The element type of what is stored, where the values are decoded from it: matrices of different formats are not
-/// joined, since the codes of each are used as they are.
-Type storedType(Value weight) {
+/// As stored: joined, blocks can only be what they are while all are of one format.
+Type elementType(Value weight) {
   if (auto decode = weight.getDefiningOp<WeightDecodeOp>())
     weight = decode.getSource();
   return cast<RankedTensorType>(weight.getType()).getElementType();
 }
-
-Type elementType(Value weight) { return cast<RankedTensorType>(weight.getType()).getElementType(); }
 
 /// Why the linears cannot be one product, or nothing when they can.
 std::optional<StringRef> obstacle(ArrayRef<LinearOp> linears) {
@@ -49,8 +46,7 @@ std::optional<StringRef> obstacle(ArrayRef<LinearOp> linears) {
       return "they read different inputs";
     if (first->getBlock() != other->getBlock())
       return "they stand in different blocks";
-    if (elementType(first.getWeight()) != elementType(other.getWeight()) ||
-        storedType(first.getWeight()) != storedType(other.getWeight()))
+    if (elementType(first.getWeight()) != elementType(other.getWeight()))
       return "their weights have different element types";
     if (static_cast<bool>(first.getBias()) != static_cast<bool>(other.getBias()))
       return "only some of them have a bias";

@@ -83,8 +83,6 @@ void WeightValue::readStrided(int64_t begin, int64_t stride, int64_t count, floa
     read(begin + i * stride, 1, out + i);
 }
 
-void WeightValue::readBlocks(int64_t, int64_t, uint8_t *) const { assert(false && "the value is not in blocks"); }
-
 uint32_t Words::at(int64_t index) const {
   const uint8_t *from = data + index * bytes;
   uint32_t word = 0;
@@ -120,7 +118,13 @@ public:
   Blocks(Sizes shape, BlockFormatId format, int64_t group)
       : WeightValue(std::move(shape), Element::F32), format(format), group(group), bytes(blockBytes(format, group)) {}
 
-  std::optional<Blocked> blocked() const override { return Blocked{format, group}; }
+  bool readBlocks(int64_t begin, int64_t count, uint8_t *out) const override {
+    if (begin % group != 0 || count % group != 0)
+      return false;
+    if (out)
+      copyWhole(begin / group, count / group, out);
+    return true;
+  }
   void read(int64_t begin, int64_t count, float *out) const override {
     // Whole blocks go where they belong; of the first and the last a part may be wanted.
     std::vector<float> part;
@@ -142,6 +146,8 @@ public:
 protected:
   /// The values of blocks [first, first + count).
   virtual void decodeWhole(int64_t first, int64_t count, float *out) const = 0;
+  /// The same blocks as bytes.
+  virtual void copyWhole(int64_t first, int64_t count, uint8_t *out) const = 0;
 
   const BlockFormatId format;
   const int64_t group, bytes; // of one block
@@ -151,11 +157,11 @@ class StoredBlocks final : public Blocks {
 public:
   StoredBlocks(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data)
       : Blocks(std::move(shape), format, group), data(data) {}
-  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
-    std::memcpy(out, data + first * bytes, static_cast<size_t>(count * bytes));
-  }
 
 private:
+  void copyWhole(int64_t first, int64_t count, uint8_t *out) const override {
+    std::memcpy(out, data + first * bytes, static_cast<size_t>(count * bytes));
+  }
   void decodeWhole(int64_t first, int64_t count, float *out) const override {
     for (int64_t i = 0; i < count; ++i)
       decodeBlock(format, group, data + (first + i) * bytes, out + i * group);
@@ -167,13 +173,13 @@ class Quantized final : public Blocks {
 public:
   Quantized(WeightRef from, BlockFormatId format, int64_t group)
       : Blocks(from->shape, format, group), source(std::move(from)) {}
-  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
+
+private:
+  void copyWhole(int64_t first, int64_t count, uint8_t *out) const override {
     std::vector<float> values(static_cast<size_t>(count * group));
     source->read(first * group, count * group, values.data());
     quantizeBlocks(format, group, count, values.data(), out);
   }
-
-private:
   void decodeWhole(int64_t first, int64_t count, float *out) const override {
     source->read(first * group, count * group, out);
     roundToBlocks(format, group, count, out, out);
@@ -188,12 +194,13 @@ public:
             BlockFormatId format, int64_t group)
       : Blocks(from->shape, format, group), codes(std::move(from)), scales(std::move(scales)), zeros(std::move(zeros)),
         tileRows(tileRows), tileColumns(tileColumns), zero(zero) {}
-  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
+
+private:
+  void copyWhole(int64_t first, int64_t count, uint8_t *out) const override {
     forEach(first, count,
             [&](int64_t i, const BlockParts &parts) { packBlock(format, group, parts, out + i * bytes); });
   }
 
-private:
   void decodeWhole(int64_t first, int64_t count, float *out) const override {
     forEach(first, count,
             [&](int64_t i, const BlockParts &parts) { decodeBlockParts(format, group, parts, out + i * group); });
@@ -326,18 +333,9 @@ public:
     return run.stride == 1 && run.count >= count ? run.source->stored(run.begin, count) : nullptr;
   }
 
-  std::optional<Blocked> blocked() const override { return runAt(0).source->blocked(); }
-  void readBlocks(int64_t first, int64_t count, uint8_t *out) const override {
-    // Whole blocks keep together, so a run holds whole ones.
-    const Blocked format = *blocked();
-    const int64_t bytes = blockBytes(format.format, format.group);
-    while (count > 0) {
-      const Run run = runAt(first * format.group);
-      const int64_t taken = std::min(run.count / format.group, count);
-      assert(run.stride == 1 && taken > 0);
-      run.source->readBlocks(run.begin / format.group, taken, out);
-      first += taken, count -= taken, out += taken * bytes;
-    }
+  bool readBlocks(int64_t begin, int64_t count, uint8_t *out) const override {
+    Run run = runAt(begin);
+    return run.stride == 1 && run.count >= count && run.source->readBlocks(run.begin, count, out);
   }
 
 protected:

@@ -44,17 +44,12 @@ public:
   virtual void read(int64_t begin, int64_t count, float *out) const = 0;
   /// Elements begin, begin + stride, …; `count` of them.
   virtual void readStrided(int64_t begin, int64_t stride, int64_t count, float *out) const;
-  /// The format and group of a value that is in blocks; its elements are the f32 that they stand for.
-  struct Blocked {
-    BlockFormatId format;
-    int64_t group;
-  };
-  virtual std::optional<Blocked> blocked() const { return std::nullopt; }
-  /// Blocks [first, first + count) of such a value in row-major order, as bytes of the format.
-  virtual void readBlocks(int64_t first, int64_t count, uint8_t *out) const;
   /// Where elements [begin, begin + count) lie beside each other in memory in this value's element type; null when they
   /// have to be computed. Any alignment.
   virtual const uint8_t *stored(int64_t begin, int64_t count) const { return nullptr; }
+  /// Copies the blocks of the elements [begin, begin + count), whole blocks of one row, as the format stores them,
+  /// unless `out` is null. False where this value is not made of blocks, or these are not ones that lie in it whole.
+  virtual bool readBlocks(int64_t begin, int64_t count, uint8_t *out) const { return false; }
 };
 
 using WeightRef = std::shared_ptr<const WeightValue>;

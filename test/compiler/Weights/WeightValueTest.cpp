@@ -216,29 +216,32 @@ TEST(WeightValue, BlocksAreWhatTheyDecodeTo) {
   }
 }
 
-/// Blocks whole, in pieces, and through rows in another order, are those that the values come from.
+/// Blocks of whole rows, of parts of them, and through rows in another order, are those that the values come from.
 void expectBlocks(const WeightRef &weight, BlockFormatId format, int64_t group) {
-  ASSERT_TRUE(weight->blocked());
-  EXPECT_EQ(weight->blocked()->format, format);
-  EXPECT_EQ(weight->blocked()->group, group);
-  const int64_t size = blockBytes(format, group), blocks = weight->numElements() / group, columns = weight->shape[1];
-  std::vector<uint8_t> all(static_cast<size_t>(blocks * size)), piece(static_cast<size_t>(2 * size));
-  weight->readBlocks(0, blocks, all.data());
-  std::vector<float> values(static_cast<size_t>(weight->numElements()));
-  for (int64_t i = 0; i < blocks; ++i)
+  const int64_t size = blockBytes(format, group), rows = weight->shape[0], columns = weight->shape[1];
+  const int64_t perRow = columns / group;
+  std::vector<uint8_t> all(static_cast<size_t>(rows * perRow * size)), piece(static_cast<size_t>(size));
+  std::vector<float> values(static_cast<size_t>(rows * columns));
+  for (int64_t row = 0; row < rows; ++row)
+    ASSERT_TRUE(weight->readBlocks(row * columns, columns, all.data() + row * perRow * size)) << row;
+  for (int64_t i = 0; i < rows * perRow; ++i) {
     decodeBlock(format, group, all.data() + i * size, values.data() + i * group);
-  expectValues(weight, values);
-  for (int64_t first = 0; first + 2 <= blocks; ++first) {
-    weight->readBlocks(first, 2, piece.data());
-    EXPECT_TRUE(std::equal(piece.begin(), piece.end(), all.begin() + first * size)) << first;
+    ASSERT_TRUE(weight->readBlocks(i * group, group, piece.data()));
+    EXPECT_TRUE(std::equal(piece.begin(), piece.end(), all.begin() + i * size)) << i;
   }
+  expectValues(weight, values);
+  EXPECT_TRUE(weight->readBlocks(columns, columns, nullptr));
+  EXPECT_FALSE(weight->readBlocks(1, group, piece.data()));
+  EXPECT_FALSE(weight->readBlocks(0, group - 1, piece.data()));
+  EXPECT_FALSE(convertWeight(weight, Element::F32)->readBlocks(0, columns, nullptr));
   // Two halves of the rows, exchanged.
-  const int64_t rows = weight->shape[0], half = rows / 2, perRow = columns / group;
+  const int64_t half = rows / 2;
   WeightRef turned = concatWeights(
       {sliceWeight(weight, {half, 0}, {rows - half, columns}), sliceWeight(weight, {0, 0}, {half, columns})}, 0,
       {rows, columns});
   std::vector<uint8_t> other(all.size());
-  turned->readBlocks(0, blocks, other.data());
+  for (int64_t row = 0; row < rows; ++row)
+    ASSERT_TRUE(turned->readBlocks(row * columns, columns, other.data() + row * perRow * size)) << row;
   std::rotate(all.begin(), all.begin() + half * perRow * size, all.end());
   EXPECT_EQ(other, all);
 }

@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
       std::vector<uint8_t> out(static_cast<size_t>(columns / group * blockBytes(*format, group)));
       for (int64_t first; (first = next.fetch_add(rowsAtOnce)) < rows;)
         for (int64_t row = first; row < std::min(rows, first + rowsAtOnce); ++row) {
-          weight->readBlocks(row * (columns / group), columns / group, out.data());
+          weight->readBlocks(row * columns, columns, out.data());
           sum += out[7];
         }
     });
