@@ -4,13 +4,16 @@
 """Write each kind of quantised_models.py, compile it, run it; compare
 
     with the program of the same checkpoint whose weights numpy decoded to f32: the same bits;
-    with the committed logits of Hugging Face transformers on the decoded weights: within the tolerance of check_tiny_models.py.
+    with the committed logits of Hugging Face transformers on the decoded weights: within the tolerance of check_tiny_models.py;
+    and the parameters that `llmc inspect` counts with those of the decoded weights.
 
     check_quantised.py --llmc build/dev/bin/llmc [KIND ...]
 """
 import argparse
 import os
 import pathlib
+import re
+import subprocess
 import sys
 import tempfile
 
@@ -46,15 +49,21 @@ def main():
             quantised_models.write_decoded(scratch / "decoded", kind)
             try:
                 found, decoded = logits(args.llmc, scratch / "stored", scratch), logits(args.llmc, scratch / "decoded", scratch)
-            except RuntimeError as reason:
+                told = subprocess.run([args.llmc, "inspect", scratch / "stored"], capture_output=True, text=True, check=True).stdout
+            except (RuntimeError, subprocess.CalledProcessError) as reason:
                 failed += 1
                 print(f"{kind:20} FAILED {reason}", flush=True)
                 continue
         same = np.array_equal(found.view(np.uint32), decoded.view(np.uint32))
         error = float(np.abs(found - expected[kind]).max() / np.ptp(expected[kind]))
-        holds = same and error <= TOLERANCE
+        stored, plain = quantised_models.make(kind)
+        surplus = [values for name, values in stored.items() if name.endswith(".bias") and name not in plain]
+        parameters = sum(values.size for values in [*plain.values(), *surplus])
+        matrices = sum(int(count) for count in re.findall(r"quantised +(\d+) matri", told))
+        counted = f"parameters  {parameters}\n" in told and matrices == 14
+        holds = same and counted and error <= TOLERANCE
         failed += not holds
-        print(f"{kind:20} {'the same bits' if same else 'OTHER BITS'}  {error:.1e}  {'ok' if holds else 'FAILED'}", flush=True)
+        print(f"{kind:20} {'the same bits' if same else 'OTHER BITS'}{'' if counted else ', other parameters'}  {error:.1e}  {'ok' if holds else 'FAILED'}", flush=True)
     return 1 if failed else 0
 
 

@@ -89,3 +89,18 @@ func.func @not_fused_when_both_are_one(%x: tensor<?x7xf32>) -> tensor<?x11xf32> 
   %y = transformer.gated silu %g, %g : tensor<?x11xf32>
   return %y : tensor<?x11xf32>
 }
+
+// Their codes are used as they are, side by side in one layout.
+// CHECK-LABEL: func.func @not_fused_when_stored_in_different_blocks
+// CHECK-COUNT-2: transformer.linear
+// CHECK: transformer.gated
+func.func @not_fused_when_stored_in_different_blocks(%x: tensor<?x32xf32>) -> tensor<?x11xf32> {
+  %wg = transformer.weight ["gate"] : tensor<11x32x!transformer.block<q4_0, group = 32>>
+  %wu = transformer.weight ["up"] : tensor<11x32x!transformer.block<q8_0, group = 32>>
+  %vg = transformer.weight.decode %wg : (tensor<11x32x!transformer.block<q4_0, group = 32>>) -> tensor<11x32xf32>
+  %vu = transformer.weight.decode %wu : (tensor<11x32x!transformer.block<q8_0, group = 32>>) -> tensor<11x32xf32>
+  %g = transformer.linear %x, %vg : (tensor<?x32xf32>, tensor<11x32xf32>) -> tensor<?x11xf32>
+  %u = transformer.linear %x, %vu : (tensor<?x32xf32>, tensor<11x32xf32>) -> tensor<?x11xf32>
+  %y = transformer.gated silu %g, %u : tensor<?x11xf32>
+  return %y : tensor<?x11xf32>
+}
