@@ -4,6 +4,7 @@
 
 #include "frontends/formats/gguf/Gguf.h"
 #include "frontends/formats/json/Json.h"
+#include "frontends/formats/onnx/Onnx.h"
 #include "frontends/formats/safetensors/Safetensors.h"
 
 #include <algorithm>
@@ -113,6 +114,12 @@ std::string_view TensorIndex::bytes(std::string_view key) const {
 Result<TensorIndex> openCheckpoint(const std::string &path) {
   if (gguf::isGgufPath(path)) {
     Result<gguf::Model> model = gguf::open(path);
+    if (!model)
+      return model.takeError();
+    return std::move(model->index);
+  }
+  if (onnx::isOnnxPath(path)) {
+    Result<onnx::OpenedModel> model = onnx::open(path);
     if (!model)
       return model.takeError();
     return std::move(model->index);

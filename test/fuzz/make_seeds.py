@@ -143,6 +143,53 @@ def session_seeds():
     yield "magic", b"\0\x89LLMS\r\n\x1a" + bytes(200)
 
 
+def varint(value):
+    value &= 2**64 - 1
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, content):
+    """A field of a protobuf message: a number, or bytes."""
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def onnx_value(name, dims=(3,)):
+    shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+
+def onnx_node(op, inputs, outputs, more=b""):
+    return b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op) + more
+
+
+def onnx_model(graph, more=b""):
+    return field(1, 8) + field(7, graph) + field(8, field(2, 17)) + more
+
+
+def onnx_seeds():
+    ends = field(11, onnx_value(b"x")) + field(12, onnx_value(b"y"))
+    yield "relu", onnx_model(field(1, onnx_node(b"Relu", [b"x"], [b"y"])) + ends)
+    weight = field(1, 3) + field(2, 1) + field(8, b"w") + field(9, bytes(12))
+    external = field(1, 3) + field(2, 1) + field(8, b"v") + field(14, 1) + field(
+        13, field(1, b"location") + field(2, b"w.bin")) + field(13, field(1, b"offset") + field(2, b"16"))
+    yield "add", onnx_model(field(1, onnx_node(b"Add", [b"x", b"w"], [b"h"])) + field(1, onnx_node(
+        b"Softmax", [b"h"], [b"y"], field(5, field(1, b"axis") + field(3, -1) + field(20, 2)))) + field(5, weight) +
+                            field(5, external) + field(11, onnx_value(b"x", [b"batch"])) + field(12, onnx_value(b"y")))
+    branch = field(1, onnx_node(b"Neg", [b"x"], [b"b"])) + field(12, onnx_value(b"b"))
+    yield "if", onnx_model(field(1, onnx_node(b"If", [b"x"], [b"y"], field(
+        5, field(1, b"then_branch") + field(6, branch) + field(20, 5)))) + ends)
+    function = field(1, b"f") + field(4, b"a") + field(5, b"b") + field(10, b"d") + field(
+        7, onnx_node(b"Neg", [b"a"], [b"b"]))
+    yield "function", onnx_model(field(1, onnx_node(b"f", [b"x"], [b"y"], field(7, b"d"))) + ends, field(25, function))
+    yield "tensor", field(1, 2) + field(2, 7) + field(7, varint(-1) + varint(300)) + field(8, b"t")
+
+
 def write(folder, name, data):
     path = CORPUS / folder
     path.mkdir(parents=True, exist_ok=True)
@@ -156,6 +203,8 @@ def main():
         write("fuzz-gguf", name, data)
     for name, data in session_seeds():
         write("fuzz-session", name, data)
+    for name, data in onnx_seeds():
+        write("fuzz-onnx", name, data)
     for name, config, generation in config_seeds():
         data = json.dumps(config).encode()
         if generation is not None:

@@ -1,0 +1,33 @@
+// Operators.h - facts of ai.onnx's operators: versions, numbers of inputs and outputs, attributes.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_FRONTENDS_FORMATS_ONNX_OPERATORS_H
+#define LLMC_FRONTENDS_FORMATS_ONNX_OPERATORS_H
+
+#include "frontends/formats/onnx/Onnx.h"
+
+namespace llmc::onnx {
+
+/// One row of dialects/ONNX/IR/Operators.def.
+struct Operator {
+  std::string_view name;
+  int since;                                           ///< the first opset that it holds for
+  int minInputs, maxInputs, minOutputs, maxOutputs;    ///< -1: any number
+  bool hasBody, withdrawn;                             ///< defined by other operators; no longer an operator
+  std::string_view attributes;                         ///< "name:kind" apart by spaces, with '!' where it must be given
+};
+
+/// The row of an operator that holds in `opset`, or null where there is none.
+const Operator *findOperator(std::string_view name, int64_t opset);
+/// Whether any opset has an operator of that name.
+bool isOperator(std::string_view name);
+
+/// Checks a node of ai.onnx against its row: the number of inputs and outputs, unknown, missing and mistyped
+/// attributes. `where` begins the message: "node 'a/b' (Gemm, opset 13)".
+Checked checkNode(const Node &node, const Operator &row, const std::string &file, const std::string &where);
+
+/// "node 'a/b' (Gemm, opset 13)"; a node without a name is known by its first output.
+std::string describeNode(const Node &node, int64_t opset);
+
+} // namespace llmc::onnx
+
+#endif // LLMC_FRONTENDS_FORMATS_ONNX_OPERATORS_H

@@ -1,0 +1,108 @@
+// Lowering.h - what operators' lowerings are written with: elementwise bodies, reductions, reshapes on tensors.
+//
+// After lowering a tensor has a storage type: integers have no sign, a bool is an i8 of 0 or 1. Bodies compute in
+// compute types: bool as i1, f16 and bf16 as f32; each result is rounded once.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_FRONTENDS_ONNX_LOWERING_H
+#define LLMC_FRONTENDS_ONNX_LOWERING_H
+
+#include "frontends/onnx/Node.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace llmc::onnx_import {
+
+using mlir::Type;
+using mlir::Value;
+using mlir::ValueRange;
+
+/// The storage type of an element type of the onnx dialect, or null where compiled code has none.
+Type storageElement(Type element);
+mlir::RankedTensorType storageType(mlir::RankedTensorType type);
+/// The type that bodies compute an element type in, with its sign: i1 for bool, f32 for f16 and bf16, else itself.
+Type computeElement(Type element);
+
+/// Scalar code in a body. Signs come from the onnx element type handed in.
+class Body : public mlir::ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  /// From storage to compute and back; `element` is the onnx element type.
+  Value load(Value stored, Type element);
+  Value store(Value value, Type element);
+  /// A number of a compute type.
+  Value number(Type type, double value);
+  Value integer(Type type, int64_t value);
+  /// A value of one onnx element type as one of another, in compute types, as ONNX's Cast says.
+  Value convert(Value value, Type from, Type to);
+
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  /// Division; of integers toward zero, and by zero gives 0 rather than a trap.
+  Value div(Value a, Value b, Type element);
+  Value max(Value a, Value b, Type element); ///< NaN stays
+  Value min(Value a, Value b, Type element);
+  Value less(Value a, Value b, Type element);
+  Value equal(Value a, Value b);
+  Value select(Value condition, Value yes, Value no);
+  Value exp(Value x);
+  /// The element of a captured tensor at indices.
+  Value extract(Value tensor, ValueRange indices);
+  Value index(int64_t value);
+  Value asIndex(Value integer, Type element);
+};
+
+/// A node being lowered.
+class Lowering : public Node {
+public:
+  Lowering(mlir::OpBuilder &builder, mlir::Operation *op, ValueRange storage);
+
+  mlir::Operation *op;
+  mlir::ImplicitLocOpBuilder b;
+  llvm::SmallVector<Value> tensors; ///< the inputs in storage types; null where left out
+
+  /// The type of output i in onnx types.
+  mlir::RankedTensorType resultType(unsigned i = 0) const {
+    return mlir::cast<mlir::RankedTensorType>(op->getResult(i).getType());
+  }
+  Type resultElement(unsigned i = 0) const { return resultType(i).getElementType(); }
+
+  /// An operand of an elementwise op: a storage tensor and its onnx element type.
+  struct Operand {
+    Value tensor;
+    Type element;
+  };
+  Operand input(unsigned i) const { return {tensors[i], elementOf(i)}; }
+
+  /// One value a place of `shape`; operands broadcast from the right. `body` gets compute values.
+  Value elementwise(llvm::ArrayRef<Operand> operands, llvm::ArrayRef<int64_t> shape, Type element,
+                    llvm::function_ref<Value(Body &, ValueRange)> body);
+  /// One value a place; `body` gets the place's indices.
+  Value generate(llvm::ArrayRef<int64_t> shape, Type element, llvm::function_ref<Value(Body &, ValueRange)> body);
+  /// Folds `axes` (ascending, distinct) of an operand, in ascending order of places, from `init` (a compute constant
+  /// made by the function). `body` gets the accumulator and the value in the accumulator's compute type. The result has
+  /// the remaining dimensions and the storage of `element`; sums of f16 and bf16 are kept in f32 until the end.
+  Value reduce(Operand operand, llvm::ArrayRef<int64_t> axes, Type element,
+               llvm::function_ref<Value(Body &)> init, llvm::function_ref<Value(Body &, Value, Value)> body);
+  /// The same elements in another shape.
+  Value reshape(Value tensor, llvm::ArrayRef<int64_t> shape);
+  Value transpose(Value tensor, llvm::ArrayRef<int64_t> order);
+  /// A tensor filled with one number.
+  Value filled(llvm::ArrayRef<int64_t> shape, Type storage, Value scalar);
+  Value filled(llvm::ArrayRef<int64_t> shape, Type element, double number);
+  Value empty(llvm::ArrayRef<int64_t> shape, Type storage);
+  /// `tensor` with `low` and `high` places of `scalar` (in storage) around it.
+  Value pad(Value tensor, llvm::ArrayRef<int64_t> low, llvm::ArrayRef<int64_t> high, Value scalar);
+  Value storedNumber(Type element, double number);
+  /// Elements of a tensor known while compiling.
+  Value constant(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> values, unsigned bits = 64);
+};
+
+} // namespace llmc::onnx_import
+
+#endif // LLMC_FRONTENDS_ONNX_LOWERING_H

@@ -1,0 +1,69 @@
+// Node.h - a node as inference and lowering see it: its attributes, its inputs, what is known of them.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_FRONTENDS_ONNX_NODE_H
+#define LLMC_FRONTENDS_ONNX_NODE_H
+
+#include "dialects/ONNX/IR/ONNX.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Diagnostics.h"
+
+#include <optional>
+
+namespace llmc::onnx_import {
+
+/// The elements of a tensor that is known while compiling, or null.
+mlir::DenseElementsAttr constantOf(mlir::Value value);
+
+/// What a node is. Inputs are values of onnx types; one that is left out is null.
+class Node {
+public:
+  llvm::StringRef type;
+  int64_t since = 0;
+  mlir::DictionaryAttr settings;
+  llvm::SmallVector<mlir::Value> inputs;
+  mlir::Location loc;
+  unsigned numOutputs = 0;
+  /// What the file says of the outputs; null where it says nothing, or a shape that is not all known.
+  llvm::SmallVector<mlir::RankedTensorType> declared;
+
+  Node(mlir::Location loc) : loc(loc) {}
+  explicit Node(mlir::Operation *op);
+
+  bool has(unsigned input) const { return input < inputs.size() && inputs[input]; }
+  mlir::RankedTensorType typeOf(unsigned input) const {
+    return mlir::cast<mlir::RankedTensorType>(inputs[input].getType());
+  }
+  mlir::Type elementOf(unsigned input) const { return typeOf(input).getElementType(); }
+  llvm::ArrayRef<int64_t> shapeOf(unsigned input) const { return typeOf(input).getShape(); }
+  int64_t rankOf(unsigned input) const { return typeOf(input).getRank(); }
+
+  //===-- attributes ---------------------------------------------------------------------------------------------===//
+  bool hasAttribute(llvm::StringRef name) const { return settings && settings.get(name); }
+  int64_t integer(llvm::StringRef name, int64_t otherwise) const;
+  double real(llvm::StringRef name, double otherwise) const;
+  llvm::StringRef text(llvm::StringRef name, llvm::StringRef otherwise) const;
+  std::optional<llvm::SmallVector<int64_t>> integers(llvm::StringRef name) const;
+
+  //===-- inputs that are known ----------------------------------------------------------------------------------===//
+  /// The integers of an input, or nothing when they are not known while compiling.
+  std::optional<llvm::SmallVector<int64_t>> knownIntegers(unsigned input) const;
+  /// The numbers of an input as f64, or nothing.
+  std::optional<llvm::SmallVector<double>> knownReals(unsigned input) const;
+  /// Integers that stood in an attribute up to some version and are an input since; absent in both ways: an empty list
+  /// in `given`, with false. Fails with a message when the input is there but not known.
+  mlir::LogicalResult movedIntegers(llvm::StringRef attribute, unsigned input,
+                                    std::optional<llvm::SmallVector<int64_t>> &given) const;
+
+  /// "node 'a/b' (Gemm, version 13): ", then what is streamed.
+  mlir::InFlightDiagnostic error() const;
+  /// An axis counted from the end where it is negative. Fails, with a message, outside of [-rank, rank).
+  mlir::FailureOr<int64_t> axis(int64_t value, int64_t rank) const;
+};
+
+/// The name of a node in an op's location, or empty.
+llvm::StringRef nodeName(mlir::Location loc);
+
+} // namespace llmc::onnx_import
+
+#endif // LLMC_FRONTENDS_ONNX_NODE_H

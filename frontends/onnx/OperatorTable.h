@@ -1,0 +1,51 @@
+// OperatorTable.h - the versioned table of operators: what each makes of its inputs' types, and how it is computed.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_FRONTENDS_ONNX_OPERATORTABLE_H
+#define LLMC_FRONTENDS_ONNX_OPERATORTABLE_H
+
+#include "frontends/onnx/Lowering.h"
+#include "frontends/onnx/Node.h"
+
+namespace llmc::onnx_import {
+
+/// The types of a node's outputs. Fails with a message on the node.
+using InferFunction = mlir::LogicalResult (*)(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types);
+/// The node as ops of linalg, tensor, arith and math on tensors of storage types (Lowering.h).
+using LowerFunction = mlir::LogicalResult (*)(Lowering &node, llvm::SmallVectorImpl<mlir::Value> &results);
+
+/// One operator from a version on, up to the next row of its name.
+struct OperatorRow {
+  llvm::StringRef name;
+  int64_t since;
+  InferFunction infer; ///< null: only what the file declares is known
+  LowerFunction lower;
+};
+
+/// The row that holds for a version of an operator, or null.
+const OperatorRow *findRow(llvm::StringRef name, int64_t version);
+/// All rows, by name and version.
+llvm::ArrayRef<OperatorRow> allRows();
+
+// The groups, a file each.
+void addElementwise(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addActivations(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addShapes(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addIndexing(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addReductions(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addNormalizations(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addProducts(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addWindows(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addQuantization(llvm::SmallVectorImpl<OperatorRow> &rows);
+
+//===-- inference that many operators share ----------------------------------------------------------------------===//
+/// The shape that shapes broadcast to, from the right; fails with a message on the node.
+mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShape(const Node &node,
+                                                           llvm::ArrayRef<llvm::ArrayRef<int64_t>> shapes);
+/// Output 0 has the type of input 0.
+mlir::LogicalResult inferSame(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types);
+/// All inputs broadcast, with the element type of the first.
+mlir::LogicalResult inferBroadcast(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types);
+
+} // namespace llmc::onnx_import
+
+#endif // LLMC_FRONTENDS_ONNX_OPERATORTABLE_H

@@ -1,0 +1,71 @@
+// OnnxFuzzer.cpp - ONNX files from random bytes: no crash, and what is accepted holds what it promises.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/formats/onnx/Onnx.h"
+#include "frontends/formats/onnx/Operators.h"
+
+#include <cstdlib>
+#include <set>
+
+using namespace llmc;
+
+namespace {
+
+void require(bool promise) {
+  if (!promise)
+    std::abort();
+}
+
+void checkMessage(const Diagnostic &mistake) {
+  require(mistake.file == "f" && !mistake.message.empty());
+  for (char c : mistake.message)
+    require(uint8_t(c) >= 0x20 && c != 0x7F);
+}
+
+void checkTensor(const onnx::Tensor &tensor) {
+  require(tensor.dims.size() <= 8);
+  if (tensor.external || tensor.type == onnx::ElementType::String)
+    return;
+  require(tensor.decoded().size() == tensor.bytes);
+}
+
+void checkGraph(const onnx::Graph &graph, std::set<std::string_view> known, int64_t opset) {
+  for (const onnx::ValueInfo &input : graph.inputs)
+    known.insert(input.name);
+  for (const onnx::Tensor &tensor : graph.initializers) {
+    checkTensor(tensor);
+    known.insert(tensor.name);
+  }
+  for (const onnx::Node &node : graph.nodes) {
+    for (std::string_view input : node.inputs)
+      require(input.empty() || known.count(input));
+    if (const onnx::Operator *row = onnx::findOperator(node.op, opset))
+      if (Checked checked = onnx::checkNode(node, *row, "f", onnx::describeNode(node, opset)); !checked)
+        checkMessage(checked.error());
+    for (const onnx::Attribute &attribute : node.attributes) {
+      for (const onnx::Tensor &tensor : attribute.tensors)
+        checkTensor(tensor);
+      for (const onnx::Graph &inner : attribute.graphs)
+        checkGraph(inner, known, opset);
+    }
+    known.insert(node.outputs.begin(), node.outputs.end());
+  }
+  for (const onnx::ValueInfo &output : graph.outputs)
+    require(known.count(output.name));
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char *>(data), size);
+  if (Result<onnx::Tensor> tensor = onnx::parseTensorFile(bytes, "f"); tensor)
+    checkTensor(*tensor);
+  else
+    checkMessage(tensor.error());
+  Result<onnx::Model> model = onnx::parseModel(bytes, "f");
+  if (!model) {
+    checkMessage(model.error());
+    return 0;
+  }
+  checkGraph(model->graph, {}, model->opset());
+  return 0;
+}
