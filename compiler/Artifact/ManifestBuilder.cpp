@@ -23,6 +23,28 @@ llmc_element_type elementTypeOf(Type type) {
   return LLMC_F32;
 }
 
+/// The element type of a graph's input or output, with its sign.
+llmc_element_type plainTypeOf(Type type) {
+  if (type.isF64())
+    return LLMC_F64;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return elementTypeOf(type);
+  bool isUnsigned = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return LLMC_BOOL;
+  case 8:
+    return isUnsigned ? LLMC_U8 : LLMC_I8;
+  case 16:
+    return isUnsigned ? LLMC_U16 : LLMC_I16;
+  case 32:
+    return isUnsigned ? LLMC_U32 : LLMC_I32;
+  default:
+    return isUnsigned ? LLMC_U64 : LLMC_I64;
+  }
+}
+
 llmc_role roleOf(transformer::Role role) {
   switch (role) {
   case transformer::Role::Tokens:
@@ -48,6 +70,15 @@ FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const M
     return program.emitOpError() << "argument " << argument
                                  << " is an input or output and needs a buffer type and a role";
   Tensor tensor;
+  if (auto names = program->getAttrOfType<ArrayAttr>("onnx.names")) {
+    auto shaped = cast<RankedTensorType>(cast<TypeAttr>(program->getAttrOfType<ArrayAttr>("onnx.types")[argument]).getValue());
+    tensor.name = cast<StringAttr>(names[argument]).getValue().str();
+    tensor.elementType = plainTypeOf(shaped.getElementType());
+    for (int64_t size : shaped.getShape())
+      tensor.sizes.push_back({static_cast<uint64_t>(size)});
+    tensor.rowStride = tensor.sizes.empty() ? 1 : tensor.sizes.back().value;
+    return tensor;
+  }
   tensor.name = stringifyRole(role.getValue()).str();
   tensor.elementType = elementTypeOf(type.getElementType());
   tensor.role = roleOf(role.getValue());
@@ -167,6 +198,21 @@ void addGeneration(transformer::TextOp text, Generation &generation) {
       static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(text.getContextLength()), UINT32_MAX));
 }
 
+/// Of tensor graphs: entries alone, no dims, no text.
+template <typename Programs> FailureOr<Manifest> buildGraphManifest(Programs programs, ModuleOp module) {
+  Manifest manifest;
+  for (kernel::ProgramOp program : programs) {
+    FailureOr<Entry> entry = entryOf(program, manifest);
+    if (failed(entry))
+      return failure();
+    manifest.entries.push_back(std::move(*entry));
+  }
+  for (auto constant : module.getOps<kernel::ConstantOp>())
+    manifest.weights.push_back({constant.getKey().str(), "as stored", constant.getOffset(),
+                                static_cast<uint64_t>(constant.getSizeInBytes())});
+  return manifest;
+}
+
 } // namespace
 
 FailureOr<Manifest> buildManifest(ModuleOp module) {
@@ -174,10 +220,12 @@ FailureOr<Manifest> buildManifest(ModuleOp module) {
   if (programs.empty())
     return module.emitError() << "the module has no kernel.program: it has not been scheduled";
   auto bounds = (*programs.begin())->getAttrOfType<transformer::BoundsAttr>("bounds");
+  Manifest manifest;
+  if (!bounds && (*programs.begin())->hasAttr("onnx.names"))
+    return buildGraphManifest(programs, module);
   if (!bounds)
     return (*programs.begin())->emitOpError() << "has no bounds (expected #transformer.bounds<...>)";
 
-  Manifest manifest;
   auto tokens = static_cast<uint64_t>(bounds.getMaxTokens());
   auto sequences = static_cast<uint64_t>(bounds.getMaxSequences()),
        context = static_cast<uint64_t>(bounds.getMaxContext());

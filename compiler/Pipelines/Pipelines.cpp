@@ -11,6 +11,8 @@
 #include "compiler/Targets/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Transformer/IR/Transformer.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -49,7 +51,9 @@ Stop stopOfModule(ModuleOp module) {
   if (!module.getOps<transformer::TensorOp>().empty())
     return Stop::Parse;
   WalkResult kernels = module.walk([](Operation *op) {
-    return isa_and_present<kernel::KernelDialect>(op->getDialect()) ? WalkResult::interrupt() : WalkResult::advance();
+    return isa_and_present<kernel::KernelDialect, linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect())
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
   });
   return kernels.wasInterrupted() ? Stop::Lower : Stop::Import;
 }
@@ -160,6 +164,18 @@ void addSchedulePipeline(OpPassManager &manager, const ScheduleOptions &) {
 }
 
 void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &options) {
+  if (options.graph.isGraph) {
+    switch (stop) {
+    case Stop::Import:
+      return addGraphImportPipeline(manager, options.graph);
+    case Stop::Lower:
+      return addGraphLowerPipeline(manager);
+    case Stop::Schedule:
+      return addGraphSchedulePipeline(manager);
+    default: // nothing is raised, fused or quantised in graphs yet
+      return addCheck(manager, stop);
+    }
+  }
   switch (stop) {
   case Stop::Import:
     return addImportPipeline(manager, options.import);

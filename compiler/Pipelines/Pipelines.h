@@ -54,7 +54,14 @@ struct LowerOptions {
 };
 struct ScheduleOptions {};
 
+/// Of a tensor graph: an ONNX file.
+struct GraphOptions {
+  bool isGraph = false;
+  std::string dims; ///< sizes of dimensions that the file leaves open: "NAME=N,NAME=N"
+};
+
 struct PipelineOptions {
+  GraphOptions graph;
   ImportOptions import;
   RaiseOptions raise;
   ShardOptions shard;
@@ -82,6 +89,11 @@ void addFusePipeline(mlir::OpPassManager &manager, const FuseOptions &options);
 void addQuantizePipeline(mlir::OpPassManager &manager, const QuantizeOptions &options);
 void addLowerPipeline(mlir::OpPassManager &manager, const LowerOptions &options);
 void addSchedulePipeline(mlir::OpPassManager &manager, const ScheduleOptions &options);
+
+/// The same for tensor graphs. The other stops only check.
+void addGraphImportPipeline(mlir::OpPassManager &manager, const GraphOptions &options);
+void addGraphLowerPipeline(mlir::OpPassManager &manager);
+void addGraphSchedulePipeline(mlir::OpPassManager &manager);
 
 /// The pipeline that leads to `stop`, for a stop from Import to Schedule.
 void addPipeline(mlir::OpPassManager &manager, Stop stop, const PipelineOptions &options);

@@ -4,9 +4,13 @@
 
 #include "compiler/Pipelines/Pipelines.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/ONNX/IR/ONNX.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
@@ -54,11 +58,35 @@ class VerifyStop : public llmc::impl::VerifyStopPassBase<VerifyStop> {
     return success();
   }
 
+  llmc::transformer::CheckpointFormat checkpointFormat() {
+    return (*getOperation().getOps<llmc::transformer::CheckpointOp>().begin()).getFormat();
+  }
+
+  /// A tensor graph: onnx ops, and once lowered ops on tensors of known shapes.
+  LogicalResult verifyGraph(func::FuncOp function, bool lowered) {
+    if (!function->hasAttr(llmc::transformer::TransformerDialect::kEntryAttrName))
+      return function.emitError() << "function '" << function.getName() << "' is not an entry";
+    WalkResult result = function.getBody().walk([&](Operation *op) {
+      bool allowed = isa<func::ReturnOp, llmc::transformer::WeightOp>(op);
+      allowed |= lowered ? isa<linalg::LinalgDialect, tensor::TensorDialect, arith::ArithDialect, math::MathDialect,
+                               scf::SCFDialect>(op->getDialect())
+                         : isa<llmc::onnx_ir::ONNXDialect>(op->getDialect());
+      return allowed || succeeded(notAllowed(op)) ? WalkResult::advance() : WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
+  }
+
   LogicalResult verifyEntries(bool lowered) {
     auto functions = getOperation().getOps<func::FuncOp>();
     if (functions.empty())
       return getOperation().emitError() << "the module has no entry (a func.func marked transformer.entry)";
+    bool isGraph = checkpointFormat() == llmc::transformer::CheckpointFormat::Onnx;
     for (func::FuncOp function : functions) {
+      if (isGraph) {
+        if (failed(verifyGraph(function, lowered)))
+          return failure();
+        continue;
+      }
       if (!function->hasAttr(llmc::transformer::TransformerDialect::kEntryAttrName) ||
           !function->hasAttr(llmc::transformer::TransformerDialect::kBoundsAttrName))
         return function.emitError() << "function '" << function.getName() << "' is not an entry with bounds";
@@ -84,7 +112,8 @@ class VerifyStop : public llmc::impl::VerifyStopPassBase<VerifyStop> {
         return notAllowed(&op);
       if (auto program = dyn_cast<llmc::kernel::ProgramOp>(op)) {
         programs = true;
-        if (!program->getAttrOfType<llmc::transformer::BoundsAttr>("bounds"))
+        if (checkpointFormat() != llmc::transformer::CheckpointFormat::Onnx &&
+            !program->getAttrOfType<llmc::transformer::BoundsAttr>("bounds"))
           return program.emitOpError() << "has no bounds";
       }
       auto weight = dyn_cast<llmc::kernel::WeightOp>(op);

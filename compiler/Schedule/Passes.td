@@ -77,4 +77,35 @@ def InsertBarriersPass : Pass<"llmc-insert-barriers", "::mlir::ModuleOp"> {
   let dependentDialects = ["::llmc::kernel::KernelDialect"];
 }
 
+def GraphConstantsPass : Pass<"llmc-graph-constants", "::mlir::ModuleOp"> {
+  let summary = "let the weights of a tensor graph be arguments of its entry";
+  let description = [{
+    Each `transformer.weight` of an entry becomes a last argument of it, named by `llmc.constants`, so that bufferization sees memory that
+    is only read. `llmc-graph-program` makes `kernel.constant` of them.
+
+    Before: `%w = transformer.weight ["w"] : tensor<3xf32>`
+    After: `func.func @main(..., %w: tensor<3xf32>) attributes {llmc.constants = ["w"]}`
+  }];
+}
+
+def GraphProgramPass : Pass<"llmc-graph-program", "::mlir::ModuleOp"> {
+  let summary = "turn a bufferized entry into a step program of generic launches";
+  let description = [{
+    Each op of the entry that writes memory becomes one `kernel.generic`, with the views, constants and scalars that it reads in its body.
+    A linalg op becomes loops, of which one over a dimension that its output has is split among the threads; other ops run on one thread.
+    Allocations become `kernel.memory`: each gets the lowest place where nothing lies that is needed at the same time. A barrier
+    stands before a launch that touches what an earlier one since the last barrier wrote, or writes what one read.
+
+    Before: `%a = memref.alloc() : memref<7xf32>`, `linalg.generic ... ins(%x) outs(%a)`
+    After: `%a = kernel.memory 0 at 0 : memref<7xf32>`, `kernel.generic 7 writes [false, true] (%x, %a) ...`
+
+    Needs static shapes and outputs as arguments. Never: splits the loop of a sum.
+  }];
+  let statistics = [Statistic<"numLaunches", "launches", "launches made">,
+                    Statistic<"numSplit", "split", "launches that threads share">,
+                    Statistic<"numBarriers", "barriers", "barriers">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect"];
+}
+
 #endif

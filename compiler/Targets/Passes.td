@@ -22,4 +22,17 @@ def EmitProgramsPass : Pass<"llmc-emit-programs", "::mlir::ModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def ExpandMathPass : Pass<"llmc-expand-math", "::mlir::ModuleOp"> {
+  let summary = "write elementary functions as arithmetic";
+  let description = [{
+    Replaces `math` ops that a library would be called for by straight-line f32 arithmetic: exp, tanh and erf by ours
+    (compiler/Targets/Vector/Math.h), others by MLIR's approximations and identities. What a processor has an instruction for stays.
+
+    Before: `%y = math.exp %x : f32`
+    After: `arith` and `math.fma` ops
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif

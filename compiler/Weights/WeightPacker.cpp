@@ -27,7 +27,32 @@ uint64_t weightsSectionSize(ModuleOp module) {
     int64_t copies = weight.getCopies(), offset = weight.getOffset(), stride = weight.getStride();
     end = std::max(end, offset + (copies - 1) * stride + type.getSizeInBytes());
   }
+  for (auto constant : module.getOps<kernel::ConstantOp>())
+    end = std::max(end, static_cast<int64_t>(constant.getOffset()) + constant.getSizeInBytes());
   return static_cast<uint64_t>(end);
+}
+
+/// Constants are what the checkpoint has under their keys, bit for bit.
+static LogicalResult checkConstants(ModuleOp module, const TensorIndex &checkpoint) {
+  for (auto constant : module.getOps<kernel::ConstantOp>()) {
+    const TensorEntry *entry = checkpoint.find({constant.getKey().data(), constant.getKey().size()});
+    if (!entry || entry->size != static_cast<uint64_t>(constant.getSizeInBytes()))
+      return constant.emitError() << "tensor '" << constant.getKey() << "' is not in the file as it was: import it again";
+  }
+  return success();
+}
+
+/// Streams constants as they are, a block at a time.
+static llvm::Error writeConstants(ModuleOp module, const TensorIndex &checkpoint, WeightSink sink) {
+  for (auto constant : module.getOps<kernel::ConstantOp>()) {
+    const TensorEntry *entry = checkpoint.find({constant.getKey().data(), constant.getKey().size()});
+    for (uint64_t begin = 0; begin < entry->size; begin += blockBytes) {
+      uint64_t size = std::min<uint64_t>(blockBytes, entry->size - begin);
+      if (llvm::Error error = sink(constant.getOffset() + begin, {checkpoint.data(*entry) + begin, size}))
+        return error;
+    }
+  }
+  return llvm::Error::success();
 }
 
 LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint) {
@@ -38,7 +63,7 @@ LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint) {
       if (failed(readRecipe(weight, copy, checkpoint, /*checksRange=*/true)))
         return failure();
   }
-  return success();
+  return checkConstants(module, checkpoint);
 }
 
 namespace {
@@ -55,6 +80,8 @@ struct Block {
 } // namespace
 
 llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSink sink, unsigned numThreads) {
+  if (llvm::Error error = writeConstants(module, checkpoint, sink))
+    return error;
   std::vector<Placed> placed;
   std::vector<Block> blocks;
   for (auto weight : module.getOps<kernel::WeightOp>())

@@ -4,6 +4,7 @@
 #include "frontends/formats/TensorIndex.h"
 #include "frontends/formats/gguf/Gguf.h"
 #include "frontends/formats/json/Json.h"
+#include "frontends/formats/onnx/Onnx.h"
 #include "frontends/models/Import.h"
 
 using namespace mlir;
@@ -68,8 +69,9 @@ Checked writeIndex(const TensorIndex &index, StringRef directory, ModuleOp modul
   MLIRContext *context = module.getContext();
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto place = FileLineColLoc::get(context, directory, 0, 0);
-  const auto format = gguf::isGgufPath(directory.str()) ? transformer::CheckpointFormat::Gguf
-                                                        : transformer::CheckpointFormat::Safetensors;
+  const auto format = gguf::isGgufPath(directory.str())   ? transformer::CheckpointFormat::Gguf
+                      : onnx::isOnnxPath(directory.str()) ? transformer::CheckpointFormat::Onnx
+                                                          : transformer::CheckpointFormat::Safetensors;
   transformer::CheckpointOp::create(builder, place, format, directory);
   for (const TensorEntry &entry : index.tensors()) {
     Type elementType = toElementType(entry.dtype, context);

@@ -37,6 +37,9 @@ void addProducts(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addWindows(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addQuantization(llvm::SmallVectorImpl<OperatorRow> &rows);
 
+/// The element type of a number in ONNX's table of types, or null where it is not supported.
+mlir::Type elementFromNumber(mlir::MLIRContext *context, int64_t number);
+
 //===-- inference that many operators share ----------------------------------------------------------------------===//
 /// The shape that shapes broadcast to, from the right; fails with a message on the node.
 mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShape(const Node &node,

@@ -7,6 +7,7 @@
 #include "compiler/Targets/TargetBackend.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/formats/TensorIndex.h"
 #include "frontends/models/Import.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/src/platform/CpuFeatures.h"
@@ -217,9 +218,17 @@ private:
     return false;
   }
 
+  /// The options, with what the module says of itself.
+  PipelineOptions pipeline() {
+    PipelineOptions known = options.pipeline;
+    auto checkpoint = transformer::lookupOnly<transformer::CheckpointOp>(*module);
+    known.graph.isGraph = checkpoint && checkpoint.getFormat() == transformer::CheckpointFormat::Onnx;
+    return known;
+  }
+
   bool advance(Stop stop) {
     PassManager manager(context.get());
-    addPipeline(manager, stop, options.pipeline);
+    addPipeline(manager, stop, pipeline());
     std::string before = moduleText();
     CrashText text(before);
     if (!timed(stop, [&] { return options.failAt != stop && succeeded(manager.run(*module)); }))
@@ -233,7 +242,7 @@ private:
     PassManager manager(context.get(), ModuleOp::getOperationName());
     for (const StopInfo &info : allStops())
       if (info.stop > at && info.stop <= std::min(options.to, Stop::Schedule))
-        addPipeline(manager, info.stop, options.pipeline);
+        addPipeline(manager, info.stop, pipeline());
     std::string text;
     llvm::raw_string_ostream stream(text);
     manager.printAsTextualPipeline(stream);
@@ -270,6 +279,8 @@ private:
     };
     std::error_code error;
     StringRef folder = checkpoint.getDirectory();
+    if (checkpoint.getFormat() == transformer::CheckpointFormat::Onnx)
+      return isOnnxModelFile(folder, path);
     if (checkpoint.getFormat() == transformer::CheckpointFormat::Gguf) {
       // The file may lie among anything; its parts are beside it.
       folder = llvm::sys::path::has_parent_path(folder) ? llvm::sys::path::parent_path(folder) : ".";
@@ -286,6 +297,16 @@ private:
         return true;
     }
     return false;
+  }
+
+  /// The graph itself, or a file beside it that holds tensors of it.
+  static bool isOnnxModelFile(StringRef model, StringRef path) {
+    if (llvm::sys::fs::equivalent(model, path))
+      return true;
+    Result<TensorIndex> index = openCheckpoint(model.str());
+    return index && llvm::any_of(index->files(), [&](const MappedFile &file) {
+             return llvm::sys::fs::equivalent(file.path(), path);
+           });
   }
 
   static bool isStdin(StringRef path) {

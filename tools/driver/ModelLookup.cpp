@@ -3,6 +3,7 @@
 #include "tools/driver/ModelLookup.h"
 
 #include "frontends/formats/gguf/Gguf.h"
+#include "frontends/formats/onnx/Onnx.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -70,13 +71,14 @@ Result<std::string> findModel(const std::string &argument) {
   if (sys::fs::is_directory(argument))
     return argument;
   StringRef name = argument;
-  if (gguf::isGgufPath(argument))
+  if (gguf::isGgufPath(argument) || (onnx::isOnnxPath(argument) && sys::fs::exists(argument)))
     return argument;
   if (sys::fs::exists(argument)) {
-    std::string what =
-        name.ends_with(".onnx") ? "ONNX graphs cannot be compiled yet" : "is neither a directory nor a GGUF file";
     std::string note = "give the directory that holds config.json, tokenizer.json and the safetensors files";
-    return Diagnostic{argument, 0, 0, what + " (expected a checkpoint directory or a .gguf file)", note};
+    return Diagnostic{argument, 0, 0,
+                      "is neither a directory nor a GGUF or ONNX file (expected a checkpoint directory, or a .gguf or "
+                      ".onnx file)",
+                      note};
   }
   if (!isHubName(name))
     return Diagnostic{argument, 0, 0, "no such directory",
@@ -104,6 +106,8 @@ std::string modelName(const std::string &directory) {
     if (repository.consume_front("models--"))
       return repository.rsplit("--").second.str();
   }
+  if (StringRef file = sys::path::filename(StringRef(directory)); file.consume_back(".onnx") && !file.empty())
+    return file.str();
   // A file without its ending, and without the number of a part.
   if (StringRef file = sys::path::filename(StringRef(directory)); file.consume_back(".gguf") && !file.empty()) {
     StringRef stem = file;

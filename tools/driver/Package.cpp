@@ -83,6 +83,8 @@ bool PackageInput::open(Messages &messages) {
     return false;
   manifest = std::move(*facts);
 
+  if (place.getFormat() == transformer::CheckpointFormat::Onnx)
+    return true; // a graph on tensors
   if (place.getFormat() == transformer::CheckpointFormat::Gguf)
     return openGgufText(messages, folder);
   Result<ModelDirectory> directory = ModelDirectory::open(folder);

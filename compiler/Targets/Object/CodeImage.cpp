@@ -9,7 +9,9 @@
 
 #include "lld/Common/Driver.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -50,10 +52,19 @@ LogicalResult lowerToLLVM(ModuleOp module, const TargetBackend &backend) {
   EmitProgramsPassOptions options;
   options.variant = backend.name().str();
   pm.addPass(createEmitProgramsPass(options));
+  pm.addPass(createExpandMathPass());
+  // Narrow floats are widened and rounded by integer arithmetic: converting them would be calls.
+  arith::ArithExpandOpsPassOptions narrow;
+  narrow.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(narrow));
   pm.addPass(createCanonicalizerPass()); // folds address arithmetic on constants
   pm.addPass(createCSEPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass()); // canonicalization leaves ub.poison behind

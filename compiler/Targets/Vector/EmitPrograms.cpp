@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/StringSet.h"
@@ -139,6 +140,14 @@ struct ProgramEmitter {
         if (get.getMember() && weight.getCopies() > 1)
           offset = b.add(offset, b.mul(values.lookup(get.getMember()), weight.getStride()));
         values[get.getResult()] = b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), offset);
+      } else if (auto memory = dyn_cast<MemoryOp>(op)) {
+        Value offset = b.loadI64(b.at(contextField(LLMC_STEP_OFFSET_SLOT_OFFSETS), 8 * memory.getSlot()));
+        Value place = b.at(contextField(LLMC_STEP_OFFSET_ARENA), offset);
+        values[memory.getResult()] = b.at(place, static_cast<int64_t>(memory.getOffset()));
+      } else if (auto get = dyn_cast<GetConstantOp>(op)) {
+        auto constant = symbols.lookup<kernel::ConstantOp>(get.getConstant());
+        values[get.getResult()] =
+            b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), static_cast<int64_t>(constant.getOffset()));
       } else if (isa<BarrierOp>(op)) {
         auto type =
             LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
@@ -224,7 +233,7 @@ struct ProgramEmitter {
       operands.push_back(fromFirstRow(operand, values.lookup(operand)));
       types.push_back(operands.back().getType());
     }
-    Value count = rowCount(rowsKindOf(rowsOperand(op)));
+    Value count = isa<GenericOp>(op) ? b.i64(1) : rowCount(rowsKindOf(rowsOperand(op)));
     for (Value value : {firstRow ? b.sub(count, firstRow) : count, thread, threads}) {
       operands.push_back(value);
       types.push_back(b.getI64Type());
@@ -233,6 +242,10 @@ struct ProgramEmitter {
         (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
     auto func = function(name, types, LLVM::Linkage::Internal);
     LLVM::CallOp::create(b, func, operands);
+    // Operands of a generic launch never overlap.
+    if (isa<GenericOp>(op))
+      for (unsigned i = 0; i < op->getNumOperands(); ++i)
+        func.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
 
     OpBuilder::InsertionGuard guard(b);
     Block *entry = func.addEntryBlock(b);
@@ -254,6 +267,7 @@ struct ProgramEmitter {
         .Case([&](CacheUpdateOp o) { emitCacheUpdate(b, o, arguments); })
         .Case([&](AttentionOp o) { emitAttention(b, o, arguments); })
         .Case([&](GatherRowsOp o) { emitGatherRows(b, o, arguments); })
+        .Case([&](GenericOp o) { emitGeneric(b, o, arguments); })
         .Case([&](ElementwiseOp o) { emitElementwise(b, o, arguments); })
         .Default([](Operation *other) { llvm_unreachable("the program's verifier lets no other op in"); });
     LLVM::ReturnOp::create(b, ValueRange{});
@@ -281,7 +295,7 @@ struct EmitPrograms : llmc::impl::EmitProgramsPassBase<EmitPrograms> {
       program.erase();
     }
     for (Operation &op : llvm::make_early_inc_range(*getOperation().getBody()))
-      if (!isa<LLVM::LLVMFuncOp, LLVM::GlobalOp>(op))
+      if (!isa<LLVM::LLVMFuncOp, LLVM::GlobalOp, memref::GlobalOp>(op))
         op.erase();
   }
 };

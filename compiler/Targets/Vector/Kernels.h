@@ -53,6 +53,7 @@ void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArg
 void emitAttention(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments);
 void emitGatherRows(VectorBuilder &b, kernel::GatherRowsOp op, const KernelArguments &arguments);
 void emitElementwise(VectorBuilder &b, kernel::ElementwiseOp op, const KernelArguments &arguments);
+void emitGeneric(VectorBuilder &b, kernel::GenericOp op, const KernelArguments &arguments);
 
 /// Where a state's page keeps one head's K (16 keys side by side) and V: pointers for position `position` of sequence
 /// `sequence`.

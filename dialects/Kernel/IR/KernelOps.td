@@ -5,6 +5,7 @@
 
 include "dialects/Kernel/IR/KernelBase.td"
 include "dialects/Kernel/IR/KernelComputeOps.td"
+include "dialects/Kernel/IR/KernelGraphOps.td"
 include "dialects/Kernel/IR/KernelProgramOps.td"
 
 #endif

@@ -96,7 +96,7 @@ LogicalResult WantedRowsOp::verify() {
 /// emitter of programs (compiler/Targets) knows nothing else.
 static LogicalResult verifySteps(Block &block) {
   for (Operation &op : block) {
-    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp, WantedRowsOp>(op))
+    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp, WantedRowsOp, MemoryOp, GetConstantOp, GenericOp>(op))
       continue;
     if (isa<YieldOp>(op)) {
       if (op.getNumOperands() != 0)
@@ -143,6 +143,11 @@ LogicalResult ProgramOp::verify() {
     if (!isa<transformer::RoleAttr>(getRoles()[i]))
       return emitOpError() << "role of argument " << i << " is a #transformer.role, found " << getRoles()[i];
     auto type = dyn_cast<MemRefType>(argument.getType());
+    // Tensors of graphs are plain: row-major, of known shape.
+    auto role = cast<transformer::RoleAttr>(getRoles()[i]).getValue();
+    if (i < inputs + outputs && type && type.hasStaticShape() && type.getLayout().isIdentity() &&
+        role == (i < inputs ? transformer::Role::Input : transformer::Role::Output))
+      continue;
     if (i < inputs && (!type || type.getRank() != 1 || !type.getElementType().isInteger(32)))
       return emitOpError() << "argument " << i << " is an input, a memref<?xi32>, found " << argument.getType();
     if (i >= inputs && i < inputs + outputs &&

@@ -14,7 +14,8 @@ class Transformer_Enum<string name, string summary, list<I32EnumAttrCase> cases>
 class Transformer_EnumAttr<EnumAttrInfo info, string mnemonic> : EnumAttr<Transformer_Dialect, info, mnemonic>;
 
 def Transformer_CheckpointFormat : Transformer_Enum<"CheckpointFormat", "container of a model's weights", [
-  I32EnumAttrCase<"Safetensors", 0, "safetensors">, I32EnumAttrCase<"Gguf", 1, "gguf">]>;
+  I32EnumAttrCase<"Safetensors", 0, "safetensors">, I32EnumAttrCase<"Gguf", 1, "gguf">,
+  I32EnumAttrCase<"Onnx", 2, "onnx">]>;
 def Transformer_CheckpointFormatAttr : Transformer_EnumAttr<Transformer_CheckpointFormat, "checkpoint_format">;
 
 def Transformer_Role : Transformer_Enum<"Role", "what the runtime hands over in an argument or result of an entry", [

@@ -23,7 +23,7 @@ extern "C" {
 #define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
 #define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
 #define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
-#define LLMC_ARTIFACT_MINOR 1u                 /* readers accept a later minor; 1 added chat templates */
+#define LLMC_ARTIFACT_MINOR 2u                 /* 1 added chat templates, 2 more element types */
 #define LLMC_SECTION_ALIGNMENT 65536u          /* of every section and of the container inside an executable */
 
 /** First bytes of a container. 96 bytes. */
@@ -90,6 +90,12 @@ enum llmc_element_type {
   LLMC_I64 = 5,
   LLMC_I8 = 6,
   LLMC_U8 = 7,
+  LLMC_BOOL = 8, /* a byte of 0 or 1; this and the following since 1.2 */
+  LLMC_I16 = 9,
+  LLMC_U16 = 10,
+  LLMC_U32 = 11,
+  LLMC_U64 = 12,
+  LLMC_F64 = 13,
 };
 
 /** What sets a dimension's value. */

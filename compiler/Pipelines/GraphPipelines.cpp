@@ -1,0 +1,63 @@
+// GraphPipelines.cpp - what leads a tensor graph from stop to stop, and why.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Pipelines/Pipelines.h"
+
+#include "compiler/Pipelines/Passes.h"
+#include "compiler/Schedule/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace llmc {
+
+static void addCheck(OpPassManager &manager, Stop stop) {
+  VerifyStopPassOptions options;
+  options.stop = stopName(stop).str();
+  manager.addPass(createVerifyStopPass(options));
+}
+
+/// The frontends' passes are registered by the tool that uses pipelines.
+static void addRegistered(OpPassManager &manager, const std::string &text) {
+  [[maybe_unused]] LogicalResult parsed = parsePassPipeline(text, manager);
+  assert(succeeded(parsed) && "the frontends' passes are not registered");
+}
+
+void addGraphImportPipeline(OpPassManager &manager, const GraphOptions &options) {
+  addRegistered(manager, options.dims.empty() ? "llmc-import-onnx" : "llmc-import-onnx{dims=" + options.dims + "}");
+  addCheck(manager, Stop::Import);
+}
+
+void addGraphLowerPipeline(OpPassManager &manager) {
+  addRegistered(manager, "llmc-lower-onnx");
+  // Equal parts of operators' expansions become one, and shapes that were only looked at go.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  addCheck(manager, Stop::Lower);
+}
+
+void addGraphSchedulePipeline(OpPassManager &manager) {
+  // A chain of elementwise ops reads and writes memory once.
+  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addPass(createCSEPass());
+  // Bufferization must see that weights are memory, and not to be written.
+  manager.addPass(createGraphConstantsPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  manager.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  // Results are written where the caller wants them.
+  bufferization::BufferResultsToOutParamsPassOptions results;
+  results.hoistStaticAllocs = true;
+  results.modifyPublicFunctions = true;
+  manager.addPass(bufferization::createBufferResultsToOutParamsPass(results));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createGraphProgramPass());
+  addCheck(manager, Stop::Schedule);
+}
+
+} // namespace llmc

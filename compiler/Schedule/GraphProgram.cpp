@@ -1,0 +1,385 @@
+// GraphProgram.cpp - from a bufferized entry to launches on planned memory.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Schedule/Passes.h"
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace llmc {
+#define GEN_PASS_DEF_GRAPHPROGRAMPASS
+#include "compiler/Schedule/SchedulePasses.h.inc"
+} // namespace llmc
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::kernel;
+namespace tr = llmc::transformer;
+
+namespace {
+
+/// The memory that a buffer is a view of: an argument, an allocation or a global.
+Value rootOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto view = dyn_cast<ViewLikeOpInterface>(op))
+      value = view.getViewSource();
+    else
+      break;
+  }
+  return value;
+}
+
+int64_t bytesOf(MemRefType type) {
+  return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+/// An op that computes nothing in memory: it is repeated where it is needed.
+bool isRepeated(Operation *op) {
+  return isa<memref::AllocOp, memref::GetGlobalOp, memref::LoadOp, memref::DimOp>(op) ||
+         isa<ViewLikeOpInterface>(op) || isPure(op);
+}
+
+/// One launch to be: an op with what it reads and writes.
+struct Launch {
+  Operation *op;
+  llvm::SetVector<Operation *> before;   ///< repeated ops, producers first
+  llvm::MapVector<Value, bool> memories; ///< roots; true where written
+};
+
+/// A buffer's place and the time that it is needed.
+struct Place {
+  int64_t size = 0, first = -1, last = -1, offset = -1;
+};
+
+struct ProgramBuilder {
+  func::FuncOp func;
+  IRRewriter rewriter;
+  SmallVector<Launch> launches;
+  llvm::MapVector<Value, Place> places;
+  int64_t arena = 0, split = 0, barriers = 0;
+
+  explicit ProgramBuilder(func::FuncOp func) : func(func), rewriter(func.getContext()) {}
+
+  /// Adds what `value` depends on to a launch.
+  void collect(Launch &launch, Value value, bool written) {
+    Operation *op = value.getDefiningOp();
+    if (isa<MemRefType>(value.getType())) {
+      Value root = rootOf(value);
+      bool isGlobal = isa_and_present<memref::GetGlobalOp>(root.getDefiningOp());
+      if (!isGlobal)
+        launch.memories[root] |= written;
+      if (root == value && !isGlobal)
+        return;
+    }
+    if (!op || op->getBlock() != &func.getBody().front())
+      return;
+    for (Value operand : op->getOperands())
+      collect(launch, operand, false);
+    launch.before.insert(op);
+  }
+
+  LogicalResult gather(Operation *op) {
+    if (isRepeated(op))
+      return success();
+    Launch launch = {op, {}, {}};
+    LogicalResult result = success();
+    op->walk([&](Operation *inner) {
+      if (isa<memref::AllocOp>(inner))
+        result = inner->emitError() << "a buffer inside of control flow has no plan";
+      auto effects = dyn_cast<MemoryEffectOpInterface>(inner);
+      for (OpOperand &operand : inner->getOpOperands()) {
+        bool outside = operand.get().getParentRegion() == &func.getBody();
+        if (!outside)
+          continue;
+        bool written = false;
+        if (isa<MemRefType>(operand.get().getType()) && effects) {
+          SmallVector<MemoryEffects::EffectInstance> list;
+          effects.getEffectsOnValue(operand.get(), list);
+          written = llvm::any_of(list, [](auto &effect) { return isa<MemoryEffects::Write>(effect.getEffect()); });
+        }
+        collect(launch, operand.get(), written);
+      }
+    });
+    launches.push_back(std::move(launch));
+    return result;
+  }
+
+  /// Scalars that launches read from memory are read anew in them: nothing may have written there in between.
+  LogicalResult checkScalars() {
+    for (Launch &launch : launches)
+      for (Operation *op : launch.before)
+        if (auto load = dyn_cast<memref::LoadOp>(op)) {
+          Value root = rootOf(load.getMemRef());
+          for (Launch &other : launches)
+            if (load->isBeforeInBlock(other.op) && other.op->isBeforeInBlock(launch.op) &&
+                other.memories.lookup(root))
+              return load.emitError() << "reads memory that changes before its value is needed";
+        }
+    return success();
+  }
+
+  void planMemory() {
+    for (auto [time, launch] : llvm::enumerate(launches))
+      for (auto &[root, written] : launch.memories)
+        if (isa_and_present<memref::AllocOp>(root.getDefiningOp())) {
+          Place &place = places[root];
+          if (place.first < 0)
+            place.first = time;
+          place.last = time;
+          place.size = std::max<int64_t>(64, llvm::alignTo(bytesOf(cast<MemRefType>(root.getType())), 64));
+        }
+    // The largest first: what is small fits between.
+    SmallVector<Place *> order;
+    for (auto &entry : places)
+      order.push_back(&entry.second);
+    llvm::stable_sort(order, [](Place *a, Place *b) { return a->size > b->size; });
+    SmallVector<Place *> placed;
+    for (Place *place : order) {
+      SmallVector<Place *> beside;
+      for (Place *other : placed)
+        if (other->first <= place->last && place->first <= other->last)
+          beside.push_back(other);
+      llvm::sort(beside, [](Place *a, Place *b) { return a->offset < b->offset; });
+      int64_t at = 0;
+      for (Place *other : beside) {
+        if (at + place->size <= other->offset)
+          break;
+        at = std::max(at, other->offset + other->size);
+      }
+      place->offset = at;
+      arena = std::max(arena, at + place->size);
+      placed.push_back(place);
+    }
+  }
+
+  /// Whether two memories share bytes.
+  bool overlap(Value a, Value b) {
+    if (a == b)
+      return true;
+    auto x = places.find(a), y = places.find(b);
+    if (x == places.end() || y == places.end())
+      return false;
+    return x->second.offset < y->second.offset + y->second.size && y->second.offset < x->second.offset + x->second.size;
+  }
+
+  /// The dimension whose loop is split: the first parallel one with enough places for many threads, else the longest.
+  static int64_t splitDimension(linalg::LinalgOp op, ArrayRef<int64_t> ranges) {
+    int64_t best = -1;
+    SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
+    for (auto [i, kind] : llvm::enumerate(kinds)) {
+      if (kind != utils::IteratorType::parallel)
+        continue;
+      if (ranges[i] >= 16)
+        return i;
+      if (best < 0 || ranges[i] > ranges[best])
+        best = i;
+    }
+    return best;
+  }
+
+  /// Puts the output's last dimension innermost, behind the sums, where an input runs along it: then a row of sums is
+  /// made at a time, each in its own order.
+  FailureOr<linalg::GenericOp> orderLoops(linalg::GenericOp op) {
+    if (op.getNumReductionLoops() == 0 || op.getNumDpsInits() != 1)
+      return op;
+    AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+    if (out.getNumResults() == 0)
+      return op;
+    auto last = dyn_cast<AffineDimExpr>(out.getResult(out.getNumResults() - 1));
+    if (!last)
+      return op;
+    unsigned dim = last.getPosition();
+    bool along = llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+      AffineMap map = op.getMatchingIndexingMap(input);
+      return map.getNumResults() > 0 && map.getResult(map.getNumResults() - 1).isFunctionOfDim(dim);
+    });
+    SmallVector<unsigned> order;
+    SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
+    for (unsigned i = 0; i < kinds.size(); ++i)
+      if (kinds[i] == utils::IteratorType::parallel && !(along && i == dim))
+        order.push_back(i);
+    for (unsigned i = 0; i < kinds.size(); ++i)
+      if (kinds[i] != utils::IteratorType::parallel)
+        order.push_back(i);
+    if (along)
+      order.push_back(dim);
+    bool same = true;
+    for (unsigned i = 0; i < order.size(); ++i)
+      same &= order[i] == i;
+    if (same)
+      return op;
+    rewriter.setInsertionPoint(op);
+    return linalg::interchangeGenericOp(rewriter, op, order);
+  }
+
+  /// The launch's op in its new body as loops; sets `units`. `first` and `last` bound the split loop.
+  LogicalResult writeLoops(linalg::LinalgOp op, Value first, Value last, int64_t &units) {
+    auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+    rewriter.setInsertionPoint(op);
+    if (!generic) {
+      FailureOr<linalg::GenericOp> made = linalg::generalizeNamedOp(rewriter, op);
+      if (failed(made))
+        return op->emitError() << "cannot be written as loops";
+      generic = *made;
+    }
+    FailureOr<linalg::GenericOp> ordered = orderLoops(generic);
+    if (failed(ordered))
+      return op->emitError() << "cannot be put in order";
+    generic = *ordered;
+    SmallVector<int64_t> ranges = cast<linalg::LinalgOp>(generic.getOperation()).getStaticLoopRanges();
+    int64_t dim = splitDimension(generic, ranges);
+    rewriter.setInsertionPoint(generic);
+    FailureOr<linalg::LinalgLoops> loops = linalg::linalgOpToLoops(rewriter, generic);
+    if (failed(loops))
+      return generic->emitError() << "cannot be written as loops";
+    if (dim >= 0 && dim < static_cast<int64_t>(loops->size())) {
+      auto loop = cast<scf::ForOp>((*loops)[dim]);
+      loop.setLowerBound(first);
+      loop.setUpperBound(last);
+      units = ranges[dim];
+      split += units > 1;
+    } else {
+      units = -1;
+    }
+    rewriter.eraseOp(generic);
+    return success();
+  }
+
+  LogicalResult emit(OpBuilder &b, Launch &launch, IRMapping &memory) {
+    SmallVector<Value> buffers;
+    SmallVector<bool> writes;
+    for (auto &[root, written] : launch.memories) {
+      buffers.push_back(memory.lookup(root));
+      writes.push_back(written);
+    }
+    Location loc = launch.op->getLoc();
+    auto generic = GenericOp::create(b, loc, 1, writes, buffers);
+    Block &body = generic.getBody().emplaceBlock();
+    Value first = body.addArgument(b.getIndexType(), loc), last = body.addArgument(b.getIndexType(), loc);
+    IRMapping mapping;
+    for (auto [entry, buffer] : llvm::zip(launch.memories, buffers))
+      mapping.map(entry.first, body.addArgument(buffer.getType(), loc));
+    OpBuilder inner = OpBuilder::atBlockBegin(&body);
+    for (Operation *op : launch.before)
+      inner.clone(*op, mapping);
+    // One thread's work, unless a loop is split.
+    Value some = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::slt, first, last);
+    auto guard = scf::IfOp::create(inner, loc, some, /*withElseRegion=*/false);
+    inner.setInsertionPoint(guard.thenYield());
+    Operation *clone;
+    if (auto copy = dyn_cast<memref::CopyOp>(launch.op)) {
+      clone = linalg::CopyOp::create(inner, loc, ValueRange{mapping.lookupOrDefault(copy.getSource())},
+                                     ValueRange{mapping.lookupOrDefault(copy.getTarget())});
+    } else {
+      clone = inner.clone(*launch.op, mapping);
+    }
+    int64_t units = -1;
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(clone))
+      if (failed(writeLoops(linalgOp, first, last, units)))
+        return failure();
+    // Linalg ops inside of control flow run whole.
+    SmallVector<linalg::LinalgOp> nested;
+    SmallVector<memref::CopyOp> copies;
+    generic.getBody().walk([&](memref::CopyOp op) { copies.push_back(op); });
+    for (memref::CopyOp copy : copies) {
+      OpBuilder at(copy);
+      linalg::CopyOp::create(at, copy.getLoc(), ValueRange{copy.getSource()}, ValueRange{copy.getTarget()});
+      copy.erase();
+    }
+    generic.getBody().walk([&](linalg::LinalgOp op) { nested.push_back(op); });
+    for (linalg::LinalgOp op : nested) {
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::linalgOpToLoops(rewriter, op)))
+        return op->emitError() << "cannot be written as loops";
+      rewriter.eraseOp(op);
+    }
+    generic.setUnits(units < 0 ? 1 : units);
+    return success();
+  }
+
+  LogicalResult run() {
+    MLIRContext *context = func.getContext();
+    Block &entry = func.getBody().front();
+    for (Operation &op : entry.without_terminator())
+      if (failed(gather(&op)))
+        return failure();
+    if (failed(checkScalars()))
+      return failure();
+    planMemory();
+
+    int64_t inputs = func->getAttrOfType<IntegerAttr>("llmc.inputs").getInt();
+    auto keys = func->getAttrOfType<ArrayAttr>("llmc.constants");
+    int64_t constants = keys.size(), outputs = entry.getNumArguments() - inputs - constants;
+    OpBuilder b(func);
+    SmallVector<int64_t> slots = {static_cast<int64_t>(llvm::alignTo(arena, 64)), static_cast<int64_t>(DimKind::one)};
+    SmallVector<Attribute> roles(inputs, tr::RoleAttr::get(context, tr::Role::Input));
+    roles.append(outputs, tr::RoleAttr::get(context, tr::Role::Output));
+    auto program = ProgramOp::create(b, func.getLoc(), func.getSymName(), inputs, outputs, b.getArrayAttr(roles), slots,
+                                     ArrayRef<int64_t>{1});
+    for (StringRef name : {"onnx.names", "onnx.types"})
+      if (Attribute value = func->getAttr(name))
+        program->setAttr(name, value);
+    Block &body = program.getBody().emplaceBlock();
+    IRMapping memory;
+    for (int64_t i = 0; i < inputs; ++i)
+      memory.map(entry.getArgument(i), body.addArgument(entry.getArgument(i).getType(), func.getLoc()));
+    for (int64_t i = inputs + constants; i < inputs + constants + outputs; ++i)
+      memory.map(entry.getArgument(i), body.addArgument(entry.getArgument(i).getType(), func.getLoc()));
+    OpBuilder inner = OpBuilder::atBlockBegin(&body);
+    int64_t offset = 0;
+    for (int64_t i = 0; i < constants; ++i) {
+      BlockArgument argument = entry.getArgument(inputs + i);
+      std::string name = "c" + std::to_string(i);
+      auto constant = kernel::ConstantOp::create(b, argument.getLoc(), b.getStringAttr(name), cast<StringAttr>(keys[i]),
+                                         b.getI64IntegerAttr(offset), TypeAttr::get(argument.getType()));
+      offset = llvm::alignTo(offset + constant.getSizeInBytes(), 64);
+      memory.map(argument, GetConstantOp::create(inner, argument.getLoc(), argument.getType(), name).getResult());
+    }
+    for (auto &[root, place] : places)
+      memory.map(root, MemoryOp::create(inner, root.getLoc(), root.getType(), 0, place.offset).getResult());
+
+    SmallVector<std::pair<Value, bool>> pending;
+    for (Launch &launch : launches) {
+      bool conflict = false;
+      for (auto &[root, written] : launch.memories)
+        for (auto &[earlier, wrote] : pending)
+          conflict |= (written || wrote) && overlap(root, earlier);
+      if (conflict) {
+        BarrierOp::create(inner, launch.op->getLoc());
+        ++barriers;
+        pending.clear();
+      }
+      for (auto &[root, written] : launch.memories)
+        pending.push_back({root, written});
+      if (failed(emit(inner, launch, memory)))
+        return failure();
+    }
+    YieldOp::create(inner, func.getLoc(), ValueRange{});
+    func.erase();
+    return success();
+  }
+};
+
+struct GraphProgram : llmc::impl::GraphProgramPassBase<GraphProgram> {
+  void runOnOperation() override {
+    for (auto func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      if (!func->hasAttr("llmc.constants"))
+        continue;
+      ProgramBuilder builder(func);
+      if (failed(builder.run()))
+        return signalPassFailure();
+      numLaunches += builder.launches.size();
+      numSplit += builder.split;
+      numBarriers += builder.barriers;
+    }
+  }
+};
+
+} // namespace

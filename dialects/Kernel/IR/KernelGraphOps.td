@@ -1,0 +1,86 @@
+// KernelGraphOps.td - what programs of tensor graphs are made of: memory at fixed places, constants, generic launches.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_KERNEL_GRAPH_OPS_TD
+#define LLMC_KERNEL_GRAPH_OPS_TD
+
+include "dialects/Kernel/IR/KernelBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Kernel_Plain : StaticShapeMemRefOf<[AnyType]>;
+
+def Kernel_ConstantOp : Op<Kernel_Dialect, "constant", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "a tensor of the checkpoint, as it is stored";
+  let description = [{
+    The bytes of the checkpoint's tensor `key` at byte `offset` of the weights section, row-major, of the type they have in the file.
+    `offset` is a multiple of 64.
+
+    ```mlir
+    kernel.constant @c0 "fc.weight" at 0 : memref<7x5xf32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$key, I64Attr:$offset, TypeAttrOf<Kernel_Plain>:$type);
+  let assemblyFormat = "$sym_name $key `at` $offset `:` $type attr-dict";
+  let extraClassDeclaration = [{
+    ::mlir::MemRefType getMemRefType() { return ::llvm::cast<::mlir::MemRefType>(getType()); }
+    int64_t getSizeInBytes() {
+      return getMemRefType().getNumElements() * (getMemRefType().getElementTypeBitWidth() / 8);
+    }
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_GetConstantOp : Op<Kernel_Dialect, "get_constant", [Pure]> {
+  let summary = "a constant, by name";
+  let description = [{
+    ```mlir
+    %w = kernel.get_constant @c0 : memref<7x5xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$constant);
+  let results = (outs Kernel_Plain:$result);
+  let assemblyFormat = "$constant attr-dict `:` type($result)";
+}
+
+def Kernel_MemoryOp : Op<Kernel_Dialect, "memory", []> {
+  let summary = "a buffer at a fixed place of an arena slot";
+  let description = [{
+    `offset` bytes, a multiple of 64, into arena slot `slot`. Buffers that are not needed at the same time may lie in one place.
+
+    ```mlir
+    %h = kernel.memory 0 at 128 : memref<7x5xf32>
+    ```
+  }];
+  let arguments = (ins I64Attr:$slot, I64Attr:$offset);
+  let results = (outs Kernel_Plain:$result);
+  let assemblyFormat = "$slot `at` $offset attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Kernel_GenericOp : Op<Kernel_Dialect, "generic", [SingleBlock, NoTerminator, IsolatedFromAbove,
+                                                      DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "a launch that is written out";
+  let description = [{
+    Runs its body once on each thread of the team, with that thread's part [first, last) of `units`; a part may be empty. The body's block
+    arguments are first, last and then the operands. What parts of different threads write is distinct, and none reads what another
+    writes; which operands are written says `writes`. Operands never overlap. The body works on buffers with ops of the upstream dialects,
+    keeps nothing and calls nothing.
+
+    ```mlir
+    kernel.generic 7 writes [false, true] (%x, %y) : memref<7xf32>, memref<7xf32> {
+    ^bb0(%first: index, %last: index, %a: memref<7xf32>, %b: memref<7xf32>):
+      %one = arith.constant 1 : index
+      scf.for %i = %first to %last step %one {
+        %0 = memref.load %a[%i] : memref<7xf32>
+        memref.store %0, %b[%i] : memref<7xf32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins I64Attr:$units, DenseBoolArrayAttr:$writes, Variadic<Kernel_Plain>:$buffers);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$units `writes` $writes `(` $buffers `)` `:` type($buffers) $body attr-dict";
+  let hasVerifier = 1;
+}
+
+#endif

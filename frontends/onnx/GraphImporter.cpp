@@ -1,0 +1,464 @@
+// GraphImporter.cpp - nodes one by one: operands, attributes, inferred types; functions and constant branches inlined.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/GraphImporter.h"
+
+#include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/formats/json/Json.h"
+#include "frontends/formats/onnx/Operators.h"
+#include "frontends/onnx/Import.h"
+#include "frontends/onnx/OperatorTable.h"
+
+using namespace mlir;
+
+namespace llmc::onnx_import {
+
+/// Initializers up to this size are constants in the IR; larger ones stay in the file.
+static constexpr uint64_t kSmallBytes = 1024;
+
+Type elementTypeOf(MLIRContext *context, onnx::ElementType type) {
+  switch (type) {
+  case onnx::ElementType::F8E4M3FN:
+    return Float8E4M3FNType::get(context);
+  case onnx::ElementType::F8E4M3FNUZ:
+    return Float8E4M3FNUZType::get(context);
+  case onnx::ElementType::F8E5M2:
+    return Float8E5M2Type::get(context);
+  case onnx::ElementType::F8E5M2FNUZ:
+    return Float8E5M2FNUZType::get(context);
+  default:
+    return elementFromNumber(context, static_cast<int64_t>(type));
+  }
+}
+
+InFlightDiagnostic GraphImporter::error() const {
+  return emitError(FileLineColLoc::get(builder.getContext(), file, 0, 0));
+}
+
+Location GraphImporter::nodeLocation(const onnx::Node &node) const {
+  Location place = FileLineColLoc::get(builder.getContext(), file, 0, 0);
+  if (node.name.empty())
+    return place;
+  return NameLoc::get(StringAttr::get(builder.getContext(), json::printable(node.name, 200)), place);
+}
+
+const onnx::Function *GraphImporter::findFunction(const onnx::Node &node) const {
+  for (const onnx::Function &function : model.functions)
+    if (function.name == node.op && function.domain == node.domain && function.overload == node.overload)
+      return &function;
+  return nullptr;
+}
+
+static int64_t opsetOf(const std::vector<onnx::OpsetImport> &opsets) {
+  for (const onnx::OpsetImport &import : opsets)
+    if (import.domain.empty())
+      return import.version;
+  return 0;
+}
+
+/// Collects every operator that the table does not have, and checks the others against their schemas.
+LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes,
+                                            const std::vector<onnx::OpsetImport> &opsets,
+                                            std::vector<std::string> &unknown) const {
+  int64_t opset = opsetOf(opsets);
+  for (const onnx::Node &node : nodes) {
+    const std::string where = onnx::describeNode(node, opset);
+    const onnx::Operator *row = node.domain.empty() ? onnx::findOperator(node.op, opset) : nullptr;
+    if (findFunction(node)) {
+    } else if (!row || (node.op != "Constant" && node.op != "If" && !findRow({node.op.data(), node.op.size()}, row->since))) {
+      unknown.push_back(where);
+    } else if (Checked checked = onnx::checkNode(node, *row, file.str(), where); !checked) {
+      return error() << checked.error().message;
+    }
+    for (const onnx::Attribute &attribute : node.attributes)
+      for (const onnx::Graph &graph : attribute.graphs)
+        if (failed(checkOperators(graph.nodes, opsets, unknown)))
+          return failure();
+  }
+  return success();
+}
+
+FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, bool required) {
+  const std::string name = json::printable(value.name, 120);
+  if (value.kind != onnx::ValueInfo::Kind::Tensor) {
+    if (!required)
+      return RankedTensorType();
+    error() << "input '" << name << "' is no tensor: sequences, optional values and maps are not supported";
+    return failure();
+  }
+  Type element = elementTypeOf(builder.getContext(), value.type);
+  if (!element || !value.hasShape) {
+    if (!required)
+      return RankedTensorType();
+    error() << "input '" << name << "' " << (element ? "has no shape" : "is of type ")
+            << (element ? "" : onnx::elementTypeName(value.type)) << ", which is not supported";
+    return failure();
+  }
+  SmallVector<int64_t> shape;
+  for (auto [i, dim] : llvm::enumerate(value.dims)) {
+    int64_t size = dim.value;
+    const std::string own = std::string(value.name) + "." + std::to_string(i);
+    const std::string key = dim.param.empty() ? own : std::string(dim.param);
+    if (size < 0)
+      if (auto given = dims.find(key); given != dims.end())
+        size = given->second;
+    if (size < 0 && !required)
+      return RankedTensorType();
+    if (size < 0) {
+      InFlightDiagnostic diagnostic = error() << "input '" << name << "' leaves dimension " << i << " open ('"
+                                              << json::printable(key, 60) << "')";
+      diagnostic.attachNote() << "give its size: --dim " << json::printable(key, 60) << "=N";
+      return diagnostic;
+    }
+    shape.push_back(size);
+  }
+  return RankedTensorType::get(shape, element);
+}
+
+Value GraphImporter::constant(Location loc, DenseElementsAttr value) {
+  OperationState state(loc, "onnx.Constant");
+  state.addAttribute("since", builder.getI64IntegerAttr(13));
+  state.addAttribute("settings", builder.getDictionaryAttr(builder.getNamedAttr("value", value)));
+  state.addTypes(value.getType());
+  return builder.create(state)->getResult(0);
+}
+
+FailureOr<DenseElementsAttr> GraphImporter::elementsOf(const onnx::Tensor &tensor) const {
+  Type element = elementTypeOf(builder.getContext(), tensor.type);
+  if (!element || !storageElement(element)) {
+    error() << "tensor '" << json::printable(tensor.name, 120) << "' is of type " << onnx::elementTypeName(tensor.type)
+            << ", which is not supported";
+    return failure();
+  }
+  std::string bytes;
+  if (tensor.external) {
+    // What lies in another file is in the index, bounds checked.
+    std::string_view there = opened.index.bytes(tensor.name);
+    if (there.size() != tensor.bytes) {
+      error() << "tensor '" << json::printable(tensor.name, 120) << "' of an attribute lies in another file, which is not "
+              << "supported";
+      return failure();
+    }
+    bytes = std::string(there);
+  } else {
+    bytes = tensor.decoded();
+  }
+  auto type = RankedTensorType::get(tensor.dims, element);
+  if (element.isInteger(1)) {
+    SmallVector<bool> values;
+    for (char byte : bytes)
+      values.push_back(byte != 0);
+    return DenseElementsAttr::get(type, ArrayRef<bool>(values));
+  }
+  return DenseElementsAttr::getFromRawBuffer(type, ArrayRef<char>(bytes.data(), bytes.size()));
+}
+
+FailureOr<Value> GraphImporter::initializer(const onnx::Tensor &tensor) {
+  Location loc = NameLoc::get(builder.getStringAttr(json::printable(tensor.name, 200)),
+                              FileLineColLoc::get(builder.getContext(), file, 0, 0));
+  Type element = elementTypeOf(builder.getContext(), tensor.type);
+  // Storage types are what stands in the file; others are read here.
+  bool inFile = opened.index.find(tensor.name) && element && storageElement(element) == element;
+  if (tensor.bytes > kSmallBytes && inFile)
+    return Value(transformer::WeightOp::create(builder, loc, RankedTensorType::get(tensor.dims, element),
+                                               StringRef(tensor.name.data(), tensor.name.size())));
+  FailureOr<DenseElementsAttr> elements = elementsOf(tensor);
+  if (failed(elements))
+    return failure();
+  return constant(loc, *elements);
+}
+
+FailureOr<DictionaryAttr> GraphImporter::settingsOf(const onnx::Node &node, const Call *call, Location loc) const {
+  SmallVector<NamedAttribute> list;
+  Builder b(builder.getContext());
+  for (const onnx::Attribute &given : node.attributes) {
+    const onnx::Attribute *attribute = &given;
+    // In a function: the caller's attribute, or the function's default.
+    for (const Call *at = call; at && attribute && !attribute->reference.empty(); at = at->outer) {
+      std::string_view name = attribute->reference;
+      attribute = at->node->find(name);
+      if (!attribute)
+        for (const onnx::Attribute &value : at->function->defaults)
+          if (value.name == name)
+            attribute = &value;
+    }
+    if (!attribute)
+      continue; // not given: the operator's own default
+    StringRef name(given.name.data(), given.name.size());
+    Attribute value;
+    switch (attribute->kind) {
+    case onnx::AttributeKind::Float:
+      value = b.getF32FloatAttr(attribute->real);
+      break;
+    case onnx::AttributeKind::Int:
+      value = b.getI64IntegerAttr(attribute->integer);
+      break;
+    case onnx::AttributeKind::String:
+      value = b.getStringAttr(json::printable(attribute->text, 4096));
+      break;
+    case onnx::AttributeKind::Floats:
+      value = b.getDenseF32ArrayAttr(attribute->reals);
+      break;
+    case onnx::AttributeKind::Ints:
+      value = b.getDenseI64ArrayAttr(attribute->integers);
+      break;
+    case onnx::AttributeKind::Strings: {
+      SmallVector<Attribute> texts;
+      for (std::string_view text : attribute->texts)
+        texts.push_back(b.getStringAttr(json::printable(text, 4096)));
+      value = b.getArrayAttr(texts);
+      break;
+    }
+    case onnx::AttributeKind::Tensor: {
+      FailureOr<DenseElementsAttr> elements = elementsOf(attribute->tensors[0]);
+      if (failed(elements))
+        return failure();
+      value = *elements;
+      break;
+    }
+    case onnx::AttributeKind::Graph:
+      continue; // regions
+    default:
+      emitError(loc) << "attribute '" << name << "' is of the kind " << onnx::attributeKindName(attribute->kind)
+                     << ", which is not supported";
+      return failure();
+    }
+    list.push_back({name, value});
+  }
+  return b.getDictionaryAttr(list);
+}
+
+/// What Constant says in one of its ways, as a tensor; null where it says none that is supported.
+static DenseElementsAttr constantValue(MLIRContext *context, DictionaryAttr settings) {
+  Builder b(context);
+  if (auto value = dyn_cast_or_null<DenseElementsAttr>(settings.get("value")))
+    return value;
+  if (auto value = dyn_cast_or_null<FloatAttr>(settings.get("value_float")))
+    return DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()), static_cast<float>(value.getValueAsDouble()));
+  if (auto value = dyn_cast_or_null<IntegerAttr>(settings.get("value_int")))
+    return DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), value.getInt());
+  if (auto values = dyn_cast_or_null<DenseF32ArrayAttr>(settings.get("value_floats")))
+    return DenseElementsAttr::get(RankedTensorType::get({values.size()}, b.getF32Type()), values.asArrayRef());
+  if (auto values = dyn_cast_or_null<DenseI64ArrayAttr>(settings.get("value_ints")))
+    return DenseElementsAttr::get(RankedTensorType::get({values.size()}, b.getI64Type()), values.asArrayRef());
+  return {};
+}
+
+LogicalResult GraphImporter::nodes(const std::vector<onnx::Node> &list, Scope &scope, int64_t opset, const Call *call) {
+  for (const onnx::Node &one : list)
+    if (failed(node(one, scope, opset, call)))
+      return failure();
+  return success();
+}
+
+LogicalResult GraphImporter::inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
+                                        const Call *call) {
+  Scope inner;
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    std::string_view name = i < node.inputs.size() ? node.inputs[i] : std::string_view();
+    inner[function.inputs[i]] = name.empty() ? Value() : scope.at(name);
+  }
+  const Call own = {&function, &node, call};
+  if (failed(nodes(function.nodes, inner, opsetOf(function.opsets), &own)))
+    return failure();
+  for (size_t i = 0; i < node.outputs.size() && i < function.outputs.size(); ++i)
+    if (!node.outputs[i].empty())
+      scope[node.outputs[i]] = inner.at(function.outputs[i]);
+  return success();
+}
+
+/// A branch whose condition is known.
+LogicalResult GraphImporter::inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                          const Call *call) {
+  std::optional<SmallVector<int64_t>> condition = facts.knownIntegers(0);
+  if (!condition || condition->size() != 1)
+    return facts.error() << "the condition is not known while compiling, which is not supported";
+  const onnx::Attribute *branch = node.find((*condition)[0] ? "then_branch" : "else_branch");
+  if (!branch || branch->graphs.size() != 1)
+    return facts.error() << "has no graph for its branch";
+  const onnx::Graph &graph = branch->graphs[0];
+  Scope inner = scope;
+  for (const onnx::Tensor &tensor : graph.initializers) {
+    FailureOr<DenseElementsAttr> value = elementsOf(tensor);
+    if (failed(value))
+      return failure();
+    inner[tensor.name] = constant(facts.loc, *value);
+  }
+  if (failed(nodes(graph.nodes, inner, opset, call)))
+    return failure();
+  if (node.outputs.size() > graph.outputs.size())
+    return facts.error() << "its branch has " << graph.outputs.size() << " outputs (expected " << node.outputs.size() << ")";
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    scope[node.outputs[i]] = inner.at(graph.outputs[i].name);
+  return success();
+}
+
+LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call) {
+  if (++numNodes > (1u << 20))
+    return error() << "has more than 1048576 nodes when its functions are inlined";
+  if (const onnx::Function *function = findFunction(node))
+    return inlineCall(node, *function, scope, call);
+  const onnx::Operator *schema = onnx::findOperator(node.op, opset);
+  Location loc = nodeLocation(node);
+  FailureOr<DictionaryAttr> settings = settingsOf(node, call, loc);
+  if (failed(settings))
+    return failure();
+  Node facts(loc);
+  facts.type = StringRef(node.op.data(), node.op.size());
+  facts.since = schema->since;
+  facts.settings = *settings;
+  facts.numOutputs = node.outputs.size();
+  size_t count = node.inputs.size();
+  while (count > 0 && (node.inputs[count - 1].empty() || !scope.at(node.inputs[count - 1])))
+    --count;
+  for (size_t i = 0; i < count; ++i)
+    facts.inputs.push_back(node.inputs[i].empty() ? Value() : scope.at(node.inputs[i]));
+  if (facts.type == "Constant") {
+    DenseElementsAttr value = constantValue(builder.getContext(), *settings);
+    if (!value)
+      return facts.error() << "holds a value that is not supported (expected a tensor, numbers or a number)";
+    scope[node.outputs[0]] = constant(loc, value);
+    return success();
+  }
+  if (facts.type == "If")
+    return inlineBranch(facts, node, scope, opset, call);
+  for (std::string_view output : node.outputs) {
+    auto known = declared.find(output);
+    facts.declared.push_back(known == declared.end() || call ? RankedTensorType() : known->second);
+  }
+
+  const OperatorRow *row = findRow(facts.type, facts.since);
+  SmallVector<Type> types;
+  if (row->infer) {
+    if (failed(row->infer(facts, types)))
+      return failure();
+  } else {
+    for (RankedTensorType type : facts.declared)
+      types.push_back(type);
+  }
+  types.resize(std::max(types.size(), node.outputs.size()));
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    if (!types[i])
+      return facts.error() << "the shape of output " << i << " is not known while compiling, which is not supported";
+  types.resize(node.outputs.size());
+  for (Type type : types)
+    if (ShapedType::isDynamic(cast<RankedTensorType>(type).getNumElements() > (int64_t(1) << 40) ? ShapedType::kDynamic : 0))
+      return facts.error() << "an output has more than 2^40 elements";
+
+  if (types.size() == 1)
+    if (DenseElementsAttr value = foldNode(facts, cast<RankedTensorType>(types[0]))) {
+      ++numFolded;
+      scope[node.outputs[0]] = constant(loc, value);
+      return success();
+    }
+  OperationState state(loc, ("onnx." + facts.type).str());
+  state.addAttribute("since", builder.getI64IntegerAttr(facts.since));
+  state.addAttribute("settings", facts.settings);
+  for (Value input : facts.inputs)
+    state.operands.push_back(input ? input : onnx_ir::createAbsent(builder, loc));
+  state.addTypes(types);
+  Operation *op = builder.create(state);
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    if (!node.outputs[i].empty())
+      scope[node.outputs[i]] = op->getResult(i);
+  return success();
+}
+
+LogicalResult GraphImporter::run() {
+  const onnx::Graph &graph = model.graph;
+  std::vector<std::string> unknown;
+  if (failed(checkOperators(graph.nodes, model.opsets, unknown)))
+    return failure();
+  for (const onnx::Function &function : model.functions)
+    if (failed(checkOperators(function.nodes, function.opsets, unknown)))
+      return failure();
+  if (!unknown.empty()) {
+    std::string list;
+    for (size_t i = 0; i < unknown.size() && i < 20; ++i)
+      list += (i ? ", " : "") + unknown[i];
+    if (unknown.size() > 20)
+      list += " and " + std::to_string(unknown.size() - 20) + " more";
+    return error() << "operators that are not supported: " << list;
+  }
+
+  Scope scope;
+  for (const auto *values : {&graph.values, &graph.outputs})
+    for (const onnx::ValueInfo &value : *values) {
+      FailureOr<RankedTensorType> type = typeOf(value, false);
+      if (succeeded(type) && *type)
+        declared[value.name] = *type;
+    }
+  std::unordered_map<std::string_view, const onnx::Tensor *> defaults;
+  for (const onnx::Tensor &tensor : graph.initializers)
+    defaults[tensor.name] = &tensor;
+  SmallVector<Type> argumentTypes;
+  SmallVector<std::string_view> argumentNames;
+  for (const onnx::ValueInfo &input : graph.inputs) {
+    if (defaults.count(input.name))
+      continue; // a constant: nobody hands another one in
+    FailureOr<RankedTensorType> type = typeOf(input, true);
+    if (failed(type))
+      return failure();
+    if (!storageElement((*type).getElementType()))
+      return error() << "input '" << json::printable(input.name, 120) << "' is of type "
+                     << onnx::elementTypeName(input.type) << ", which is not supported";
+    argumentTypes.push_back(*type);
+    argumentNames.push_back(input.name);
+  }
+  Location loc = FileLineColLoc::get(builder.getContext(), file, 0, 0);
+  builder.setInsertionPointToEnd(module.getBody());
+  auto func = func::FuncOp::create(builder, loc, "main", builder.getFunctionType(argumentTypes, {}));
+  Block *entry = func.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  for (auto [name, argument] : llvm::zip(argumentNames, entry->getArguments()))
+    scope[name] = argument;
+  for (const onnx::Tensor &tensor : graph.initializers) {
+    FailureOr<Value> value = initializer(tensor);
+    if (failed(value))
+      return failure();
+    scope[tensor.name] = *value;
+  }
+  if (failed(nodes(graph.nodes, scope, model.opset(), nullptr)))
+    return failure();
+
+  SmallVector<Value> results;
+  SmallVector<Attribute> inputNames, inputTypes, outputNames, outputTypes;
+  auto describe = [&](std::string_view name, Type type, SmallVector<Attribute> &names, SmallVector<Attribute> &types) {
+    names.push_back(builder.getStringAttr(json::printable(name, 200)));
+    types.push_back(TypeAttr::get(type));
+  };
+  for (auto [name, type] : llvm::zip(argumentNames, argumentTypes))
+    describe(name, type, inputNames, inputTypes);
+  for (const onnx::ValueInfo &output : graph.outputs) {
+    Value value = scope.at(output.name);
+    auto type = cast<RankedTensorType>(value.getType());
+    if (auto said = declared.find(output.name); said != declared.end() && said->second != type)
+      return error() << "output '" << json::printable(output.name, 120) << "' is declared as " << said->second
+                     << ", but its node makes " << type;
+    results.push_back(value);
+    describe(output.name, type, outputNames, outputTypes);
+  }
+  func::ReturnOp::create(builder, loc, results);
+  func.setType(builder.getFunctionType(argumentTypes, ValueRange(results).getTypes()));
+  using transformer::Role;
+  using transformer::RoleAttr;
+  using transformer::TransformerDialect;
+  for (unsigned i = 0; i < argumentTypes.size(); ++i)
+    func.setArgAttr(i, TransformerDialect::kRoleAttrName, RoleAttr::get(builder.getContext(), Role::Input));
+  for (unsigned i = 0; i < results.size(); ++i)
+    func.setResultAttr(i, TransformerDialect::kRoleAttrName, RoleAttr::get(builder.getContext(), Role::Output));
+  llvm::append_range(inputNames, outputNames);
+  llvm::append_range(inputTypes, outputTypes);
+  func->setAttr(kNamesAttr, builder.getArrayAttr(inputNames));
+  func->setAttr(kTypesAttr, builder.getArrayAttr(inputTypes));
+  func->setAttr(TransformerDialect::kEntryAttrName, builder.getUnitAttr());
+  // What nothing reads is not computed.
+  SmallVector<Operation *> all;
+  for (Operation &op : *entry)
+    all.push_back(&op);
+  for (Operation *op : llvm::reverse(all))
+    if (op->use_empty() && !isa<func::ReturnOp>(op))
+      op->erase();
+  return success();
+}
+
+} // namespace llmc::onnx_import

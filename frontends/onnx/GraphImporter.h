@@ -1,0 +1,67 @@
+// GraphImporter.h - from a parsed graph to ops of the onnx dialect.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_FRONTENDS_ONNX_GRAPHIMPORTER_H
+#define LLMC_FRONTENDS_ONNX_GRAPHIMPORTER_H
+
+#include "frontends/formats/onnx/Onnx.h"
+#include "frontends/onnx/Node.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <map>
+#include <unordered_map>
+
+namespace llmc::onnx_import {
+
+/// Builds the entry of one model.
+class GraphImporter {
+public:
+  GraphImporter(mlir::ModuleOp module, const onnx::OpenedModel &opened, llvm::StringRef file,
+                const std::map<std::string, int64_t> &dims)
+      : module(module), opened(opened), model(opened.model), file(file), dims(dims), builder(module.getContext()) {}
+
+  /// Emits a message on failure.
+  mlir::LogicalResult run();
+
+  uint64_t numNodes = 0, numFolded = 0;
+
+private:
+  /// Values by name; a graph in a node sees those around it.
+  using Scope = std::unordered_map<std::string_view, mlir::Value>;
+  /// What a function is called with.
+  struct Call {
+    const onnx::Function *function;
+    const onnx::Node *node;
+    const Call *outer;
+  };
+
+  mlir::InFlightDiagnostic error() const;
+  mlir::Location nodeLocation(const onnx::Node &node) const;
+  mlir::LogicalResult checkOperators(const std::vector<onnx::Node> &nodes, const std::vector<onnx::OpsetImport> &opsets,
+                                     std::vector<std::string> &unknown) const;
+  const onnx::Function *findFunction(const onnx::Node &node) const;
+  mlir::FailureOr<mlir::RankedTensorType> typeOf(const onnx::ValueInfo &value, bool required);
+  mlir::Value constant(mlir::Location loc, mlir::DenseElementsAttr value);
+  mlir::FailureOr<mlir::Value> initializer(const onnx::Tensor &tensor);
+  mlir::FailureOr<mlir::DenseElementsAttr> elementsOf(const onnx::Tensor &tensor) const;
+  mlir::FailureOr<mlir::DictionaryAttr> settingsOf(const onnx::Node &node, const Call *call, mlir::Location loc) const;
+  mlir::LogicalResult nodes(const std::vector<onnx::Node> &list, Scope &scope, int64_t opset, const Call *call);
+  mlir::LogicalResult node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
+  mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope, const Call *call);
+  mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                   const Call *call);
+
+  mlir::ModuleOp module;
+  const onnx::OpenedModel &opened;
+  const onnx::Model &model;
+  llvm::StringRef file;
+  const std::map<std::string, int64_t> &dims;
+  mlir::OpBuilder builder;
+  std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known
+};
+
+/// The value of a node whose inputs are known, or null where it is not one of those that make up shapes, or is large.
+mlir::DenseElementsAttr foldNode(const Node &node, mlir::RankedTensorType type);
+
+} // namespace llmc::onnx_import
+
+#endif // LLMC_FRONTENDS_ONNX_GRAPHIMPORTER_H

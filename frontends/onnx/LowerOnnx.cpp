@@ -1,0 +1,108 @@
+// LowerOnnx.cpp - the stop `lower` of ONNX graphs: each op by its row of the table.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/Import.h"
+
+#include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/onnx/OperatorTable.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+
+namespace llmc::onnx_import {
+
+#define GEN_PASS_DEF_LOWERONNXPASS
+#include "frontends/onnx/Passes.h.inc"
+
+namespace {
+
+/// A constant in its storage type.
+Value lowerConstant(OpBuilder &b, Location loc, DenseElementsAttr value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  RankedTensorType storage = storageType(type);
+  DenseElementsAttr stored = value;
+  if (type.getElementType().isInteger(1)) {
+    SmallVector<int8_t> bytes;
+    for (bool bit : value.getValues<bool>())
+      bytes.push_back(bit);
+    stored = DenseElementsAttr::get(storage, ArrayRef<int8_t>(bytes));
+  } else if (storage != type) {
+    SmallVector<APInt> words(value.getValues<APInt>());
+    stored = DenseElementsAttr::get(storage, words);
+  }
+  return arith::ConstantOp::create(b, loc, stored);
+}
+
+struct LowerOnnx : public impl::LowerOnnxPassBase<LowerOnnx> {
+  using LowerOnnxPassBase::LowerOnnxPassBase;
+
+  LogicalResult lower(func::FuncOp func) {
+    Block &entry = func.getBody().front();
+    llvm::DenseMap<Value, Value> storage;
+    for (BlockArgument argument : entry.getArguments()) {
+      // Operators ask for the type that the graph has: ops keep reading the argument, and its storage stands beside it.
+      storage[argument] = argument;
+    }
+    SmallVector<Operation *> ops;
+    for (Operation &op : entry)
+      ops.push_back(&op);
+    OpBuilder b(func);
+    // Fresh arguments of storage types.
+    unsigned count = entry.getNumArguments();
+    for (unsigned i = 0; i < count; ++i) {
+      RankedTensorType type = storageType(cast<RankedTensorType>(entry.getArgument(i).getType()));
+      storage[entry.getArgument(i)] = entry.addArgument(type, entry.getArgument(i).getLoc());
+    }
+    for (Operation *op : ops) {
+      b.setInsertionPoint(op);
+      if (isa<transformer::WeightOp>(op)) {
+        storage[op->getResult(0)] = op->getResult(0);
+        continue;
+      }
+      if (auto terminator = dyn_cast<func::ReturnOp>(op)) {
+        for (OpOperand &operand : terminator->getOpOperands())
+          operand.set(storage.lookup(operand.get()));
+        continue;
+      }
+      if (!onnx_ir::isNode(op))
+        continue;
+      if (DenseElementsAttr value = constantOf(op->getResult(0))) {
+        storage[op->getResult(0)] = lowerConstant(b, op->getLoc(), value);
+        continue;
+      }
+      const OperatorRow *row = findRow(onnx_ir::nodeType(op), onnx_ir::sinceOf(op));
+      if (!row)
+        return Node(op).error() << "is not supported";
+      SmallVector<Value> inputs;
+      for (Value operand : op->getOperands())
+        inputs.push_back(onnx_ir::isAbsent(operand) ? Value() : storage.lookup(operand));
+      for (Value result : op->getResults())
+        if (!storageType(cast<RankedTensorType>(result.getType())))
+          return Node(op).error() << "gives " << result.getType() << ", which is not supported";
+      Lowering node(b, op, inputs);
+      SmallVector<Value> results;
+      if (failed(row->lower(node, results)))
+        return failure();
+      assert(results.size() == op->getNumResults() && "a lowering gives each result");
+      for (auto [result, lowered] : llvm::zip(op->getResults(), results)) {
+        assert(lowered.getType() == storageType(cast<RankedTensorType>(result.getType())) && "of its type");
+        storage[result] = lowered;
+      }
+    }
+    for (Operation *op : llvm::reverse(ops))
+      if (isa_and_present<onnx_ir::ONNXDialect>(op->getDialect()))
+        op->erase();
+    entry.eraseArguments(0, count);
+    func.setType(FunctionType::get(&getContext(), entry.getArgumentTypes(), entry.getTerminator()->getOperandTypes()));
+    return success();
+  }
+
+  void runOnOperation() override {
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (failed(lower(func)))
+        return signalPassFailure();
+  }
+};
+
+} // namespace
+
+} // namespace llmc::onnx_import

@@ -1,0 +1,348 @@
+// Lowering.cpp - elementwise bodies, reductions, reshapes on tensors.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/Lowering.h"
+
+using namespace mlir;
+
+namespace llmc::onnx_import {
+
+Type storageElement(Type element) {
+  MLIRContext *context = element.getContext();
+  if (auto integer = dyn_cast<IntegerType>(element)) {
+    unsigned width = integer.getWidth();
+    if (width == 1)
+      return IntegerType::get(context, 8);
+    return width == 8 || width == 16 || width == 32 || width == 64 ? IntegerType::get(context, width) : Type();
+  }
+  return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element) ? element : Type();
+}
+
+RankedTensorType storageType(RankedTensorType type) {
+  Type element = storageElement(type.getElementType());
+  return element ? RankedTensorType::get(type.getShape(), element) : RankedTensorType();
+}
+
+Type computeElement(Type element) {
+  if (isa<Float16Type, BFloat16Type>(element))
+    return Float32Type::get(element.getContext());
+  if (auto integer = dyn_cast<IntegerType>(element))
+    return IntegerType::get(element.getContext(), integer.getWidth());
+  return element;
+}
+
+//===-- bodies -----------------------------------------------------------------------------------------------------===//
+
+Value Body::load(Value stored, Type element) {
+  if (element.isInteger(1))
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, stored, integer(stored.getType(), 0));
+  if (isa<Float16Type, BFloat16Type>(element))
+    return arith::ExtFOp::create(*this, getF32Type(), stored);
+  return stored;
+}
+
+Value Body::store(Value value, Type element) {
+  if (element.isInteger(1))
+    return arith::ExtUIOp::create(*this, getI8Type(), value);
+  if (isa<Float16Type, BFloat16Type>(element))
+    return arith::TruncFOp::create(*this, element, value);
+  return value;
+}
+
+Value Body::number(Type type, double value) {
+  return arith::ConstantOp::create(*this, type, getFloatAttr(type, value)).getResult();
+}
+Value Body::integer(Type type, int64_t value) {
+  return arith::ConstantOp::create(*this, type, IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(),
+                                                                            static_cast<uint64_t>(value),
+                                                                            /*isSigned=*/false,
+                                                                            /*implicitTrunc=*/true)))
+      .getResult();
+}
+Value Body::index(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
+
+static bool isUnsigned(Type element) { return element.isUnsignedInteger() || element.isInteger(1); }
+
+Value Body::convert(Value value, Type from, Type to) {
+  Type have = computeElement(from), want = computeElement(to);
+  auto fromFloat = dyn_cast<FloatType>(have), toFloat = dyn_cast<FloatType>(want);
+  if (to.isInteger(1)) {
+    if (from.isInteger(1))
+      return value;
+    if (fromFloat)
+      return arith::CmpFOp::create(*this, arith::CmpFPredicate::UNE, value, number(have, 0));
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, value, integer(have, 0));
+  }
+  if (fromFloat && toFloat) {
+    if (fromFloat.getWidth() == toFloat.getWidth())
+      return value;
+    if (fromFloat.getWidth() < toFloat.getWidth())
+      return arith::ExtFOp::create(*this, want, value);
+    return arith::TruncFOp::create(*this, want, value);
+  }
+  if (fromFloat) {
+    // Outside of the range the result is anything, but never undefined: saturate in 64 bits, then cut.
+    Type i64 = getI64Type();
+    bool wide = to.isUnsignedInteger(64);
+    double limit = wide ? 18446744073709549568.0 : 9223372036854774784.0;
+    if (have.isF32())
+      limit = wide ? 18446742974197923840.0 : 9223371487098961920.0;
+    Value clamped = arith::MinNumFOp::create(
+        *this, arith::MaxNumFOp::create(*this, value, number(have, wide ? 0.0 : -limit)), number(have, limit));
+    Value whole = wide ? arith::FPToUIOp::create(*this, i64, clamped).getResult()
+                       : arith::FPToSIOp::create(*this, i64, clamped).getResult();
+    return want == i64 ? whole : arith::TruncIOp::create(*this, want, whole).getResult();
+  }
+  if (toFloat)
+    return isUnsigned(from) ? arith::UIToFPOp::create(*this, want, value).getResult()
+                            : arith::SIToFPOp::create(*this, want, value).getResult();
+  unsigned a = have.getIntOrFloatBitWidth(), c = want.getIntOrFloatBitWidth();
+  if (a == c)
+    return value;
+  if (a > c)
+    return arith::TruncIOp::create(*this, want, value);
+  return isUnsigned(from) ? arith::ExtUIOp::create(*this, want, value).getResult()
+                          : arith::ExtSIOp::create(*this, want, value).getResult();
+}
+
+Value Body::add(Value a, Value b) {
+  return isa<FloatType>(a.getType()) ? arith::AddFOp::create(*this, a, b).getResult()
+                                     : arith::AddIOp::create(*this, a, b).getResult();
+}
+Value Body::sub(Value a, Value b) {
+  return isa<FloatType>(a.getType()) ? arith::SubFOp::create(*this, a, b).getResult()
+                                     : arith::SubIOp::create(*this, a, b).getResult();
+}
+Value Body::mul(Value a, Value b) {
+  return isa<FloatType>(a.getType()) ? arith::MulFOp::create(*this, a, b).getResult()
+                                     : arith::MulIOp::create(*this, a, b).getResult();
+}
+
+Value Body::div(Value a, Value b, Type element) {
+  if (isa<FloatType>(a.getType()))
+    return arith::DivFOp::create(*this, a, b);
+  Type type = a.getType();
+  Value zero = integer(type, 0), one = integer(type, 1);
+  Value byZero = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, b, zero);
+  Value divisor = select(byZero, one, b), quotient;
+  if (isUnsigned(element)) {
+    quotient = arith::DivUIOp::create(*this, a, divisor);
+  } else {
+    // The least number by -1 traps as well: its negation is itself.
+    Value minus = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, divisor, integer(type, -1));
+    Value negated = arith::SubIOp::create(*this, zero, a);
+    quotient = select(minus, negated, arith::DivSIOp::create(*this, a, select(minus, one, divisor)));
+  }
+  return select(byZero, zero, quotient);
+}
+
+Value Body::max(Value a, Value b, Type element) {
+  if (isa<FloatType>(a.getType()))
+    return arith::MaximumFOp::create(*this, a, b);
+  return isUnsigned(element) ? arith::MaxUIOp::create(*this, a, b).getResult()
+                             : arith::MaxSIOp::create(*this, a, b).getResult();
+}
+Value Body::min(Value a, Value b, Type element) {
+  if (isa<FloatType>(a.getType()))
+    return arith::MinimumFOp::create(*this, a, b);
+  return isUnsigned(element) ? arith::MinUIOp::create(*this, a, b).getResult()
+                             : arith::MinSIOp::create(*this, a, b).getResult();
+}
+Value Body::less(Value a, Value b, Type element) {
+  if (isa<FloatType>(a.getType()))
+    return arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, a, b);
+  return arith::CmpIOp::create(*this, isUnsigned(element) ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, a, b);
+}
+Value Body::equal(Value a, Value b) {
+  if (isa<FloatType>(a.getType()))
+    return arith::CmpFOp::create(*this, arith::CmpFPredicate::OEQ, a, b);
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, b);
+}
+Value Body::select(Value condition, Value yes, Value no) { return arith::SelectOp::create(*this, condition, yes, no); }
+Value Body::exp(Value x) { return math::ExpOp::create(*this, x); }
+Value Body::extract(Value tensor, ValueRange indices) { return tensor::ExtractOp::create(*this, tensor, indices); }
+Value Body::asIndex(Value value, Type element) {
+  if (value.getType().isIndex())
+    return value;
+  return isUnsigned(element) ? arith::IndexCastUIOp::create(*this, getIndexType(), value).getResult()
+                             : arith::IndexCastOp::create(*this, getIndexType(), value).getResult();
+}
+
+//===-- tensors ----------------------------------------------------------------------------------------------------===//
+
+Lowering::Lowering(OpBuilder &builder, Operation *op, ValueRange storage)
+    : Node(op), op(op), b(op->getLoc(), builder), tensors(storage.begin(), storage.end()) {}
+
+Value Lowering::empty(ArrayRef<int64_t> shape, Type storage) { return tensor::EmptyOp::create(b, shape, storage); }
+
+Value Lowering::storedNumber(Type element, double number) {
+  Type storage = storageElement(element);
+  if (isa<FloatType>(storage))
+    return arith::ConstantOp::create(b, storage, b.getFloatAttr(storage, number));
+  APInt bits(storage.getIntOrFloatBitWidth(), static_cast<uint64_t>(static_cast<int64_t>(number)), false, true);
+  return arith::ConstantOp::create(b, storage, IntegerAttr::get(storage, bits));
+}
+
+Value Lowering::filled(ArrayRef<int64_t> shape, Type storage, Value scalar) {
+  return linalg::FillOp::create(b, ValueRange{scalar}, ValueRange{empty(shape, storage)}).getResult(0);
+}
+Value Lowering::filled(ArrayRef<int64_t> shape, Type element, double number) {
+  return filled(shape, storageElement(element), storedNumber(element, number));
+}
+
+Value Lowering::constant(ArrayRef<int64_t> shape, ArrayRef<int64_t> values, unsigned bits) {
+  Type element = b.getIntegerType(bits);
+  SmallVector<APInt> words;
+  for (int64_t value : values)
+    words.push_back(APInt(bits, static_cast<uint64_t>(value), false, true));
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(RankedTensorType::get(shape, element), words));
+}
+
+Value Lowering::elementwise(ArrayRef<Operand> operands, ArrayRef<int64_t> shape, Type element,
+                            llvm::function_ref<Value(Body &, ValueRange)> body) {
+  MLIRContext *context = b.getContext();
+  unsigned rank = shape.size();
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs;
+  for (const Operand &operand : operands) {
+    auto type = cast<RankedTensorType>(operand.tensor.getType());
+    // Dimensions of 1 that are spread go away, so that the map is a projection.
+    SmallVector<AffineExpr> places;
+    SmallVector<int64_t> kept;
+    bool spreads = false;
+    for (int64_t i = 0, offset = rank - type.getRank(); i < type.getRank(); ++i) {
+      if (type.getDimSize(i) == 1 && shape[offset + i] != 1) {
+        spreads = true;
+        continue;
+      }
+      kept.push_back(type.getDimSize(i));
+      places.push_back(getAffineDimExpr(offset + i, context));
+    }
+    inputs.push_back(spreads ? reshape(operand.tensor, kept) : operand.tensor);
+    maps.push_back(AffineMap::get(rank, 0, places, context));
+  }
+  maps.push_back(AffineMap::getMultiDimIdentityMap(rank, context));
+  Value out = empty(shape, storageElement(element));
+  SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, TypeRange{out.getType()}, inputs, ValueRange{out}, maps, kinds,
+      [&](OpBuilder &builder, Location where, ValueRange arguments) {
+        Body inner(where, builder);
+        SmallVector<Value> values;
+        for (auto [operand, argument] : llvm::zip(operands, arguments))
+          values.push_back(inner.load(argument, operand.element));
+        linalg::YieldOp::create(inner, inner.store(body(inner, values), element));
+      });
+  return op.getResult(0);
+}
+
+Value Lowering::generate(ArrayRef<int64_t> shape, Type element, llvm::function_ref<Value(Body &, ValueRange)> body) {
+  Value out = empty(shape, storageElement(element));
+  unsigned rank = shape.size();
+  SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(b, TypeRange{out.getType()}, ValueRange{}, ValueRange{out},
+                                      {AffineMap::getMultiDimIdentityMap(rank, b.getContext())}, kinds,
+                                      [&](OpBuilder &builder, Location where, ValueRange) {
+                                        Body inner(where, builder);
+                                        SmallVector<Value> indices;
+                                        for (unsigned i = 0; i < rank; ++i)
+                                          indices.push_back(linalg::IndexOp::create(inner, i));
+                                        linalg::YieldOp::create(inner, inner.store(body(inner, indices), element));
+                                      });
+  return op.getResult(0);
+}
+
+Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, llvm::function_ref<Value(Body &)> init,
+                       llvm::function_ref<Value(Body &, Value, Value)> body) {
+  MLIRContext *context = b.getContext();
+  auto type = cast<RankedTensorType>(operand.tensor.getType());
+  int64_t rank = type.getRank();
+  SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
+  for (int64_t axis : axes)
+    kinds[axis] = utils::IteratorType::reduction;
+  SmallVector<int64_t> shape;
+  SmallVector<AffineExpr> places;
+  for (int64_t i = 0; i < rank; ++i)
+    if (kinds[i] == utils::IteratorType::parallel) {
+      shape.push_back(type.getDimSize(i));
+      places.push_back(getAffineDimExpr(i, context));
+    }
+  // Accumulators are kept in the compute type; bool as i8, since memory has no single bits.
+  Type wide = element.isInteger(1) ? b.getI8Type() : computeElement(element);
+  Body outside(b.getLoc(), b);
+  Value first = init(outside);
+  if (element.isInteger(1))
+    first = outside.store(first, element);
+  Value start = filled(shape, wide, first);
+  auto op = linalg::GenericOp::create(
+      b, TypeRange{start.getType()}, ValueRange{operand.tensor}, ValueRange{start},
+      ArrayRef<AffineMap>{AffineMap::getMultiDimIdentityMap(rank, context), AffineMap::get(rank, 0, places, context)},
+      kinds, [&](OpBuilder &builder, Location where, ValueRange arguments) {
+        Body inner(where, builder);
+        Value sum = element.isInteger(1) ? inner.load(arguments[1], element) : arguments[1];
+        Value next = body(inner, sum, inner.load(arguments[0], operand.element));
+        linalg::YieldOp::create(inner, element.isInteger(1) ? inner.store(next, element) : next);
+      });
+  Value result = op.getResult(0);
+  if (wide == storageElement(element))
+    return result;
+  return elementwise({{result, wide}}, shape, element, [](Body &, ValueRange values) { return values[0]; });
+}
+
+Value Lowering::reshape(Value tensor, ArrayRef<int64_t> shape) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getShape() == shape)
+    return tensor;
+  auto all = [](int64_t rank) {
+    SmallVector<ReassociationIndices> groups;
+    if (rank > 0) {
+      groups.emplace_back();
+      for (int64_t i = 0; i < rank; ++i)
+        groups.back().push_back(i);
+    }
+    return groups;
+  };
+  Value flat = tensor;
+  int64_t count = type.getNumElements();
+  auto flatType = RankedTensorType::get({count}, type.getElementType());
+  if (type.getRank() == 0)
+    flat = tensor::ExpandShapeOp::create(b, flatType, tensor, ArrayRef<ReassociationIndices>{});
+  else if (type.getRank() > 1)
+    flat = tensor::CollapseShapeOp::create(b, flatType, tensor, all(type.getRank()));
+  auto wanted = RankedTensorType::get(shape, type.getElementType());
+  if (shape.size() == 1)
+    return flat;
+  if (shape.empty())
+    return tensor::CollapseShapeOp::create(b, wanted, flat, ArrayRef<ReassociationIndices>{});
+  return tensor::ExpandShapeOp::create(b, wanted, flat, all(shape.size()));
+}
+
+Value Lowering::transpose(Value tensor, ArrayRef<int64_t> order) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape;
+  bool identity = true;
+  for (auto [i, from] : llvm::enumerate(order)) {
+    shape.push_back(type.getDimSize(from));
+    identity &= from == static_cast<int64_t>(i);
+  }
+  if (identity)
+    return tensor;
+  return linalg::TransposeOp::create(b, tensor, empty(shape, type.getElementType()), order)->getResult(0);
+}
+
+Value Lowering::pad(Value tensor, ArrayRef<int64_t> low, ArrayRef<int64_t> high, Value scalar) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (llvm::all_of(low, [](int64_t n) { return n == 0; }) && llvm::all_of(high, [](int64_t n) { return n == 0; }))
+    return tensor;
+  SmallVector<int64_t> shape;
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    shape.push_back(low[i] + type.getDimSize(i) + high[i]);
+    offsets.push_back(b.getIndexAttr(low[i]));
+    sizes.push_back(b.getIndexAttr(type.getDimSize(i)));
+    strides.push_back(b.getIndexAttr(1));
+  }
+  Value around = filled(shape, type.getElementType(), scalar);
+  return tensor::InsertSliceOp::create(b, tensor, around, offsets, sizes, strides);
+}
+
+} // namespace llmc::onnx_import

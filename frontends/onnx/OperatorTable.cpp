@@ -1,0 +1,73 @@
+// OperatorTable.cpp - the table of all groups, and inference that many operators share.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/OperatorTable.h"
+
+using namespace mlir;
+
+namespace llmc::onnx_import {
+
+ArrayRef<OperatorRow> allRows() {
+  static const SmallVector<OperatorRow> rows = [] {
+    SmallVector<OperatorRow> made;
+    addElementwise(made);
+    addActivations(made);
+    addShapes(made);
+    addIndexing(made);
+    addReductions(made);
+    addNormalizations(made);
+    addProducts(made);
+    addWindows(made);
+    addQuantization(made);
+    llvm::sort(made, [](const OperatorRow &a, const OperatorRow &b) {
+      return a.name != b.name ? a.name < b.name : a.since < b.since;
+    });
+    return made;
+  }();
+  return rows;
+}
+
+const OperatorRow *findRow(StringRef name, int64_t version) {
+  const OperatorRow *found = nullptr;
+  for (const OperatorRow &row : allRows())
+    if (row.name == name && row.since <= version)
+      found = &row;
+  return found;
+}
+
+FailureOr<SmallVector<int64_t>> broadcastShape(const Node &node, ArrayRef<ArrayRef<int64_t>> shapes) {
+  SmallVector<int64_t> result;
+  for (ArrayRef<int64_t> shape : shapes)
+    if (shape.size() > result.size())
+      result.insert(result.begin(), shape.size() - result.size(), 1);
+  for (ArrayRef<int64_t> shape : shapes)
+    for (size_t i = 0; i < shape.size(); ++i) {
+      int64_t &size = result[result.size() - shape.size() + i];
+      if (shape[i] == 1 || shape[i] == size)
+        continue;
+      if (size != 1) {
+        node.error() << "shapes do not broadcast: a dimension is " << size << " and " << shape[i];
+        return failure();
+      }
+      size = shape[i];
+    }
+  return result;
+}
+
+LogicalResult inferSame(const Node &node, SmallVectorImpl<Type> &types) {
+  types.push_back(node.typeOf(0));
+  return success();
+}
+
+LogicalResult inferBroadcast(const Node &node, SmallVectorImpl<Type> &types) {
+  SmallVector<ArrayRef<int64_t>> shapes;
+  for (unsigned i = 0; i < node.inputs.size(); ++i)
+    if (node.has(i))
+      shapes.push_back(node.shapeOf(i));
+  FailureOr<SmallVector<int64_t>> shape = broadcastShape(node, shapes);
+  if (failed(shape))
+    return failure();
+  types.push_back(RankedTensorType::get(*shape, node.elementOf(0)));
+  return success();
+}
+
+} // namespace llmc::onnx_import

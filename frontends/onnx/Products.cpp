@@ -1,0 +1,7 @@
+// Products.cpp - operators.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/OperatorTable.h"
+
+namespace llmc::onnx_import {
+void addProducts(llvm::SmallVectorImpl<OperatorRow> &) {}
+} // namespace llmc::onnx_import

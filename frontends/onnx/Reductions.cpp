@@ -1,0 +1,7 @@
+// Reductions.cpp - operators.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/OperatorTable.h"
+
+namespace llmc::onnx_import {
+void addReductions(llvm::SmallVectorImpl<OperatorRow> &) {}
+} // namespace llmc::onnx_import
