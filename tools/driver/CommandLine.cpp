@@ -48,6 +48,7 @@ constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 
 
 /// What CLI11 fills; turned into CompileOptions once it is known to be consistent.
 struct CompileArguments {
+  std::vector<std::string> dims;
   std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", saveTemps, printAfter,
                                                     failAt, reportFile;
   std::string diagnostics = "text";
@@ -129,6 +130,7 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 16))
       ->capture_default_str();
   app.add_option("--save-temps", arguments.saveTemps, "save every stop's text there (default: the current folder)");
+  app.add_option("--dim", arguments.dims, "size of a dimension that an ONNX graph leaves open: NAME=N");
   app.add_option("--print-ir-after", arguments.printAfter, "write that stop's text to stderr")
       ->check(CLI::IsMember(stopNames(Stop::Schedule)));
   app.add_flag("--print-pipeline", arguments.printPipeline,
@@ -174,6 +176,21 @@ Emit emitOf(const std::string &name) {
   return Emit::Exe;
 }
 
+/// Adds "NAME=N" to a list of them; the mistake, or nothing.
+std::string addDim(const std::string &dim, std::string &list) {
+  auto [name, size] = llvm::StringRef(dim).rsplit('=');
+  llvm::StringRef low = size.split("..").first, high = size.split("..").second;
+  uint64_t from = 0, to = 0;
+  bool ranged = size.contains("..");
+  if (name.empty() || name.find_first_of(",{} ") != llvm::StringRef::npos || low.getAsInteger(10, from) ||
+      (ranged && high.getAsInteger(10, to)) || from > (1u << 30))
+    return "--dim: '" + dim + "' is not NAME=N";
+  if (ranged && from != to)
+    return "--dim " + dim + ": a range of sizes is not supported yet (expected NAME=N)";
+  list += (list.empty() ? "" : ",") + name.str() + "=" + std::to_string(from);
+  return "";
+}
+
 /// Turns arguments into options; the text of the mistake when they exclude each other.
 std::string interpret(const CompileArguments &arguments, CompileOptions &options) {
   options.model = arguments.model;
@@ -205,6 +222,9 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.pipeline.import.kv = arguments.kv;
   options.pipeline.quantize.weights = arguments.weights;
   options.pipeline.quantize.allowRequantize = arguments.allowRequantize;
+  for (const std::string &dim : arguments.dims)
+    if (std::string mistake = addDim(dim, options.pipeline.graph.dims); !mistake.empty())
+      return mistake;
   if (!arguments.saveTemps.empty())
     options.tempsFolder = arguments.saveTemps;
   if (!arguments.printAfter.empty())

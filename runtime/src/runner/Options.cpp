@@ -43,10 +43,14 @@ enum LongOption {
   OptVersion,
   OptSequencesBeside,
   OptCountAllocations,
+  OptEntry,
+  OptInput,
+  OptOutputDir,
 };
 
 const char prompts[] = "Prompt", generation[] = "Generation", sessions[] = "Session", machine[] = "Machine",
-           output[] = "Output (standard output holds only generated text)", other[] = "Other";
+           output[] = "Output (standard output holds only generated text)",
+           entries[] = "Entries on tensors (a compiled ONNX graph)", other[] = "Other";
 
 const OptionInfo runOptions[] = {
     {'p', "prompt", "TEXT", prompts, "the prompt; the same as PROMPT"},
@@ -79,6 +83,10 @@ const OptionInfo runOptions[] = {
     {OptIdsOnly, "ids-only", nullptr, output, "token ids in place of text, separated by commas"},
     {OptLogits, "logits", "FILE", output,
      "float32 [tokens, vocab_size] as .npy: logits at every position of\nprompt and answer"},
+    {OptEntry, "entry", "NAME", entries, "default: the first"},
+    {OptInput, "input", "NAME=FILE", entries,
+     "an input from a .npy file, or a .pb file of ONNX; each must be given"},
+    {OptOutputDir, "output-dir", "DIR", entries, "where the outputs go, NAME.npy each; default: here"},
     {OptDiagnostics, "diagnostics", "text|json", other, "form of messages on standard error"},
     {'h', "help", nullptr, other, "this page"},
     {OptVersion, "version", nullptr, other, "versions of the runtime and of its formats"},
@@ -225,6 +233,15 @@ bool Reader::take(int option, const char *value) {
     return true;
   case OptIds:
     return promptFrom(Source::Ids, value) && idList(value);
+  case OptEntry:
+    options.entry = value;
+    return *value || usage("--entry: the name is empty");
+  case OptInput:
+    options.inputs.push_back(value);
+    return (strchr(value, '=') && *value != '=') || usage("--input: '%s' is not NAME=FILE", value);
+  case OptOutputDir:
+    options.outputFolder = value;
+    return *value || usage("--output-dir: the folder's name is empty");
   case OptLogits:
     options.logitsPath = value;
     return *value || usage("--logits: the file's name is empty");

@@ -41,6 +41,10 @@ struct RunOptions {
   bool shift = false; ///< A full context drops its oldest tokens.
   std::string savePath, loadPath;
 
+  std::string entry;               ///< An entry on tensors; empty: the first.
+  std::vector<std::string> inputs; ///< "NAME=FILE" each.
+  std::string outputFolder;
+
   std::string logitsPath;
   bool idsOnly = false;
   bool stats = false;

@@ -9,6 +9,7 @@
 #include "runtime/src/runner/Interrupts.h"
 #include "runtime/src/runner/Messages.h"
 #include "runtime/src/runner/Run.h"
+#include "runtime/src/runner/RunEntry.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -178,6 +179,8 @@ int Run::run() {
     return printAbout(file, model) ? exitDone : exitFailed;
   if (options.task == RunOptions::Task::Licences)
     return printLicences(model) ? exitDone : exitFailed;
+  if (wantsEntry(options, model))
+    return runEntry(options, file, model);
   if (!openSession() || !fillGenerateOptions() || !canSave() || !loadSession() || !findPrompt())
     return exitFailed;
   keepsAnswer = usesTemplate() && options.promptSource != RunOptions::PromptSource::Ids &&

@@ -1,0 +1,73 @@
+/* entry.h - the C API of entries on tensors: a graph's inputs in, its outputs out.
+ *
+ * A call is an entry made ready: it owns the memory of inputs, outputs and everything in between, and a team of threads.
+ *
+ *     llmc_call *call;
+ *     if (llmc_call_open(model, NULL, NULL, &call, &error) != LLMC_OK) ...
+ *     memcpy(llmc_call_input(call, 0), x, bytes);
+ *     if (llmc_call_run(call, &error) == LLMC_OK)
+ *       use(llmc_call_output(call, 0));
+ *
+ * Ownership, threads, errors: as llmc.h says of sessions.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef LLMC_ENTRY_H
+#define LLMC_ENTRY_H
+
+#include "llmc/llmc.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An input or output of an entry. `sizes` has `rank` numbers; elements lie row-major, without padding. */
+typedef struct llmc_tensor_info {
+  size_t struct_size; /* in: sizeof(llmc_tensor_info) */
+  llmc_text_view name;
+  uint32_t element_type; /* enum llmc_element_type of artifact_format.h */
+  uint32_t rank;         /* 0 .. 8 */
+  uint64_t sizes[8];
+  uint64_t bytes; /* of all elements */
+} llmc_tensor_info;
+
+/** Describes input or output `index` of entry `entry`.
+ * @retval LLMC_INVALID_ARGUMENT  there is none, or its sizes are not constant */
+llmc_status llmc_entry_input(const llmc_model *model, uint32_t entry, uint32_t index, llmc_tensor_info *info);
+llmc_status llmc_entry_output(const llmc_model *model, uint32_t entry, uint32_t index, llmc_tensor_info *info);
+
+/** Bytes of one element of a type; 0 for a number that is none. */
+uint32_t llmc_element_size(uint32_t element_type);
+
+typedef struct llmc_call llmc_call;
+
+typedef struct llmc_call_options {
+  size_t struct_size;   /* in: sizeof(llmc_call_options) */
+  uint32_t num_threads; /* the caller's included; 0: cores this process may use */
+} llmc_call_options;
+
+/** Makes an entry on tensors ready. `entry` names it; null takes the first. `options` may be null.
+ * @retval LLMC_NOT_FOUND         no entry of that name
+ * @retval LLMC_INVALID_ARGUMENT  the entry has states or takes tokens: open a session for it
+ * @retval LLMC_OUT_OF_MEMORY     memory or threads were refused */
+llmc_status llmc_call_open(const llmc_model *model, const char *entry, const llmc_call_options *options,
+                           llmc_call **call, llmc_error *error);
+/** Ends the threads and frees the memory. Null is allowed. */
+void llmc_call_close(llmc_call *call);
+
+/** The number of the entry in the model. */
+uint32_t llmc_call_entry(const llmc_call *call);
+/** Memory of an input, zero at first, for the caller to fill: `bytes` of its llmc_tensor_info. Null past the end.
+ * Inputs keep their values from run to run. */
+void *llmc_call_input(llmc_call *call, uint32_t index);
+/** Memory of an output as the last run left it. Null past the end. */
+const void *llmc_call_output(const llmc_call *call, uint32_t index);
+
+/** Runs the entry. The outputs do not depend on the number of threads. */
+llmc_status llmc_call_run(llmc_call *call, llmc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LLMC_ENTRY_H */

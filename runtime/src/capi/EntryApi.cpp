@@ -1,0 +1,89 @@
+// EntryApi.cpp - the C API's functions on entries on tensors; each is documented in entry.h.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/session/Call.h"
+
+using namespace llmc::runtime;
+
+uint32_t llmc_element_size(uint32_t element_type) {
+  switch (element_type) {
+  case LLMC_I8:
+  case LLMC_U8:
+  case LLMC_BOOL:
+    return 1;
+  case LLMC_F16:
+  case LLMC_BF16:
+  case LLMC_I16:
+  case LLMC_U16:
+    return 2;
+  case LLMC_F32:
+  case LLMC_I32:
+  case LLMC_U32:
+    return 4;
+  case LLMC_F64:
+  case LLMC_I64:
+  case LLMC_U64:
+    return 8;
+  default:
+    return 0;
+  }
+}
+
+static llmc_status describe(const llmc_model *model, uint32_t entry, uint32_t index, bool output,
+                            llmc_tensor_info *info) {
+  if (!model || !info || info->struct_size < sizeof(size_t) || entry >= model->artifact.manifest.entries.count)
+    return LLMC_INVALID_ARGUMENT;
+  llmc_entry found = model->artifact.entry(entry);
+  llmc_range range = output ? found.outputs : found.inputs;
+  if (index >= range.count)
+    return LLMC_INVALID_ARGUMENT;
+  llmc_tensor tensor = model->artifact.row<llmc_tensor>(range, index);
+  llmc_tensor_info filled = {};
+  if (!tensorBytes(tensor, filled.bytes))
+    return LLMC_INVALID_ARGUMENT;
+  filled.struct_size = info->struct_size;
+  filled.name = model->artifact.text(tensor.name);
+  filled.element_type = tensor.element_type;
+  filled.rank = tensor.rank;
+  for (uint32_t i = 0; i < tensor.rank; ++i)
+    filled.sizes[i] = tensor.sizes[i];
+  memcpy(info, &filled, info->struct_size < sizeof filled ? info->struct_size : sizeof filled);
+  return LLMC_OK;
+}
+
+llmc_status llmc_entry_input(const llmc_model *model, uint32_t entry, uint32_t index, llmc_tensor_info *info) {
+  return describe(model, entry, index, false, info);
+}
+llmc_status llmc_entry_output(const llmc_model *model, uint32_t entry, uint32_t index, llmc_tensor_info *info) {
+  return describe(model, entry, index, true, info);
+}
+
+llmc_status llmc_call_open(const llmc_model *model, const char *entry, const llmc_call_options *options,
+                           llmc_call **call, llmc_error *error) {
+  Error unused;
+  Error &filled = error ? *error : unused;
+  if (!model || !call)
+    return fail(filled, LLMC_INVALID_ARGUMENT, "model and call must not be null");
+  *call = nullptr;
+  if (options && options->struct_size != sizeof *options)
+    return fail(filled, LLMC_INVALID_ARGUMENT, "options: struct_size is %zu, expected %zu", options->struct_size,
+                sizeof *options);
+  return openCall(*model, entry, options ? options->num_threads : 0, *call, filled);
+}
+
+void llmc_call_close(llmc_call *call) { closeCall(call); }
+uint32_t llmc_call_entry(const llmc_call *call) { return call ? call->entryIndex : 0; }
+
+void *llmc_call_input(llmc_call *call, uint32_t index) {
+  return call && index < call->entry.inputs.count ? call->inputs[index] : nullptr;
+}
+const void *llmc_call_output(const llmc_call *call, uint32_t index) {
+  return call && index < call->entry.outputs.count ? call->outputs[index] : nullptr;
+}
+
+llmc_status llmc_call_run(llmc_call *call, llmc_error *error) {
+  Error unused;
+  if (!call)
+    return fail(error ? *error : unused, LLMC_INVALID_ARGUMENT, "call must not be null");
+  runCall(*call);
+  return LLMC_OK;
+}

@@ -1,0 +1,26 @@
+// TensorFiles.h - tensors in files: NumPy's .npy, and ONNX's .pb (one TensorProto).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_RUNTIME_RUNNER_TENSORFILES_H
+#define LLMC_RUNTIME_RUNNER_TENSORFILES_H
+
+#include "llmc/entry.h"
+
+#include <string>
+
+namespace llmc::runtime {
+
+/// "float32", "int64", ...; the names of NumPy, and bfloat16.
+const char *elementTypeName(uint32_t elementType);
+/// "float32 [2, 3]".
+std::string describeTensor(uint32_t elementType, const uint64_t *sizes, uint32_t rank);
+
+/// Reads a file, .pb by its ending and else .npy, whose type and shape must be those of `info`, into `to`. On failure
+/// `mistake` says what was found and expected.
+bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, std::string &mistake);
+
+/// Writes a .npy file; it appears whole or not at all. bfloat16 is written as the float32 of the same value.
+bool writeNpy(const std::string &path, const llmc_tensor_info &info, const void *from, std::string &mistake);
+
+} // namespace llmc::runtime
+
+#endif // LLMC_RUNTIME_RUNNER_TENSORFILES_H
