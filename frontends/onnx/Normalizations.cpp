@@ -1,7 +1,361 @@
-// Normalizations.cpp - operators.
+// Normalizations.cpp - softmax, and norms over layers, batches, instances, groups and roots of squares.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/OperatorTable.h"
 
+#include <cmath>
+
+using namespace mlir;
+
 namespace llmc::onnx_import {
-void addNormalizations(llvm::SmallVectorImpl<OperatorRow> &) {}
+
+namespace {
+
+using Operand = Lowering::Operand;
+
+bool isComputed(Lowering &node) {
+  Type element = node.elementOf(0);
+  if (element.isF32() || element.isF16() || element.isBF16())
+    return true;
+  node.error() << "is not computed in " << element << " (expected float, float16 or bfloat16)";
+  return false;
+}
+
+SmallVector<int64_t> without(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  SmallVector<int64_t> kept(shape);
+  for (int64_t axis : axes)
+    kept[axis] = 1;
+  return kept;
+}
+
+/// A sum along axes as f32, with the axes kept as 1.
+Value sumOver(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  Type f32 = node.b.getF32Type();
+  Value sum = node.reduce(x, axes, f32, [&](Body &b) { return b.number(f32, 0); },
+                          [&](Body &b, Value s, Value v) { return b.add(s, v); });
+  return node.reshape(sum, without(shape, axes));
+}
+
+/// Softmax and its logarithm; up to version 11 all dimensions from the axis on are one.
+LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  int64_t rank = node.rankOf(0);
+  bool logarithm = node.type == "LogSoftmax", old = node.since < 13;
+  FailureOr<int64_t> axis = node.axis(node.integer("axis", old ? 1 : -1), std::max<int64_t>(rank, 1));
+  if (failed(axis))
+    return failure();
+  SmallVector<int64_t> axes = {*axis};
+  for (int64_t i = *axis + 1; old && i < rank; ++i)
+    axes.push_back(i);
+  if (rank == 0)
+    axes.clear();
+  Type element = node.elementOf(0), f32 = node.b.getF32Type();
+  ArrayRef<int64_t> shape = node.shapeOf(0);
+  Value peak = node.reduce(node.input(0), axes, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
+                           [&](Body &b, Value s, Value v) { return b.max(s, v, f32); });
+  peak = node.reshape(peak, without(shape, axes));
+  auto shifted = [](Body &b, ValueRange x) { return b.sub(x[0], x[1]); };
+  Value powers = node.elementwise({node.input(0), {peak, f32}}, shape, f32,
+                                  [&](Body &b, ValueRange x) { return b.exp(shifted(b, x)); });
+  Value sum = sumOver(node, {powers, f32}, shape, axes);
+  if (logarithm)
+    results.push_back(node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element,
+                                       [&](Body &b, ValueRange x) -> Value {
+                                         return b.sub(shifted(b, x), math::LogOp::create(b, x[2]));
+                                       }));
+  else
+    results.push_back(node.elementwise({{powers, f32}, {sum, f32}}, shape, element,
+                                       [&](Body &b, ValueRange x) { return b.div(x[0], x[1], f32); }));
+  return success();
+}
+
+/// Mean and 1 / sqrt(variance + epsilon) over axes, as f32 with the axes kept.
+std::pair<Value, Value> moments(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes,
+                                double epsilon) {
+  Type f32 = node.b.getF32Type();
+  int64_t count = 1;
+  for (int64_t axis : axes)
+    count *= shape[axis];
+  SmallVector<int64_t> kept = without(shape, axes);
+  Value mean = node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32, [&](Body &b, ValueRange v) {
+    return b.div(v[0], b.number(f32, static_cast<double>(count)), f32);
+  });
+  Value squares = node.elementwise({x, {mean, f32}}, shape, f32, [&](Body &b, ValueRange v) {
+    Value d = b.sub(v[0], v[1]);
+    return b.mul(d, d);
+  });
+  Value inverse = node.elementwise({{sumOver(node, {squares, f32}, shape, axes), f32}}, kept, f32,
+                                   [&](Body &b, ValueRange v) -> Value {
+                                     Value variance = b.div(v[0], b.number(f32, static_cast<double>(count)), f32);
+                                     Value root = math::SqrtOp::create(b, b.add(variance, b.number(f32, epsilon)));
+                                     return b.div(b.number(f32, 1), root, f32);
+                                   });
+  return {mean, inverse};
+}
+
+SmallVector<int64_t> axesFrom(int64_t axis, int64_t rank) {
+  SmallVector<int64_t> axes;
+  for (int64_t i = axis; i < rank; ++i)
+    axes.push_back(i);
+  return axes;
+}
+
+LogicalResult inferLayerNorm(const Node &node, SmallVectorImpl<Type> &types) {
+  FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), node.rankOf(0));
+  if (failed(axis))
+    return failure();
+  types.push_back(node.typeOf(0));
+  Type f32 = Float32Type::get(node.settings.getContext());
+  auto kept = RankedTensorType::get(without(node.shapeOf(0), axesFrom(*axis, node.rankOf(0))), f32);
+  types.push_back(kept);
+  types.push_back(kept);
+  return success();
+}
+LogicalResult lowerLayerNorm(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  int64_t axis = *node.axis(node.integer("axis", -1), node.rankOf(0));
+  SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(axis, shape.size());
+  Type f32 = node.b.getF32Type();
+  auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
+  SmallVector<Operand> operands = {node.input(0), {mean, f32}, {inverse, f32}, node.input(1)};
+  if (node.has(2))
+    operands.push_back(node.input(2));
+  results.push_back(node.elementwise(operands, shape, node.resultElement(), [](Body &b, ValueRange x) {
+    Value y = b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]);
+    return x.size() > 4 ? b.add(y, x[4]) : y;
+  }));
+  if (node.numOutputs > 1)
+    results.push_back(mean);
+  if (node.numOutputs > 2)
+    results.push_back(inverse);
+  return success();
+}
+
+LogicalResult lowerRMSNorm(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), node.rankOf(0));
+  if (failed(axis))
+    return failure();
+  SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(*axis, shape.size());
+  Type f32 = node.b.getF32Type();
+  double epsilon = node.real("epsilon", 1e-5f);
+  int64_t count = 1;
+  for (int64_t i : axes)
+    count *= shape[i];
+  Value squares = node.elementwise({node.input(0)}, shape, f32, [](Body &b, ValueRange x) { return b.mul(x[0], x[0]); });
+  Value sum = sumOver(node, {squares, f32}, shape, axes);
+  results.push_back(node.elementwise({node.input(0), {sum, f32}, node.input(1)}, shape, node.resultElement(),
+                                     [&](Body &b, ValueRange x) -> Value {
+                                       Value mean = b.div(x[1], b.number(f32, static_cast<double>(count)), f32);
+                                       Value root = math::SqrtOp::create(b, b.add(mean, b.number(f32, epsilon)));
+                                       return b.mul(b.div(x[0], root, f32), x[2]);
+                                     }));
+  return success();
+}
+
+/// [C] beside [N, C, D...]: the dimensions after C are 1.
+Operand channels(Lowering &node, unsigned input) {
+  SmallVector<int64_t> shape = {node.shapeOf(input)[0]};
+  for (int64_t i = 2; i < node.rankOf(0); ++i)
+    shape.push_back(1);
+  return {node.reshape(node.tensors[input], shape), node.elementOf(input)};
+}
+LogicalResult checkChannels(const Node &node, unsigned from, unsigned to) {
+  if (node.rankOf(0) < 2)
+    return node.error() << "needs at least rank 2 (found " << node.typeOf(0) << ")";
+  for (unsigned i = from; i < to; ++i)
+    if (node.rankOf(i) != 1 || node.shapeOf(i)[0] != node.shapeOf(0)[1])
+      return node.error() << "input " << i << " is " << node.typeOf(i) << " (expected one number for each of "
+                          << node.shapeOf(0)[1] << " channels)";
+  return success();
+}
+
+LogicalResult inferBatchNorm(const Node &node, SmallVectorImpl<Type> &types) {
+  if (failed(checkChannels(node, 1, 5)))
+    return failure();
+  types.push_back(node.typeOf(0));
+  types.push_back(node.typeOf(3));
+  types.push_back(node.typeOf(4));
+  return success();
+}
+LogicalResult lowerBatchNorm(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  Type f32 = node.b.getF32Type();
+  double epsilon = node.real("epsilon", 1e-5f), momentum = node.real("momentum", 0.9f);
+  Operand mean = channels(node, 3), variance = channels(node, 4);
+  bool training = node.integer("training_mode", 0);
+  if (!training && node.numOutputs > 1)
+    return node.error() << "gives statistics only where attribute 'training_mode' is 1";
+  Value newMean, newVariance;
+  if (training) {
+    SmallVector<int64_t> axes = {0};
+    int64_t count = shape[0];
+    for (int64_t i = 2; i < static_cast<int64_t>(shape.size()); ++i) {
+      axes.push_back(i);
+      count *= shape[i];
+    }
+    SmallVector<int64_t> kept = without(shape, axes), flat = {shape[1]};
+    auto average = [&](Operand x) {
+      return node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32, [&](Body &b, ValueRange v) {
+        return b.div(v[0], b.number(f32, static_cast<double>(count)), f32);
+      });
+    };
+    Value batchMean = average(node.input(0));
+    Value squares = node.elementwise({node.input(0), {batchMean, f32}}, shape, f32, [&](Body &b, ValueRange v) {
+      Value d = b.sub(v[0], v[1]);
+      return b.mul(d, d);
+    });
+    Value batchVariance = average({squares, f32});
+    auto running = [&](unsigned input, Value batch) {
+      return node.elementwise({node.input(input), {node.reshape(batch, flat), f32}}, flat, node.elementOf(input),
+                              [&](Body &b, ValueRange v) {
+                                return b.add(b.mul(v[0], b.number(f32, momentum)), b.mul(v[1], b.number(f32, 1 - momentum)));
+                              });
+    };
+    newMean = running(3, batchMean);
+    newVariance = running(4, batchVariance);
+    mean = {batchMean, f32};
+    variance = {batchVariance, f32};
+  }
+  results.push_back(node.elementwise({node.input(0), channels(node, 1), channels(node, 2), mean, variance}, shape,
+                                     node.resultElement(), [&](Body &b, ValueRange x) -> Value {
+                                       Value root = math::SqrtOp::create(b, b.add(x[4], b.number(f32, epsilon)));
+                                       return b.add(b.mul(b.div(b.sub(x[0], x[3]), root, f32), x[1]), x[2]);
+                                     }));
+  if (node.numOutputs > 1)
+    results.push_back(newMean);
+  if (node.numOutputs > 2)
+    results.push_back(newVariance);
+  return success();
+}
+
+LogicalResult lowerInstanceNorm(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node) || failed(checkChannels(node, 1, 3)))
+    return failure();
+  SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(2, shape.size());
+  Type f32 = node.b.getF32Type();
+  auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
+  results.push_back(node.elementwise({node.input(0), {mean, f32}, {inverse, f32}, channels(node, 1), channels(node, 2)},
+                                     shape, node.resultElement(), [](Body &b, ValueRange x) {
+                                       return b.add(b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]), x[4]);
+                                     }));
+  return success();
+}
+
+LogicalResult lowerGroupNorm(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  int64_t groups = node.integer("num_groups", 0);
+  if (shape.size() < 2 || groups < 1 || shape[1] % groups)
+    return node.error() << "attribute 'num_groups' = " << groups << " does not divide the channels of " << node.typeOf(0);
+  if (node.since < 21)
+    return node.error() << "version 18 with scales for groups is not supported (expected version 21)";
+  if (failed(checkChannels(node, 1, 3)))
+    return failure();
+  SmallVector<int64_t> split = {shape[0], groups, shape[1] / groups};
+  split.append(shape.begin() + 2, shape.end());
+  Type f32 = node.b.getF32Type(), element = node.elementOf(0);
+  Operand x = {node.reshape(node.tensors[0], split), element};
+  auto [mean, inverse] = moments(node, x, split, axesFrom(2, split.size()), node.real("epsilon", 1e-5f));
+  Value normal = node.elementwise({x, {mean, f32}, {inverse, f32}}, split, f32,
+                                  [](Body &b, ValueRange v) { return b.mul(b.sub(v[0], v[1]), v[2]); });
+  results.push_back(node.elementwise({{node.reshape(normal, shape), f32}, channels(node, 1), channels(node, 2)}, shape,
+                                     node.resultElement(),
+                                     [](Body &b, ValueRange v) { return b.add(b.mul(v[0], v[1]), v[2]); }));
+  return success();
+}
+
+LogicalResult lowerLpNorm(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), node.rankOf(0));
+  int64_t p = node.integer("p", 2);
+  if (failed(axis))
+    return failure();
+  if (p != 1 && p != 2)
+    return node.error() << "unsupported attribute 'p' = " << p << " (expected 1 or 2)";
+  SmallVector<int64_t> shape(node.shapeOf(0)), axes = {*axis};
+  Type f32 = node.b.getF32Type();
+  Value sizes = node.elementwise({node.input(0)}, shape, f32, [&](Body &b, ValueRange x) -> Value {
+    return p == 1 ? math::AbsFOp::create(b, x[0]).getResult() : b.mul(x[0], x[0]);
+  });
+  Value sum = sumOver(node, {sizes, f32}, shape, axes);
+  results.push_back(node.elementwise({node.input(0), {sum, f32}}, shape, node.resultElement(),
+                                     [&](Body &b, ValueRange x) -> Value {
+                                       Value norm = p == 1 ? x[1] : math::SqrtOp::create(b, x[1]).getResult();
+                                       Value zero = b.number(f32, 0);
+                                       return b.select(b.equal(norm, zero), zero, b.div(x[0], norm, f32));
+                                     }));
+  return success();
+}
+
+LogicalResult lowerMeanVariance(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  SmallVector<int64_t> axes;
+  for (int64_t value : node.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3})) {
+    FailureOr<int64_t> axis = node.axis(value, node.rankOf(0));
+    if (failed(axis))
+      return failure();
+    axes.push_back(*axis);
+  }
+  llvm::sort(axes);
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  Type f32 = node.b.getF32Type();
+  auto [mean, inverse] = moments(node, node.input(0), shape, axes, 0);
+  results.push_back(node.elementwise({node.input(0), {mean, f32}, {inverse, f32}}, shape, node.resultElement(),
+                                     [](Body &b, ValueRange x) { return b.mul(b.sub(x[0], x[1]), x[2]); }));
+  return success();
+}
+
+/// Each value over a power of the squares of channels near its own.
+LogicalResult lowerLRN(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (!isComputed(node))
+    return failure();
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  int64_t size = node.integer("size", 1);
+  if (shape.size() < 3 || size < 1)
+    return node.error() << "needs channels and a size (found " << node.typeOf(0) << " and " << size << ")";
+  double alpha = node.real("alpha", 1e-4f), beta = node.real("beta", 0.75), bias = node.real("bias", 1);
+  Type element = node.elementOf(0), f32 = node.b.getF32Type();
+  Value from = node.tensors[0];
+  results.push_back(node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
+    Value zero = b.index(0), one = b.index(1);
+    Value low = arith::MaxSIOp::create(b, b.sub(at[1], b.index((size - 1) / 2)), zero);
+    Value high = arith::MinSIOp::create(b, b.add(at[1], b.index(size / 2 + 1)), b.index(shape[1]));
+    auto loop = scf::ForOp::create(b, low, high, one, ValueRange{b.number(f32, 0)},
+                                   [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
+                                     Body body(loc, inner);
+                                     SmallVector<Value> indices(at.begin(), at.end());
+                                     indices[1] = i;
+                                     Value x = body.load(body.extract(from, indices), element);
+                                     scf::YieldOp::create(body, body.add(carried[0], body.mul(x, x)));
+                                   });
+    Value base = b.add(b.number(f32, bias), b.mul(b.number(f32, alpha / size), loop.getResult(0)));
+    Value power = b.exp(b.mul(b.number(f32, -beta), math::LogOp::create(b, base)));
+    return b.mul(b.load(b.extract(from, at), element), power);
+  }));
+  return success();
+}
+
+} // namespace
+
+void addNormalizations(SmallVectorImpl<OperatorRow> &rows) {
+  rows.push_back({"Softmax", 1, inferSame, lowerSoftmax});
+  rows.push_back({"LogSoftmax", 1, inferSame, lowerSoftmax});
+  rows.push_back({"LayerNormalization", 17, inferLayerNorm, lowerLayerNorm});
+  rows.push_back({"RMSNormalization", 23, inferSame, lowerRMSNorm});
+  rows.push_back({"BatchNormalization", 7, inferBatchNorm, lowerBatchNorm});
+  rows.push_back({"InstanceNormalization", 6, inferSame, lowerInstanceNorm});
+  rows.push_back({"GroupNormalization", 18, inferSame, lowerGroupNorm});
+  rows.push_back({"LpNormalization", 1, inferSame, lowerLpNorm});
+  rows.push_back({"MeanVarianceNormalization", 9, inferSame, lowerMeanVariance});
+  rows.push_back({"LRN", 1, inferSame, lowerLRN});
+}
+
 } // namespace llmc::onnx_import

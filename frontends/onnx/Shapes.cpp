@@ -1,7 +1,720 @@
-// Shapes.cpp - operators.
+// Shapes.cpp - the same elements in another shape or order: reshapes, transposes, slices, joins, repeats, padding.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/OperatorTable.h"
 
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+
+using namespace mlir;
+
 namespace llmc::onnx_import {
-void addShapes(llvm::SmallVectorImpl<OperatorRow> &) {}
+
+namespace {
+
+Type ofShape(const Node &node, ArrayRef<int64_t> shape, unsigned input = 0) {
+  return RankedTensorType::get(shape, node.elementOf(input));
+}
+
+/// Where a shape depends on values that come at run time, what the file declares is taken.
+LogicalResult declaredOr(const Node &node, SmallVectorImpl<Type> &types, StringRef what) {
+  for (RankedTensorType type : node.declared) {
+    if (!type)
+      return node.error() << what << " is not known while compiling, and the file does not declare the output's shape";
+    types.push_back(type);
+  }
+  return success();
+}
+
+LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
+  std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(1);
+  if (!wanted)
+    return declaredOr(node, types, "input 1 (the shape)");
+  ArrayRef<int64_t> from = node.shapeOf(0);
+  int64_t total = node.typeOf(0).getNumElements(), known = 1, open = -1;
+  if (wanted->size() > 8)
+    return node.error() << "reshapes to rank " << wanted->size() << " (expected at most 8)";
+  for (auto [i, size] : llvm::enumerate(*wanted)) {
+    if (size == 0 && !node.integer("allowzero", 0)) {
+      if (i >= from.size())
+        return node.error() << "keeps dimension " << i << " of an input of rank " << from.size();
+      size = from[i];
+    }
+    if (size == -1) {
+      if (open >= 0)
+        return node.error() << "leaves two dimensions of the shape open";
+      open = i;
+    } else if (size < 0 || llvm::MulOverflow(known, size, known)) {
+      return node.error() << "reshapes to a dimension of " << size;
+    }
+  }
+  if (open >= 0)
+    (*wanted)[open] = known ? total / known : 0;
+  int64_t made = 1;
+  for (int64_t size : *wanted)
+    made *= size;
+  if (made != total)
+    return node.error() << "reshapes " << total << " elements to " << made;
+  types.push_back(ofShape(node, *wanted));
+  return success();
+}
+
+/// To the result's shape; the file may declare one of another size.
+LogicalResult lowerReshape(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (node.resultType().getNumElements() != node.typeOf(0).getNumElements())
+    return node.error() << "reshapes " << node.typeOf(0) << " to the declared " << node.resultType();
+  results.push_back(node.reshape(node.tensors[0], node.resultType().getShape()));
+  return success();
+}
+
+LogicalResult inferFlatten(const Node &node, SmallVectorImpl<Type> &types) {
+  int64_t rank = node.rankOf(0), at = node.integer("axis", 1);
+  if (at < -rank || at > rank)
+    return node.error() << "axis " << at << " is outside of rank " << rank;
+  at = at < 0 ? at + rank : at;
+  int64_t rows = 1, columns = 1;
+  for (auto [i, size] : llvm::enumerate(node.shapeOf(0)))
+    (static_cast<int64_t>(i) < at ? rows : columns) *= size;
+  types.push_back(ofShape(node, {rows, columns}));
+  return success();
+}
+
+LogicalResult inferSqueeze(const Node &node, SmallVectorImpl<Type> &types) {
+  std::optional<SmallVector<int64_t>> axes = node.integers("axes");
+  if (!axes && node.has(1) && !(axes = node.knownIntegers(1)))
+    return declaredOr(node, types, "input 1 (the axes)");
+  ArrayRef<int64_t> from = node.shapeOf(0);
+  SmallVector<bool> gone(from.size(), false);
+  for (size_t i = 0; !axes && i < from.size(); ++i)
+    gone[i] = from[i] == 1;
+  for (int64_t value : axes.value_or(SmallVector<int64_t>())) {
+    FailureOr<int64_t> axis = node.axis(value, from.size());
+    if (failed(axis))
+      return failure();
+    if (from[*axis] != 1)
+      return node.error() << "squeezes dimension " << *axis << " of size " << from[*axis];
+    gone[*axis] = true;
+  }
+  SmallVector<int64_t> shape;
+  for (size_t i = 0; i < from.size(); ++i)
+    if (!gone[i])
+      shape.push_back(from[i]);
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+
+LogicalResult inferUnsqueeze(const Node &node, SmallVectorImpl<Type> &types) {
+  std::optional<SmallVector<int64_t>> axes = node.integers("axes");
+  if (!axes && !(axes = node.knownIntegers(1)))
+    return declaredOr(node, types, "input 1 (the axes)");
+  int64_t rank = node.rankOf(0) + axes->size();
+  if (rank > 8)
+    return node.error() << "gives rank " << rank << " (expected at most 8)";
+  SmallVector<int64_t> shape(rank, 0);
+  for (int64_t value : *axes) {
+    FailureOr<int64_t> axis = node.axis(value, rank);
+    if (failed(axis))
+      return failure();
+    if (shape[*axis] == 1)
+      return node.error() << "names axis " << *axis << " twice";
+    shape[*axis] = 1;
+  }
+  size_t next = 0;
+  for (int64_t &size : shape)
+    if (size == 0)
+      size = node.shapeOf(0)[next++];
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+
+LogicalResult transposeOrder(const Node &node, SmallVector<int64_t> &order) {
+  int64_t rank = node.rankOf(0);
+  std::optional<SmallVector<int64_t>> given = node.integers("perm");
+  order.clear();
+  if (!given) {
+    for (int64_t i = rank - 1; i >= 0; --i)
+      order.push_back(i);
+    return success();
+  }
+  order = *given;
+  SmallVector<int64_t> sorted = order;
+  llvm::sort(sorted);
+  for (int64_t i = 0; i < rank || i < static_cast<int64_t>(sorted.size()); ++i)
+    if (i >= static_cast<int64_t>(sorted.size()) || i >= rank || sorted[i] != i)
+      return node.error() << "attribute 'perm' is no order of " << rank << " dimensions";
+  return success();
+}
+LogicalResult inferTranspose(const Node &node, SmallVectorImpl<Type> &types) {
+  SmallVector<int64_t> order, shape;
+  if (failed(transposeOrder(node, order)))
+    return failure();
+  for (int64_t from : order)
+    shape.push_back(node.shapeOf(0)[from]);
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+LogicalResult lowerTranspose(Lowering &node, SmallVectorImpl<Value> &results) {
+  SmallVector<int64_t> order;
+  if (failed(transposeOrder(node, order)))
+    return failure();
+  results.push_back(node.transpose(node.tensors[0], order));
+  return success();
+}
+
+LogicalResult inferConcat(const Node &node, SmallVectorImpl<Type> &types) {
+  FailureOr<int64_t> axis = node.axis(node.integer("axis", 0), node.rankOf(0));
+  if (failed(axis))
+    return failure();
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  for (unsigned i = 1; i < node.inputs.size(); ++i) {
+    ArrayRef<int64_t> other = node.shapeOf(i);
+    bool fits = other.size() == shape.size();
+    for (size_t d = 0; fits && d < shape.size(); ++d)
+      fits = static_cast<int64_t>(d) == *axis || other[d] == shape[d];
+    if (!fits)
+      return node.error() << "input " << i << " is " << node.typeOf(i) << ", which does not join " << node.typeOf(0)
+                          << " along axis " << *axis;
+    shape[*axis] += other[*axis];
+  }
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+
+/// Inserts a part at an offset along one axis.
+Value insertAlong(Lowering &node, Value part, Value whole, int64_t axis, int64_t at) {
+  auto type = cast<RankedTensorType>(part.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), node.b.getIndexAttr(0)), sizes,
+      strides(type.getRank(), node.b.getIndexAttr(1));
+  for (int64_t size : type.getShape())
+    sizes.push_back(node.b.getIndexAttr(size));
+  offsets[axis] = node.b.getIndexAttr(at);
+  return tensor::InsertSliceOp::create(node.b, part, whole, offsets, sizes, strides);
+}
+
+LogicalResult lowerConcat(Lowering &node, SmallVectorImpl<Value> &results) {
+  int64_t axis = *node.axis(node.integer("axis", 0), node.rankOf(0)), at = 0;
+  Value whole = node.empty(node.resultType().getShape(), storageElement(node.resultElement()));
+  for (unsigned i = 0; i < node.inputs.size(); ++i) {
+    if (node.shapeOf(i)[axis] == 0)
+      continue;
+    whole = insertAlong(node, node.tensors[i], whole, axis, at);
+    at += node.shapeOf(i)[axis];
+  }
+  results.push_back(whole);
+  return success();
+}
+
+LogicalResult splitSizes(const Node &node, int64_t &axis, SmallVector<int64_t> &sizes) {
+  FailureOr<int64_t> found = node.axis(node.integer("axis", 0), node.rankOf(0));
+  if (failed(found))
+    return failure();
+  axis = *found;
+  int64_t size = node.shapeOf(0)[axis], count = node.numOutputs, sum = 0;
+  std::optional<SmallVector<int64_t>> given = node.integers("split");
+  if (!given && node.has(1) && !(given = node.knownIntegers(1))) {
+    given.emplace();
+    for (RankedTensorType type : node.declared)
+      if (type && axis < type.getRank())
+        given->push_back(type.getDimSize(axis));
+    if (static_cast<int64_t>(given->size()) != count)
+      return node.error() << "input 1 (the sizes) is not known while compiling, and the file does not declare them";
+  }
+  if (given) {
+    sizes = *given;
+  } else {
+    int64_t each = llvm::divideCeil(size, count);
+    for (int64_t i = 0; i < count; ++i)
+      sizes.push_back(std::max<int64_t>(0, std::min(each, size - i * each)));
+  }
+  for (int64_t part : sizes) {
+    if (part < 0)
+      return node.error() << "splits off " << part << " places";
+    sum += part;
+  }
+  if (static_cast<int64_t>(sizes.size()) != count || sum != size)
+    return node.error() << "splits " << size << " places into " << sizes.size() << " parts of " << sum << " (expected "
+                        << count << " parts)";
+  return success();
+}
+LogicalResult inferSplit(const Node &node, SmallVectorImpl<Type> &types) {
+  int64_t axis;
+  SmallVector<int64_t> sizes;
+  if (failed(splitSizes(node, axis, sizes)))
+    return failure();
+  for (int64_t size : sizes) {
+    SmallVector<int64_t> shape(node.shapeOf(0));
+    shape[axis] = size;
+    types.push_back(ofShape(node, shape));
+  }
+  return success();
+}
+LogicalResult lowerSplit(Lowering &node, SmallVectorImpl<Value> &results) {
+  int64_t axis = *node.axis(node.integer("axis", 0), node.rankOf(0)), at = 0, rank = node.rankOf(0);
+  for (unsigned i = 0; i < node.numOutputs; ++i) {
+    SmallVector<OpFoldResult> offsets(rank, node.b.getIndexAttr(0)), sizes, strides(rank, node.b.getIndexAttr(1));
+    ArrayRef<int64_t> shape = node.resultType(i).getShape();
+    for (int64_t size : shape)
+      sizes.push_back(node.b.getIndexAttr(size));
+    offsets[axis] = node.b.getIndexAttr(at);
+    at += shape[axis];
+    results.push_back(tensor::ExtractSliceOp::create(
+        node.b, cast<RankedTensorType>(RankedTensorType::get(shape, storageElement(node.resultElement(i)))),
+        node.tensors[0], offsets, sizes, strides));
+  }
+  return success();
+}
+
+LogicalResult inferExpand(const Node &node, SmallVectorImpl<Type> &types) {
+  std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(1);
+  if (!wanted)
+    return declaredOr(node, types, "input 1 (the shape)");
+  for (int64_t size : *wanted)
+    if (size < 0)
+      return node.error() << "expands to a dimension of " << size;
+  FailureOr<SmallVector<int64_t>> shape = broadcastShape(node, {node.shapeOf(0), *wanted});
+  if (failed(shape))
+    return failure();
+  types.push_back(ofShape(node, *shape));
+  return success();
+}
+LogicalResult lowerExpand(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(broadcastShape(node, {node.shapeOf(0), node.resultType().getShape()})))
+    return failure();
+  results.push_back(node.elementwise({node.input(0)}, node.resultType().getShape(), node.resultElement(),
+                                     [](Body &, ValueRange x) { return x[0]; }));
+  return success();
+}
+
+LogicalResult inferTile(const Node &node, SmallVectorImpl<Type> &types) {
+  std::optional<SmallVector<int64_t>> repeats = node.knownIntegers(1);
+  if (!repeats)
+    return declaredOr(node, types, "input 1 (the repeats)");
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  if (repeats->size() != shape.size())
+    return node.error() << "repeats " << repeats->size() << " dimensions of " << shape.size();
+  for (auto [size, count] : llvm::zip(shape, *repeats))
+    if (count < 0 || llvm::MulOverflow(size, count, size))
+      return node.error() << "repeats a dimension " << count << " times";
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+LogicalResult lowerTile(Lowering &node, SmallVectorImpl<Value> &results) {
+  Value from = node.tensors[0];
+  Type element = node.resultElement();
+  results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
+    SmallVector<Value> places;
+    for (auto [i, size] : llvm::enumerate(node.shapeOf(0)))
+      places.push_back(arith::RemUIOp::create(b, at[i], b.index(std::max<int64_t>(1, size))));
+    return b.load(b.extract(from, places), element);
+  }));
+  return success();
+}
+
+/// Starts, ends, axes and steps, as far as they are known.
+struct SliceFacts {
+  std::optional<SmallVector<int64_t>> starts, ends, axes, steps;
+};
+SliceFacts sliceFacts(const Node &node) {
+  SliceFacts facts;
+  if (node.since < 10) {
+    facts.starts = node.integers("starts");
+    facts.ends = node.integers("ends");
+    facts.axes = node.integers("axes");
+  } else {
+    facts.starts = node.knownIntegers(1);
+    facts.ends = node.knownIntegers(2);
+    facts.axes = node.knownIntegers(3);
+    facts.steps = node.knownIntegers(4);
+  }
+  size_t count = facts.starts ? facts.starts->size() : node.since >= 10 && node.has(1) ? node.typeOf(1).getNumElements() : 0;
+  if (!facts.axes && !(node.since >= 10 && node.has(3))) {
+    facts.axes.emplace();
+    for (size_t i = 0; i < count; ++i)
+      facts.axes->push_back(i);
+  }
+  if (!facts.steps && !(node.since >= 10 && node.has(4)))
+    facts.steps.emplace(count, 1);
+  return facts;
+}
+/// The first place of a slice, and how many it has.
+std::pair<int64_t, int64_t> sliceRange(int64_t size, int64_t start, int64_t end, int64_t step) {
+  auto clamp = [&](int64_t value, int64_t low, int64_t high) {
+    value = value < 0 ? (value < -size ? -1 - (step > 0 ? -1 : 0) : value + size) : value;
+    return std::clamp(value, low, high);
+  };
+  if (step > 0) {
+    start = clamp(start, 0, size);
+    end = clamp(end, 0, size);
+    return {start, std::max<int64_t>(0, llvm::divideCeil(std::max<int64_t>(0, end - start), step))};
+  }
+  start = clamp(start, -1, size - 1);
+  end = end < -size ? -1 : clamp(end, -1, size - 1);
+  int64_t back = step == INT64_MIN ? INT64_MAX : -step;
+  return {start, start > end ? (start - end - 1) / back + 1 : 0};
+}
+
+LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
+  SliceFacts facts = sliceFacts(node);
+  if (!facts.starts || !facts.ends || !facts.axes || !facts.steps)
+    return declaredOr(node, types, "the start, end, axes or steps");
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  size_t count = facts.starts->size();
+  if (facts.ends->size() != count || facts.axes->size() != count || facts.steps->size() != count)
+    return node.error() << "has " << count << " starts, " << facts.ends->size() << " ends, " << facts.axes->size()
+                        << " axes and " << facts.steps->size() << " steps";
+  for (size_t i = 0; i < count; ++i) {
+    FailureOr<int64_t> axis = node.axis((*facts.axes)[i], shape.size());
+    if (failed(axis))
+      return failure();
+    if ((*facts.steps)[i] == 0)
+      return node.error() << "has a step of 0";
+    shape[*axis] = sliceRange(node.shapeOf(0)[*axis], (*facts.starts)[i], (*facts.ends)[i], (*facts.steps)[i]).second;
+  }
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+
+/// Places start + i * step; starts and steps that come at run time are clamped, so that no place is outside.
+LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
+  SliceFacts facts = sliceFacts(node);
+  int64_t rank = node.rankOf(0);
+  Type element = node.resultElement();
+  Value from = node.tensors[0];
+  ArrayRef<int64_t> shape = node.resultType().getShape(), sizes = node.shapeOf(0);
+  if (static_cast<int64_t>(shape.size()) != rank)
+    return node.error() << "gives the declared " << node.resultType() << " of " << node.typeOf(0);
+  if (!facts.axes)
+    return node.error() << "input 3 (the axes) is not known while compiling, which is not supported";
+  bool known = facts.starts && facts.ends && facts.steps;
+  SmallVector<int64_t> first(rank, 0), step(rank, 1);
+  bool forward = known;
+  for (size_t i = 0; known && i < facts.starts->size(); ++i) {
+    int64_t axis = *node.axis((*facts.axes)[i], rank);
+    step[axis] = (*facts.steps)[i];
+    first[axis] = sliceRange(sizes[axis], (*facts.starts)[i], (*facts.ends)[i], step[axis]).first;
+    forward &= step[axis] > 0;
+  }
+  if (forward) {
+    SmallVector<OpFoldResult> offsets, extents, strides;
+    for (int64_t i = 0; i < rank; ++i) {
+      // What has no places is nowhere.
+      offsets.push_back(node.b.getIndexAttr(shape[i] == 0 ? 0 : first[i]));
+      extents.push_back(node.b.getIndexAttr(shape[i]));
+      strides.push_back(node.b.getIndexAttr(shape[i] <= 1 ? 1 : step[i]));
+    }
+    auto type = RankedTensorType::get(shape, storageElement(element));
+    results.push_back(tensor::ExtractSliceOp::create(node.b, type, from, offsets, extents, strides));
+    return success();
+  }
+  SmallVector<int64_t> which(rank, -1);
+  for (auto [i, axis] : llvm::enumerate(*facts.axes)) {
+    FailureOr<int64_t> place = node.axis(axis, rank);
+    if (failed(place))
+      return failure();
+    which[*place] = i;
+  }
+  results.push_back(node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
+    SmallVector<Value> places;
+    for (int64_t i = 0; i < rank; ++i) {
+      if (which[i] < 0) {
+        places.push_back(at[i]);
+        continue;
+      }
+      Value zero = b.index(0), size = b.index(sizes[i]), most = b.index(std::max<int64_t>(0, sizes[i] - 1));
+      Value start, by;
+      if (known) {
+        start = b.index(first[i]);
+        by = b.index(step[i]);
+      } else {
+        auto read = [&](unsigned input) {
+          return b.asIndex(b.extract(node.tensors[input], {b.index(which[i])}), node.elementOf(input));
+        };
+        by = node.has(4) ? read(4) : b.index(1);
+        start = read(1);
+        Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, start, zero);
+        start = b.select(negative, b.add(start, size), start);
+        start = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, start, zero), most);
+      }
+      Value place = b.add(start, b.mul(at[i], by));
+      places.push_back(arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, zero), most));
+    }
+    return b.load(b.extract(from, places), element);
+  }));
+  return success();
+}
+
+/// Places before and after each dimension; false where they come at run time.
+LogicalResult padSizes(const Node &node, std::optional<SmallVector<int64_t>> &low,
+                       std::optional<SmallVector<int64_t>> &high) {
+  std::optional<SmallVector<int64_t>> pads = node.integers("pads"), axes;
+  if (node.since >= 11)
+    pads = node.knownIntegers(1);
+  int64_t rank = node.rankOf(0);
+  if (node.has(3) && !(axes = node.knownIntegers(3)))
+    return success();
+  if (!pads)
+    return success();
+  if (!axes) {
+    axes.emplace();
+    for (int64_t i = 0; i < rank; ++i)
+      axes->push_back(i);
+  }
+  if (pads->size() != 2 * axes->size())
+    return node.error() << "has " << pads->size() << " pads (expected " << 2 * axes->size() << ")";
+  low.emplace(rank, 0);
+  high.emplace(rank, 0);
+  for (size_t i = 0; i < axes->size(); ++i) {
+    FailureOr<int64_t> axis = node.axis((*axes)[i], rank);
+    if (failed(axis))
+      return failure();
+    (*low)[*axis] = (*pads)[i];
+    (*high)[*axis] = (*pads)[i + axes->size()];
+  }
+  return success();
+}
+LogicalResult inferPad(const Node &node, SmallVectorImpl<Type> &types) {
+  std::optional<SmallVector<int64_t>> low, high;
+  if (failed(padSizes(node, low, high)))
+    return failure();
+  if (!low)
+    return declaredOr(node, types, "input 1 (the pads)");
+  SmallVector<int64_t> shape(node.shapeOf(0));
+  for (size_t i = 0; i < shape.size(); ++i) {
+    shape[i] += (*low)[i] + (*high)[i];
+    if (shape[i] < 0)
+      return node.error() << "takes away more than dimension " << i << " has";
+  }
+  types.push_back(ofShape(node, shape));
+  return success();
+}
+LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
+  StringRef mode = node.text("mode", "constant");
+  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap")
+    return node.error() << "unsupported attribute 'mode' = '" << mode << "' (expected constant, edge, reflect or wrap)";
+  std::optional<SmallVector<int64_t>> low, high;
+  if (failed(padSizes(node, low, high)))
+    return failure();
+  std::optional<SmallVector<int64_t>> axes;
+  if (node.has(3) && !low)
+    axes = node.knownIntegers(3);
+  if (!low && node.has(3) && !axes)
+    return node.error() << "input 3 (the axes) is not known while compiling, which is not supported";
+  int64_t rank = node.rankOf(0);
+  Type element = node.resultElement();
+  Value from = node.tensors[0], fill;
+  if (node.since >= 11 && node.has(2))
+    fill = node.reshape(node.tensors[2], {});
+  for (int64_t size : node.shapeOf(0))
+    if (size == 0 && mode != "constant")
+      return node.error() << "has no places to repeat";
+  results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
+    SmallVector<Value> places;
+    Value inside = b.integer(b.getI1Type(), 1);
+    for (int64_t i = 0; i < rank; ++i) {
+      int64_t size = node.shapeOf(0)[i];
+      Value before = low ? b.index((*low)[i]) : Value();
+      if (!before) {
+        int64_t which = i;
+        if (axes) {
+          which = -1;
+          for (auto [k, axis] : llvm::enumerate(*axes))
+            if ((axis < 0 ? axis + rank : axis) == i)
+              which = k;
+        }
+        before = which < 0 ? b.index(0) : b.asIndex(b.extract(node.tensors[1], {b.index(which)}), node.elementOf(1));
+      }
+      Value zero = b.index(0), last = b.index(std::max<int64_t>(0, size - 1));
+      Value place = b.sub(at[i], before);
+      if (mode == "constant") {
+        Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place, b.index(size));
+        inside = arith::AndIOp::create(b, inside, fits);
+      } else if (mode == "wrap") {
+        place = arith::RemSIOp::create(b, place, b.index(size));
+        Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, zero);
+        place = b.select(negative, b.add(place, b.index(size)), place);
+      } else if (mode == "reflect" && size > 1) {
+        Value period = b.index(2 * (size - 1));
+        place = arith::RemSIOp::create(b, place, period);
+        Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, zero);
+        place = b.select(negative, b.add(place, period), place);
+        place = arith::MinSIOp::create(b, place, b.sub(period, place));
+      }
+      places.push_back(arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, zero), last));
+    }
+    Type compute = computeElement(element);
+    auto filler = [&]() -> Value {
+      if (fill)
+        return b.load(b.extract(fill, {}), element);
+      double value = node.since < 11 ? node.real("value", 0) : 0;
+      return isa<FloatType>(compute) ? b.number(compute, value) : b.integer(compute, static_cast<int64_t>(value));
+    };
+    for (int64_t size : node.shapeOf(0))
+      if (size == 0)
+        return filler();
+    Value value = b.load(b.extract(from, places), element);
+    return mode == "constant" ? b.select(inside, value, filler()) : value;
+  }));
+  return success();
+}
+
+LogicalResult inferConstantOfShape(const Node &node, SmallVectorImpl<Type> &types) {
+  auto value = dyn_cast_or_null<DenseElementsAttr>(node.settings.get("value"));
+  Type element = value ? value.getElementType() : Float32Type::get(node.settings.getContext());
+  std::optional<SmallVector<int64_t>> shape = node.knownIntegers(0);
+  if (!shape)
+    return declaredOr(node, types, "input 0 (the shape)");
+  for (int64_t size : *shape)
+    if (size < 0)
+      return node.error() << "has a dimension of " << size;
+  types.push_back(RankedTensorType::get(*shape, element));
+  return success();
+}
+LogicalResult lowerConstantOfShape(Lowering &node, SmallVectorImpl<Value> &results) {
+  auto value = dyn_cast_or_null<DenseElementsAttr>(node.settings.get("value"));
+  Type element = node.resultElement(), storage = storageElement(element);
+  Value scalar;
+  if (!value) {
+    scalar = node.storedNumber(element, 0);
+  } else if (value.getNumElements() != 1) {
+    return node.error() << "attribute 'value' has " << value.getNumElements() << " elements (expected 1)";
+  } else if (isa<FloatType>(element)) {
+    scalar = arith::ConstantOp::create(node.b, FloatAttr::get(storage, *value.value_begin<APFloat>()));
+  } else {
+    APInt bits = *value.value_begin<APInt>();
+    scalar = arith::ConstantOp::create(node.b, IntegerAttr::get(storage, bits.zextOrTrunc(storage.getIntOrFloatBitWidth())));
+  }
+  results.push_back(node.filled(node.resultType().getShape(), storage, scalar));
+  return success();
+}
+
+LogicalResult inferRange(const Node &node, SmallVectorImpl<Type> &types) {
+  auto start = node.knownReals(0), limit = node.knownReals(1), delta = node.knownReals(2);
+  if (!start || !limit || !delta)
+    return declaredOr(node, types, "the start, limit or delta");
+  if (start->size() != 1 || limit->size() != 1 || delta->size() != 1 || (*delta)[0] == 0)
+    return node.error() << "needs a start, a limit and a delta other than 0";
+  double count = std::ceil(((*limit)[0] - (*start)[0]) / (*delta)[0]);
+  if (!(count < 1e12))
+    return node.error() << "has too many places";
+  types.push_back(ofShape(node, {std::max<int64_t>(0, static_cast<int64_t>(count))}));
+  return success();
+}
+LogicalResult lowerRange(Lowering &node, SmallVectorImpl<Value> &results) {
+  Type element = node.resultElement();
+  Value start = node.reshape(node.tensors[0], {}), delta = node.reshape(node.tensors[2], {});
+  results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
+    Value i = arith::IndexCastOp::create(b, b.getI64Type(), at[0]);
+    Value step = b.convert(i, b.getI64Type(), element);
+    return b.add(b.load(b.extract(start, {}), element), b.mul(step, b.load(b.extract(delta, {}), element)));
+  }));
+  return success();
+}
+
+LogicalResult inferShape(const Node &node, SmallVectorImpl<Type> &types) {
+  Type i64 = IntegerType::get(node.typeOf(0).getContext(), 64);
+  int64_t rank = node.rankOf(0), start = node.integer("start", 0), end = node.integer("end", rank);
+  start = std::clamp<int64_t>(start < 0 ? start + rank : start, 0, rank);
+  end = std::clamp<int64_t>(end < 0 ? end + rank : end, 0, rank);
+  types.push_back(RankedTensorType::get({std::max<int64_t>(0, end - start)}, i64));
+  return success();
+}
+LogicalResult inferSize(const Node &node, SmallVectorImpl<Type> &types) {
+  types.push_back(RankedTensorType::get({}, IntegerType::get(node.typeOf(0).getContext(), 64)));
+  return success();
+}
+/// Always folded.
+LogicalResult lowerFolded(Lowering &node, SmallVectorImpl<Value> &) { return node.error() << "was not folded"; }
+
+LogicalResult inferDepthToSpace(const Node &node, SmallVectorImpl<Type> &types) {
+  int64_t block = node.integer("blocksize", 0);
+  ArrayRef<int64_t> s = node.shapeOf(0);
+  bool toSpace = node.type == "DepthToSpace";
+  if (s.size() != 4 || block < 1 || (toSpace ? s[1] % (block * block) : s[2] % block || s[3] % block))
+    return node.error() << "cannot move blocks of " << block << " in " << node.typeOf(0);
+  if (toSpace)
+    types.push_back(ofShape(node, {s[0], s[1] / (block * block), s[2] * block, s[3] * block}));
+  else
+    types.push_back(ofShape(node, {s[0], s[1] * block * block, s[2] / block, s[3] / block}));
+  return success();
+}
+LogicalResult lowerDepthToSpace(Lowering &node, SmallVectorImpl<Value> &results) {
+  int64_t block = node.integer("blocksize", 0);
+  ArrayRef<int64_t> s = node.shapeOf(0);
+  Value x = node.tensors[0];
+  if (node.type == "SpaceToDepth") {
+    x = node.reshape(x, {s[0], s[1], s[2] / block, block, s[3] / block, block});
+    x = node.transpose(x, {0, 3, 5, 1, 2, 4});
+  } else if (node.text("mode", "DCR") == "DCR") {
+    x = node.reshape(x, {s[0], block, block, s[1] / (block * block), s[2], s[3]});
+    x = node.transpose(x, {0, 3, 4, 1, 5, 2});
+  } else {
+    x = node.reshape(x, {s[0], s[1] / (block * block), block, block, s[2], s[3]});
+    x = node.transpose(x, {0, 1, 4, 2, 5, 3});
+  }
+  results.push_back(node.reshape(x, node.resultType().getShape()));
+  return success();
+}
+
+LogicalResult inferEyeLike(const Node &node, SmallVectorImpl<Type> &types) {
+  Type element = node.hasAttribute("dtype") ? elementFromNumber(node.settings.getContext(), node.integer("dtype", 1))
+                                            : node.elementOf(0);
+  if (!element || node.rankOf(0) != 2)
+    return node.error() << "makes a matrix of a supported type (found " << node.typeOf(0) << ")";
+  types.push_back(RankedTensorType::get(node.shapeOf(0), element));
+  return success();
+}
+LogicalResult lowerEyeLike(Lowering &node, SmallVectorImpl<Value> &results) {
+  Type element = node.resultElement(), compute = computeElement(element);
+  int64_t k = node.integer("k", 0);
+  results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
+    Value on = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.add(at[0], b.index(k)), at[1]);
+    return b.convert(on, b.getI1Type(), isa<FloatType>(compute) ? Type(compute) : element);
+  }));
+  return success();
+}
+
+LogicalResult lowerTrilu(Lowering &node, SmallVectorImpl<Value> &results) {
+  bool upper = node.integer("upper", 1);
+  Type element = node.resultElement(), compute = computeElement(element);
+  int64_t rank = node.rankOf(0);
+  if (rank < 2)
+    return node.error() << "needs at least rank 2 (found " << node.typeOf(0) << ")";
+  Value from = node.tensors[0], shift;
+  if (node.has(1))
+    shift = node.reshape(node.tensors[1], {});
+  results.push_back(node.generate(node.shapeOf(0), element, [&](Body &b, ValueRange at) -> Value {
+    Value k = shift ? b.asIndex(b.extract(shift, {}), node.elementOf(1)) : b.index(0);
+    Value diagonal = b.add(at[rank - 2], k);
+    Value keep = arith::CmpIOp::create(b, upper ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, at[rank - 1],
+                                       diagonal);
+    Value zero = isa<FloatType>(compute) ? b.number(compute, 0) : b.integer(compute, 0);
+    return b.select(keep, b.load(b.extract(from, at), element), zero);
+  }));
+  return success();
+}
+
+} // namespace
+
+void addShapes(SmallVectorImpl<OperatorRow> &rows) {
+  rows.push_back({"Reshape", 5, inferReshape, lowerReshape});
+  rows.push_back({"Flatten", 1, inferFlatten, lowerReshape});
+  rows.push_back({"Squeeze", 1, inferSqueeze, lowerReshape});
+  rows.push_back({"Unsqueeze", 1, inferUnsqueeze, lowerReshape});
+  rows.push_back({"Transpose", 1, inferTranspose, lowerTranspose});
+  rows.push_back({"Concat", 4, inferConcat, lowerConcat});
+  rows.push_back({"Split", 2, inferSplit, lowerSplit});
+  rows.push_back({"Expand", 8, inferExpand, lowerExpand});
+  rows.push_back({"Tile", 6, inferTile, lowerTile});
+  rows.push_back({"Slice", 1, inferSlice, lowerSlice});
+  rows.push_back({"Pad", 2, inferPad, lowerPad});
+  rows.push_back({"ConstantOfShape", 9, inferConstantOfShape, lowerConstantOfShape});
+  rows.push_back({"Range", 11, inferRange, lowerRange});
+  rows.push_back({"Shape", 1, inferShape, lowerFolded});
+  rows.push_back({"Size", 1, inferSize, lowerFolded});
+  rows.push_back({"DepthToSpace", 1, inferDepthToSpace, lowerDepthToSpace});
+  rows.push_back({"SpaceToDepth", 1, inferDepthToSpace, lowerDepthToSpace});
+  rows.push_back({"EyeLike", 9, inferEyeLike, lowerEyeLike});
+  rows.push_back({"Trilu", 14, inferSame, lowerTrilu});
+}
+
 } // namespace llmc::onnx_import
