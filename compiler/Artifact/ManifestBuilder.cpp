@@ -27,11 +27,27 @@ llmc_element_type elementTypeOf(Type type) {
 llmc_element_type plainTypeOf(Type type) {
   if (type.isF64())
     return LLMC_F64;
+  if (isa<Float8E4M3FNType>(type))
+    return LLMC_F8E4M3FN;
+  if (isa<Float8E4M3FNUZType>(type))
+    return LLMC_F8E4M3FNUZ;
+  if (isa<Float8E5M2Type>(type))
+    return LLMC_F8E5M2;
+  if (isa<Float8E5M2FNUZType>(type))
+    return LLMC_F8E5M2FNUZ;
+  if (isa<Float4E2M1FNType>(type))
+    return LLMC_F4E2M1;
+  if (isa<Float8E8M0FNUType>(type))
+    return LLMC_F8E8M0;
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer)
     return elementTypeOf(type);
   bool isUnsigned = integer.isUnsigned();
   switch (integer.getWidth()) {
+  case 2:
+    return isUnsigned ? LLMC_U2 : LLMC_I2;
+  case 4:
+    return isUnsigned ? LLMC_U4 : LLMC_I4;
   case 1:
     return LLMC_BOOL;
   case 8:

@@ -245,6 +245,24 @@ Type elementOfNumber(MLIRContext *context, int64_t number) {
     return Float64Type::get(context);
   case 16:
     return BFloat16Type::get(context);
+  case 17:
+    return Float8E4M3FNType::get(context);
+  case 18:
+    return Float8E4M3FNUZType::get(context);
+  case 19:
+    return Float8E5M2Type::get(context);
+  case 20:
+    return Float8E5M2FNUZType::get(context);
+  case 21:
+  case 25:
+    return IntegerType::get(context, number == 21 ? 4 : 2, IntegerType::Unsigned);
+  case 22:
+  case 26:
+    return IntegerType::get(context, number == 22 ? 4 : 2);
+  case 23:
+    return Float4E2M1FNType::get(context);
+  case 24:
+    return Float8E8M0FNUType::get(context);
   default:
     return Type();
   }
@@ -263,6 +281,13 @@ LogicalResult inferCastLike(const Node &node, SmallVectorImpl<Type> &types) {
 }
 LogicalResult lowerCast(Lowering &node, SmallVectorImpl<Value> &results) {
   Type from = node.elementOf(0), to = node.resultElement();
+  if (isNarrowFloat(to) && !node.integer("saturate", 1)) {
+    Type byte = IntegerType::get(to.getContext(), 8);
+    results.push_back(node.elementwise({node.input(0)}, node.shapeOf(0), byte, [&](Body &b, ValueRange x) {
+      return b.encodeNarrow(b.convert(x[0], from, b.getF32Type()), to, /*saturates=*/false);
+    }));
+    return success();
+  }
   results.push_back(node.elementwise({node.input(0)}, node.shapeOf(0), to,
                                      [&](Body &b, ValueRange x) { return b.convert(x[0], from, to); }));
   return success();

@@ -16,18 +16,7 @@ namespace llmc::onnx_import {
 static constexpr uint64_t kSmallBytes = 1024;
 
 Type elementTypeOf(MLIRContext *context, onnx::ElementType type) {
-  switch (type) {
-  case onnx::ElementType::F8E4M3FN:
-    return Float8E4M3FNType::get(context);
-  case onnx::ElementType::F8E4M3FNUZ:
-    return Float8E4M3FNUZType::get(context);
-  case onnx::ElementType::F8E5M2:
-    return Float8E5M2Type::get(context);
-  case onnx::ElementType::F8E5M2FNUZ:
-    return Float8E5M2FNUZType::get(context);
-  default:
-    return elementFromNumber(context, static_cast<int64_t>(type));
-  }
+  return elementFromNumber(context, static_cast<int64_t>(type));
 }
 
 InFlightDiagnostic GraphImporter::error() const {
@@ -143,6 +132,15 @@ FailureOr<DenseElementsAttr> GraphImporter::elementsOf(const onnx::Tensor &tenso
     bytes = tensor.decoded();
   }
   auto type = RankedTensorType::get(tensor.dims, element);
+  if (unsigned bits = onnx::elementTypeBits(tensor.type); bits < 8) {
+    // One byte each.
+    std::string wide;
+    for (uint64_t i = 0; i < tensor.elements; ++i) {
+      uint8_t value = uint8_t(bytes[size_t(i * bits / 8)]) >> (i * bits % 8) & ((1u << bits) - 1);
+      wide += char(value);
+    }
+    bytes = std::move(wide);
+  }
   if (element.isInteger(1)) {
     SmallVector<bool> values;
     for (char byte : bytes)

@@ -25,8 +25,16 @@ Value lowerConstant(OpBuilder &b, Location loc, DenseElementsAttr value) {
     for (bool bit : value.getValues<bool>())
       bytes.push_back(bit);
     stored = DenseElementsAttr::get(storage, ArrayRef<int8_t>(bytes));
+  } else if (isNarrowFloat(type.getElementType())) {
+    SmallVector<APInt> words;
+    for (const APFloat &number : value.getValues<APFloat>())
+      words.push_back(number.bitcastToAPInt().zextOrTrunc(8));
+    stored = DenseElementsAttr::get(storage, words);
   } else if (storage != type) {
-    SmallVector<APInt> words(value.getValues<APInt>());
+    SmallVector<APInt> words;
+    unsigned bits = storage.getElementTypeBitWidth();
+    for (const APInt &number : value.getValues<APInt>())
+      words.push_back(type.getElementType().isUnsignedInteger() ? number.zextOrTrunc(bits) : number.sextOrTrunc(bits));
     stored = DenseElementsAttr::get(storage, words);
   }
   return arith::ConstantOp::create(b, loc, stored);

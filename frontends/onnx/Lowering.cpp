@@ -2,20 +2,35 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Lowering.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace llmc::onnx_import {
+
+static bool isNarrowInteger(Type element) {
+  auto integer = dyn_cast<IntegerType>(element);
+  return integer && (integer.getWidth() == 2 || integer.getWidth() == 4);
+}
+
+bool isNarrowFloat(Type element) {
+  return isa<Float8E4M3FNType, Float8E4M3FNUZType, Float8E5M2Type, Float8E5M2FNUZType, Float8E8M0FNUType,
+             Float4E2M1FNType>(element);
+}
 
 Type storageElement(Type element) {
   MLIRContext *context = element.getContext();
   if (auto integer = dyn_cast<IntegerType>(element)) {
     unsigned width = integer.getWidth();
-    if (width == 1)
+    if (width == 1 || width == 2 || width == 4)
       return IntegerType::get(context, 8);
     return width == 8 || width == 16 || width == 32 || width == 64 ? IntegerType::get(context, width) : Type();
   }
+  if (isNarrowFloat(element))
+    return IntegerType::get(context, 8);
   return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element) ? element : Type();
 }
+
 
 RankedTensorType storageType(RankedTensorType type) {
   Type element = storageElement(type.getElementType());
@@ -23,8 +38,10 @@ RankedTensorType storageType(RankedTensorType type) {
 }
 
 Type computeElement(Type element) {
-  if (isa<Float16Type, BFloat16Type>(element))
+  if (isa<Float16Type, BFloat16Type>(element) || isNarrowFloat(element))
     return Float32Type::get(element.getContext());
+  if (isNarrowInteger(element))
+    return IntegerType::get(element.getContext(), 8);
   if (auto integer = dyn_cast<IntegerType>(element))
     return IntegerType::get(element.getContext(), integer.getWidth());
   return element;
@@ -37,6 +54,8 @@ Value Body::load(Value stored, Type element) {
     return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, stored, integer(stored.getType(), 0));
   if (isa<Float16Type, BFloat16Type>(element))
     return arith::ExtFOp::create(*this, getF32Type(), stored);
+  if (isNarrowFloat(element))
+    return decodeNarrow(stored, element);
   return stored;
 }
 
@@ -45,6 +64,8 @@ Value Body::store(Value value, Type element) {
     return arith::ExtUIOp::create(*this, getI8Type(), value);
   if (isa<Float16Type, BFloat16Type>(element))
     return arith::TruncFOp::create(*this, element, value);
+  if (isNarrowFloat(element))
+    return encodeNarrow(value, element, /*saturates=*/true);
   return value;
 }
 
@@ -62,7 +83,13 @@ Value Body::index(int64_t value) { return arith::ConstantIndexOp::create(*this, 
 
 static bool isUnsigned(Type element) { return element.isUnsignedInteger() || element.isInteger(1); }
 
+static Value wrapNarrow(Body &b, Value byte, Type to);
+
 Value Body::convert(Value value, Type from, Type to) {
+  if (isNarrowInteger(to)) {
+    Type byte = isUnsigned(to) ? Type(getIntegerType(8, /*isSigned=*/false)) : Type(getI8Type());
+    return wrapNarrow(*this, convert(value, from, byte), to);
+  }
   Type have = computeElement(from), want = computeElement(to);
   auto fromFloat = dyn_cast<FloatType>(have), toFloat = dyn_cast<FloatType>(want);
   if (to.isInteger(1)) {
@@ -165,6 +192,87 @@ Value Body::asIndex(Value value, Type element) {
     return value;
   return isUnsigned(element) ? arith::IndexCastUIOp::create(*this, getIndexType(), value).getResult()
                              : arith::IndexCastOp::create(*this, getIndexType(), value).getResult();
+}
+
+/// All values of a format, by their bits.
+Value Body::decodeNarrow(Value stored, Type element) {
+  const llvm::fltSemantics &semantics = cast<FloatType>(element).getFloatSemantics();
+  unsigned width = cast<FloatType>(element).getWidth(), count = 1u << width;
+  SmallVector<float> values;
+  for (unsigned bits = 0; bits < count; ++bits) {
+    APFloat value(semantics, APInt(width, bits));
+    bool lost;
+    value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
+    values.push_back(value.convertToFloat());
+  }
+  Value table = arith::ConstantOp::create(
+      *this, DenseElementsAttr::get(RankedTensorType::get({count}, getF32Type()), ArrayRef<float>(values)));
+  Value masked = arith::AndIOp::create(*this, stored, integer(stored.getType(), count - 1));
+  return extract(table, {arith::IndexCastUIOp::create(*this, getIndexType(), masked)});
+}
+
+/// Rounds to nearest even. Past the largest number: that number where it saturates, else what the format has there.
+Value Body::encodeNarrow(Value value, Type element, bool saturates) {
+  const llvm::fltSemantics &semantics = cast<FloatType>(element).getFloatSemantics();
+  unsigned width = cast<FloatType>(element).getWidth();
+  Type i32 = getI32Type(), f32 = getF32Type();
+  auto code = [&](const APFloat &number) {
+    return integer(i32, static_cast<int64_t>(number.bitcastToAPInt().getZExtValue()));
+  };
+  Value bits = arith::BitcastOp::create(*this, i32, value);
+  Value isNaN = arith::CmpFOp::create(*this, arith::CmpFPredicate::UNO, value, value);
+  if (isa<Float8E8M0FNUType>(element)) {
+    // The exponent alone; what lies between two powers goes to the nearer one, halves up.
+    Value rounded = add(bits, integer(i32, 1 << 22));
+    Value exponent = arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, rounded, integer(i32, 23)), integer(i32, 255));
+    exponent = arith::MinUIOp::create(*this, exponent, integer(i32, 254));
+    return arith::TruncIOp::create(*this, getI8Type(), select(isNaN, integer(i32, 255), exponent));
+  }
+  int mantissa = static_cast<int>(llvm::APFloatBase::semanticsPrecision(semantics)) - 1;
+  int least = llvm::APFloatBase::semanticsMinExponent(semantics); // of normal numbers
+  Value size = math::AbsFOp::create(*this, value);
+  Value sizeBits = arith::AndIOp::create(*this, bits, integer(i32, 0x7fffffff));
+  // Normal: round the mantissa, then count exponents from the format's first.
+  int cut = 23 - mantissa;
+  Value odd = arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, sizeBits, integer(i32, cut)), integer(i32, 1));
+  Value rounded = add(add(sizeBits, integer(i32, (1 << (cut - 1)) - 1)), odd);
+  Value normal = sub(arith::ShRUIOp::create(*this, rounded, integer(i32, cut)),
+                     integer(i32, static_cast<int64_t>(127 + least - 1) << mantissa));
+  // Below: a whole number of the smallest step.
+  Value steps = math::RoundEvenOp::create(*this, mul(size, number(f32, std::ldexp(1.0, mantissa - least))));
+  Value small = arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, size, number(f32, std::ldexp(1.0, least)));
+  Value few = arith::FPToSIOp::create(*this, i32, select(small, steps, number(f32, 0)));
+  Value result = select(small, few, normal);
+  APFloat largest = APFloat::getLargest(semantics);
+  Value most = code(largest);
+  bool hasNaN = !isa<Float4E2M1FNType>(element), hasInf = isa<Float8E5M2Type>(element);
+  bool unsignedZero = isa<Float8E4M3FNUZType, Float8E5M2FNUZType>(element);
+  Value over = arith::CmpIOp::create(*this, arith::CmpIPredicate::sgt, result, most);
+  Value nan = hasNaN ? code(APFloat::getNaN(semantics)) : most;
+  Value beyond = saturates || !hasNaN ? most : hasInf ? code(APFloat::getInf(semantics)) : nan;
+  Value isInf = equal(size, number(f32, INFINITY));
+  if (!saturates || !hasNaN)
+    result = select(over, beyond, result);
+  else
+    result = select(over, select(isInf, hasInf && !saturates ? code(APFloat::getInf(semantics)) : most, most), result);
+  Value negative = arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, bits, integer(i32, 0));
+  Value sign = integer(i32, 1 << (width - 1));
+  Value zero = integer(i32, 0);
+  Value withSign = arith::OrIOp::create(*this, result, select(negative, sign, zero));
+  if (unsignedZero)
+    withSign = select(arith::OrIOp::create(*this, equal(result, zero), equal(result, nan)), result, withSign);
+  else if (!saturates && hasNaN && !hasInf)
+    withSign = select(equal(result, nan), arith::OrIOp::create(*this, nan, select(negative, sign, zero)), withSign);
+  return arith::TruncIOp::create(*this, getI8Type(), select(isNaN, nan, withSign));
+}
+
+/// The low bits of a byte, as a number with or without sign.
+static Value wrapNarrow(Body &b, Value byte, Type to) {
+  int64_t spare = 8 - to.getIntOrFloatBitWidth();
+  Value by = b.integer(byte.getType(), spare);
+  Value high = arith::ShLIOp::create(b, byte, by);
+  return isUnsigned(to) ? arith::ShRUIOp::create(b, high, by).getResult()
+                        : arith::ShRSIOp::create(b, high, by).getResult();
 }
 
 //===-- tensors ----------------------------------------------------------------------------------------------------===//

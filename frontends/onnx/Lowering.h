@@ -1,7 +1,8 @@
 // Lowering.h - what operators' lowerings are written with: elementwise bodies, reductions, reshapes on tensors.
 //
-// After lowering a tensor has a storage type: integers have no sign, a bool is an i8 of 0 or 1. Bodies compute in
-// compute types: bool as i1, f16 and bf16 as f32; each result is rounded once.
+// After lowering a tensor has a storage type: integers have no sign, a bool is an i8 of 0 or 1, whatever is narrower than
+// a byte has one for each element. Bodies compute in compute types: bool as i1, floats narrower than f32 as f32; each
+// result is rounded once.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_ONNX_LOWERING_H
 #define LLMC_FRONTENDS_ONNX_LOWERING_H
@@ -20,10 +21,13 @@ using mlir::Type;
 using mlir::Value;
 using mlir::ValueRange;
 
+/// Floats of a byte and less, which are stored as the bytes that they are.
+bool isNarrowFloat(Type element);
 /// The storage type of an element type of the onnx dialect, or null where compiled code has none.
 Type storageElement(Type element);
 mlir::RankedTensorType storageType(mlir::RankedTensorType type);
-/// The type that bodies compute an element type in, with its sign: i1 for bool, f32 for f16 and bf16, else itself.
+/// The type that bodies compute an element type in: i1 for bool, i8 for integers of 2 and 4 bits, f32 for floats
+/// narrower than that, else itself.
 Type computeElement(Type element);
 
 /// Scalar code in a body. Signs come from the onnx element type handed in.
@@ -51,6 +55,9 @@ public:
   Value equal(Value a, Value b);
   Value select(Value condition, Value yes, Value no);
   Value exp(Value x);
+  /// Between bytes and the floats of a byte or less that they stand for.
+  Value decodeNarrow(Value stored, Type element);
+  Value encodeNarrow(Value value, Type element, bool saturates);
   /// The element of a captured tensor at indices.
   Value extract(Value tensor, ValueRange indices);
   Value index(int64_t value);

@@ -582,7 +582,7 @@ Checked checkVersions(const Model &model, const std::string &file) {
   if (opset == 0)
     return mistake("imports no opset of ai.onnx");
   if (opset < kFirstOpset || opset > kLastOpset)
-    return mistake("is written in opset " + std::to_string(opset) + " (expected 7 to 27)",
+    return mistake("is written in opset " + std::to_string(opset) + " (expected 7 to 28)",
                    "convert it with onnx.version_converter");
   for (size_t i = 0; i < model.opsets.size(); ++i)
     for (size_t k = 0; k < i && i < 1024; ++k)

@@ -96,6 +96,16 @@ enum llmc_element_type {
   LLMC_U32 = 11,
   LLMC_U64 = 12,
   LLMC_F64 = 13,
+  LLMC_I4 = 14, /* this and the following: a byte for each element, integers as their value, floats as their bits */
+  LLMC_U4 = 15,
+  LLMC_I2 = 16,
+  LLMC_U2 = 17,
+  LLMC_F8E4M3FN = 18,
+  LLMC_F8E4M3FNUZ = 19,
+  LLMC_F8E5M2 = 20,
+  LLMC_F8E5M2FNUZ = 21,
+  LLMC_F4E2M1 = 22,
+  LLMC_F8E8M0 = 23,
 };
 
 /** What sets a dimension's value. */

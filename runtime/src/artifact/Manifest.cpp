@@ -112,7 +112,7 @@ private:
   Status tensor(const llmc_tensor &tensor, bool input) {
     if (Status status = text("name", tensor.name))
       return status;
-    if (tensor.element_type < LLMC_F32 || tensor.element_type > LLMC_F64)
+    if (tensor.element_type < LLMC_F32 || tensor.element_type > LLMC_F8E8M0)
       return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown element type %u", where, tensor.element_type);
     if (tensor.role > LLMC_ROLE_LOGITS)
       return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown role %u", where, tensor.role);
@@ -192,7 +192,7 @@ private:
         return status;
       if (state.kind < LLMC_STATE_KV_CACHE || state.kind > LLMC_STATE_CONVOLUTION)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown kind %u", where, state.kind);
-      if (state.element_type < LLMC_F32 || state.element_type > LLMC_F64)
+      if (state.element_type < LLMC_F32 || state.element_type > LLMC_F8E8M0)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown element type %u", where, state.element_type);
       if (!state.slots || !state.page_tokens || state.page_tokens > INT32_MAX)
         return fail(error, LLMC_INVALID_FILE, "manifest: %s%u slots and %u positions a page, expected at least 1",

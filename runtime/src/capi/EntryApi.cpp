@@ -9,6 +9,16 @@ uint32_t llmc_element_size(uint32_t element_type) {
   case LLMC_I8:
   case LLMC_U8:
   case LLMC_BOOL:
+  case LLMC_I4:
+  case LLMC_U4:
+  case LLMC_I2:
+  case LLMC_U2:
+  case LLMC_F8E4M3FN:
+  case LLMC_F8E4M3FNUZ:
+  case LLMC_F8E5M2:
+  case LLMC_F8E5M2FNUZ:
+  case LLMC_F4E2M1:
+  case LLMC_F8E8M0:
     return 1;
   case LLMC_F16:
   case LLMC_BF16:

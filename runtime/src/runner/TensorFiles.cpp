@@ -21,7 +21,8 @@ struct TypeFacts {
   uint32_t type;
   const char *name;
   const char *npy;  ///< NumPy's descr; null where it has none
-  uint32_t onnx;    ///< number in TensorProto
+  uint32_t onnx;     ///< number in TensorProto
+  uint32_t bits = 8; ///< of an element there; a file packs those below 8, memory does not
 };
 const TypeFacts types[] = {
     {LLMC_F32, "float32", "<f4", 1}, {LLMC_U8, "uint8", "|u1", 2},    {LLMC_I8, "int8", "|i1", 3},
@@ -29,6 +30,10 @@ const TypeFacts types[] = {
     {LLMC_I64, "int64", "<i8", 7},   {LLMC_BOOL, "bool", "|b1", 9},   {LLMC_F16, "float16", "<f2", 10},
     {LLMC_F64, "float64", "<f8", 11}, {LLMC_U32, "uint32", "<u4", 12}, {LLMC_U64, "uint64", "<u8", 13},
     {LLMC_BF16, "bfloat16", nullptr, 16},
+    {LLMC_F8E4M3FN, "float8e4m3fn", "|u1", 17}, {LLMC_F8E4M3FNUZ, "float8e4m3fnuz", "|u1", 18},
+    {LLMC_F8E5M2, "float8e5m2", "|u1", 19}, {LLMC_F8E5M2FNUZ, "float8e5m2fnuz", "|u1", 20},
+    {LLMC_U4, "uint4", "|u1", 21, 4}, {LLMC_I4, "int4", "|i1", 22, 4}, {LLMC_F4E2M1, "float4e2m1", "|u1", 23, 4},
+    {LLMC_F8E8M0, "float8e8m0", "|u1", 24}, {LLMC_U2, "uint2", "|u1", 25, 2}, {LLMC_I2, "int2", "|i1", 26, 2},
 };
 
 const TypeFacts *factsOf(uint32_t type) {
@@ -101,8 +106,8 @@ bool parseNpy(std::string &bytes, Found &found, std::string &mistake) {
     return false;
   }
   for (const TypeFacts &facts : types)
-    if (facts.npy && strncmp(descr + 1, facts.npy, strlen(facts.npy)) == 0)
-      found.type = &facts;
+    if (!found.type && facts.npy && strncmp(descr + 1, facts.npy, strlen(facts.npy)) == 0)
+      found.type = &facts; // the first of those that NumPy has one name for
   if (!found.type) {
     mistake = "has the type " + std::string(descr, strcspn(descr, ",}")) + ", which is not supported";
     return false;
@@ -216,6 +221,20 @@ bool parsePb(const std::string &bytes, Found &found, std::string &mistake) {
   } else {
     found.bytes = std::move(fixed);
   }
+  if (found.type->bits < 8) {
+    uint64_t count = 1;
+    for (uint64_t size : found.sizes)
+      if (__builtin_mul_overflow(count, size, &count))
+        count = UINT64_MAX;
+    std::string wide;
+    unsigned each = 8 / found.type->bits, spare = 8 - found.type->bits;
+    bool isSigned = found.type->type == LLMC_I4 || found.type->type == LLMC_I2;
+    for (uint64_t i = 0; i < count && i / each < found.bytes.size(); ++i) {
+      uint8_t high = uint8_t(uint8_t(found.bytes[i / each]) >> (i % each * found.type->bits) << spare);
+      wide += char(isSigned ? int8_t(high) >> spare : high >> spare);
+    }
+    found.bytes = std::move(wide);
+  }
   return true;
 }
 
@@ -242,7 +261,11 @@ bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void 
   bool isPb = path.size() > 3 && path.compare(path.size() - 3, 3, ".pb") == 0;
   if (!(isPb ? parsePb(bytes, found, mistake) : parseNpy(bytes, found, mistake)))
     return false;
-  bool same = found.type->type == info.element_type && found.sizes.size() == info.rank;
+  // A .npy file has bytes for what NumPy has no type for.
+  const TypeFacts *wanted = factsOf(info.element_type);
+  bool sameType = found.type->type == info.element_type ||
+                  (!isPb && wanted->npy && found.type->npy && !strcmp(wanted->npy, found.type->npy));
+  bool same = sameType && found.sizes.size() == info.rank;
   for (uint32_t i = 0; same && i < info.rank; ++i)
     same = found.sizes[i] == info.sizes[i];
   if (!same) {
