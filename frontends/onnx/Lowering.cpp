@@ -222,8 +222,8 @@ Value Body::encodeNarrow(Value value, Type element, bool saturates) {
   Value bits = arith::BitcastOp::create(*this, i32, value);
   Value isNaN = arith::CmpFOp::create(*this, arith::CmpFPredicate::UNO, value, value);
   if (isa<Float8E8M0FNUType>(element)) {
-    // The exponent alone; what lies between two powers goes to the nearer one, halves up.
-    Value rounded = add(bits, integer(i32, 1 << 22));
+    // The exponent alone; what lies between two powers goes to the larger one.
+    Value rounded = add(bits, integer(i32, (1 << 23) - 1));
     Value exponent = arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, rounded, integer(i32, 23)), integer(i32, 255));
     exponent = arith::MinUIOp::create(*this, exponent, integer(i32, 254));
     return arith::TruncIOp::create(*this, getI8Type(), select(isNaN, integer(i32, 255), exponent));
@@ -248,7 +248,8 @@ Value Body::encodeNarrow(Value value, Type element, bool saturates) {
   bool hasNaN = !isa<Float4E2M1FNType>(element), hasInf = isa<Float8E5M2Type>(element);
   bool unsignedZero = isa<Float8E4M3FNUZType, Float8E5M2FNUZType>(element);
   Value over = arith::CmpIOp::create(*this, arith::CmpIPredicate::sgt, result, most);
-  Value nan = hasNaN ? code(APFloat::getNaN(semantics)) : most;
+  // A format without NaN has zero for it, with a sign.
+  Value nan = hasNaN ? code(APFloat::getNaN(semantics)) : integer(i32, 1 << (width - 1));
   Value beyond = saturates || !hasNaN ? most : hasInf ? code(APFloat::getInf(semantics)) : nan;
   Value isInf = equal(size, number(f32, INFINITY));
   if (!saturates || !hasNaN)

@@ -18,6 +18,8 @@ ArrayRef<OperatorRow> allRows() {
     addProducts(made);
     addWindows(made);
     addQuantization(made);
+    addAttention(made);
+    addLosses(made);
     llvm::sort(made, [](const OperatorRow &a, const OperatorRow &b) {
       return a.name != b.name ? a.name < b.name : a.since < b.since;
     });

@@ -36,6 +36,8 @@ void addNormalizations(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addProducts(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addWindows(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addQuantization(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addAttention(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addLosses(llvm::SmallVectorImpl<OperatorRow> &rows);
 
 /// The element type of a number in ONNX's table of types, or null where it is not supported.
 mlir::Type elementFromNumber(mlir::MLIRContext *context, int64_t number);

@@ -44,6 +44,12 @@ std::optional<int64_t> binary(StringRef type, int64_t a, int64_t b) {
     return static_cast<int64_t>(x * y);
   if (type == "Div")
     return b == 0 || (b == -1 && a == INT64_MIN) ? std::nullopt : std::optional<int64_t>(a / b);
+  if (type == "Mod") {
+    if (b == 0 || b == -1)
+      return b == 0 ? std::nullopt : std::optional<int64_t>(0);
+    int64_t rest = a % b; // with the divisor's sign
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+  }
   if (type == "Max")
     return std::max(a, b);
   if (type == "Min")
@@ -109,6 +115,8 @@ DenseElementsAttr foldNode(const Node &node, RankedTensorType type) {
   ArrayRef<int64_t> shape = type.getShape();
   int64_t count = type.getNumElements();
   SmallVector<int64_t> result;
+  if (name == "Mod" && node.integer("fmod", 0))
+    return {};
   if (name == "Cast") {
     for (int64_t value : values[0])
       result.push_back(type.getElementType().isInteger(1) ? value != 0 : value);

@@ -255,6 +255,11 @@ LogicalResult lowerSplit(Lowering &node, SmallVectorImpl<Value> &results) {
     ArrayRef<int64_t> shape = node.resultType(i).getShape();
     for (int64_t size : shape)
       sizes.push_back(node.b.getIndexAttr(size));
+    if (node.resultType(i).getNumElements() == 0) {
+      results.push_back(node.empty(shape, storageElement(node.resultElement(i))));
+      at += shape[axis];
+      continue;
+    }
     offsets[axis] = node.b.getIndexAttr(at);
     at += shape[axis];
     results.push_back(tensor::ExtractSliceOp::create(
@@ -383,9 +388,11 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
   ArrayRef<int64_t> shape = node.resultType().getShape(), sizes = node.shapeOf(0);
   if (static_cast<int64_t>(shape.size()) != rank)
     return node.error() << "gives the declared " << node.resultType() << " of " << node.typeOf(0);
-  if (!facts.axes)
-    return node.error() << "input 3 (the axes) is not known while compiling, which is not supported";
-  bool known = facts.starts && facts.ends && facts.steps;
+  if (node.resultType().getNumElements() == 0) {
+    results.push_back(node.empty(shape, storageElement(element)));
+    return success();
+  }
+  bool known = facts.starts && facts.ends && facts.steps && facts.axes;
   SmallVector<int64_t> first(rank, 0), step(rank, 1);
   bool forward = known;
   for (size_t i = 0; known && i < facts.starts->size(); ++i) {
@@ -407,7 +414,7 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
     return success();
   }
   SmallVector<int64_t> which(rank, -1);
-  for (auto [i, axis] : llvm::enumerate(*facts.axes)) {
+  for (auto [i, axis] : llvm::enumerate(facts.axes.value_or(SmallVector<int64_t>()))) {
     FailureOr<int64_t> place = node.axis(axis, rank);
     if (failed(place))
       return failure();
@@ -416,7 +423,7 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
   results.push_back(node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
     SmallVector<Value> places;
     for (int64_t i = 0; i < rank; ++i) {
-      if (which[i] < 0) {
+      if (which[i] < 0 && facts.axes) {
         places.push_back(at[i]);
         continue;
       }
@@ -426,11 +433,25 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
         start = b.index(first[i]);
         by = b.index(step[i]);
       } else {
-        auto read = [&](unsigned input) {
-          return b.asIndex(b.extract(node.tensors[input], {b.index(which[i])}), node.elementOf(input));
+        // Where the axes come at run time, the last one that names this dimension counts.
+        auto read = [&](unsigned input, int64_t otherwise) -> Value {
+          auto at = [&](unsigned from, int64_t k) {
+            return b.asIndex(b.extract(node.tensors[from], {b.index(k)}), node.elementOf(from));
+          };
+          if (facts.axes)
+            return at(input, which[i]);
+          Value value = b.index(otherwise);
+          for (int64_t k = 0; k < node.typeOf(3).getNumElements(); ++k) {
+            Value axis = at(3, k);
+            Value here = arith::OrIOp::create(
+                b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)),
+                arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i - rank)));
+            value = b.select(here, at(input, k), value);
+          }
+          return value;
         };
-        by = node.has(4) ? read(4) : b.index(1);
-        start = read(1);
+        by = node.has(4) ? read(4, 1) : b.index(1);
+        start = read(1, 0);
         Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, start, zero);
         start = b.select(negative, b.add(start, size), start);
         start = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, start, zero), most);
@@ -497,8 +518,6 @@ LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
   std::optional<SmallVector<int64_t>> axes;
   if (node.has(3) && !low)
     axes = node.knownIntegers(3);
-  if (!low && node.has(3) && !axes)
-    return node.error() << "input 3 (the axes) is not known while compiling, which is not supported";
   int64_t rank = node.rankOf(0);
   Type element = node.resultElement();
   Value from = node.tensors[0], fill;
@@ -521,7 +540,17 @@ LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
             if ((axis < 0 ? axis + rank : axis) == i)
               which = k;
         }
-        before = which < 0 ? b.index(0) : b.asIndex(b.extract(node.tensors[1], {b.index(which)}), node.elementOf(1));
+        if (node.has(3) && !axes) {
+          before = b.index(0);
+          for (int64_t k = 0; k < node.typeOf(3).getNumElements(); ++k) {
+            Value axis = b.asIndex(b.extract(node.tensors[3], {b.index(k)}), node.elementOf(3));
+            Value here = arith::OrIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)),
+                                              arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i - rank)));
+            Value pad = b.asIndex(b.extract(node.tensors[1], {b.index(k)}), node.elementOf(1));
+            before = b.select(here, pad, before);
+          }
+        } else
+          before = which < 0 ? b.index(0) : b.asIndex(b.extract(node.tensors[1], {b.index(which)}), node.elementOf(1));
       }
       Value zero = b.index(0), last = b.index(std::max<int64_t>(0, size - 1));
       Value place = b.sub(at[i], before);

@@ -224,8 +224,6 @@ LogicalResult transposedWindow(const Node &node, Window &window) {
       int64_t out = wanted ? (*wanted)[i] : in[i] * window.strides[i];
       int64_t total = full - out;
       low = mode == "SAME_LOWER" ? total - total / 2 : total / 2;
-      if (mode == "NOTSET")
-        low = total - total / 2;
       high = total - low;
     }
     if (full - low - high < 0 || full - low - high > (int64_t(1) << 32))

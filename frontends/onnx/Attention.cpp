@@ -1,0 +1,265 @@
+// Attention.cpp - attention and rotary embedding as ONNX defines them since version 23.
+//
+// Not here: raising to transformer.attention, which keeps its state in pages.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/Products.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace llmc::onnx_import {
+
+namespace {
+
+using Operand = Lowering::Operand;
+
+/// Sizes of one attention: batch, query and key-value heads, queries, keys in this call, past ones, widths.
+struct Sizes {
+  int64_t batch, heads, kvHeads, queries, fresh, past, width, valueWidth;
+  bool flat; ///< inputs are [batch, sequence, heads * width]
+  int64_t keys() const { return past + fresh; }
+};
+
+LogicalResult readSizes(const Node &node, Sizes &s) {
+  int64_t rank = node.rankOf(0);
+  if ((rank != 3 && rank != 4) || node.rankOf(1) != rank || node.rankOf(2) != rank)
+    return node.error() << "needs query, key and value of rank 3 or 4 (found " << node.typeOf(0) << ")";
+  ArrayRef<int64_t> q = node.shapeOf(0), k = node.shapeOf(1), v = node.shapeOf(2);
+  s.flat = rank == 3;
+  s.batch = q[0];
+  s.heads = s.flat ? node.integer("q_num_heads", 0) : q[1];
+  s.kvHeads = s.flat ? node.integer("kv_num_heads", 0) : k[1];
+  s.queries = s.flat ? q[1] : q[2];
+  s.fresh = s.flat ? k[1] : k[2];
+  if (s.heads < 1 || s.kvHeads < 1 || s.heads % s.kvHeads ||
+      (s.flat && (q[2] % s.heads || k[2] % s.kvHeads || v[2] % s.kvHeads)))
+    return node.error() << s.heads << " query and " << s.kvHeads << " key heads do not fit " << node.typeOf(0) << " and "
+                        << node.typeOf(1);
+  s.width = s.flat ? q[2] / s.heads : q[3];
+  s.valueWidth = s.flat ? v[2] / s.kvHeads : v[3];
+  s.past = node.has(4) ? (node.rankOf(4) == 4 ? node.shapeOf(4)[2] : -1) : 0;
+  bool fits = s.past >= 0 && k[0] == s.batch && v[0] == s.batch && (s.flat ? v[1] : v[2]) == s.fresh &&
+              (s.flat ? k[2] / s.kvHeads : k[3]) == s.width && (s.flat || v[1] == s.kvHeads) && node.has(4) == node.has(5);
+  if (fits && node.has(4))
+    fits = node.shapeOf(4) == ArrayRef<int64_t>({s.batch, s.kvHeads, s.past, s.width}) &&
+           node.shapeOf(5) == ArrayRef<int64_t>({s.batch, s.kvHeads, s.past, s.valueWidth});
+  if (!fits)
+    return node.error() << "keys " << node.typeOf(1) << ", values " << node.typeOf(2) << " and the past do not fit "
+                        << node.typeOf(0);
+  return success();
+}
+
+LogicalResult inferAttention(const Node &node, SmallVectorImpl<Type> &types) {
+  Sizes s;
+  if (failed(readSizes(node, s)))
+    return failure();
+  Type element = node.elementOf(0);
+  SmallVector<int64_t> out = s.flat ? SmallVector<int64_t>{s.batch, s.queries, s.heads * s.valueWidth}
+                                    : SmallVector<int64_t>{s.batch, s.heads, s.queries, s.valueWidth};
+  types.push_back(RankedTensorType::get(out, element));
+  types.push_back(RankedTensorType::get({s.batch, s.kvHeads, s.keys(), s.width}, node.elementOf(1)));
+  types.push_back(RankedTensorType::get({s.batch, s.kvHeads, s.keys(), s.valueWidth}, node.elementOf(2)));
+  types.push_back(RankedTensorType::get({s.batch, s.heads, s.queries, s.keys()}, element));
+  return success();
+}
+
+/// [batch, heads, sequence, width] of an input, with the past before it.
+Value headsOf(Lowering &node, unsigned input, int64_t heads, unsigned past, const Sizes &s) {
+  Value x = node.tensors[input];
+  if (s.flat) {
+    ArrayRef<int64_t> shape = node.shapeOf(input);
+    x = node.transpose(node.reshape(x, {shape[0], shape[1], heads, shape[2] / heads}), {0, 2, 1, 3});
+  }
+  if (!past || !node.has(past))
+    return x;
+  auto type = cast<RankedTensorType>(x.getType());
+  Value before = node.tensors[past];
+  Type element = node.elementOf(input);
+  SmallVector<int64_t> shape(type.getShape());
+  shape[2] = s.keys();
+  return node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
+    Value isPast = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at[2], b.index(s.past));
+    SmallVector<Value> there(at.begin(), at.end()), here(at.begin(), at.end());
+    there[2] = arith::MinSIOp::create(b, at[2], b.index(std::max<int64_t>(0, s.past - 1)));
+    here[2] = arith::MaxSIOp::create(b, b.sub(at[2], b.index(s.past)), b.index(0));
+    if (s.past == 0)
+      return b.load(b.extract(x, here), element);
+    return b.select(isPast, b.load(b.extract(before, there), element), b.load(b.extract(x, here), element));
+  });
+}
+
+/// What is added to a score: 0, the mask's number, or minus infinity where a key is not seen.
+Value biasOf(Lowering &node, const Sizes &s) {
+  Type f32 = node.b.getF32Type();
+  bool causal = node.integer("is_causal", 0);
+  return node.generate({s.batch, s.heads, s.queries, s.keys()}, f32, [&](Body &b, ValueRange at) -> Value {
+    Value none = b.number(f32, -INFINITY), bias = b.number(f32, 0);
+    if (node.has(3)) {
+      ArrayRef<int64_t> shape = node.shapeOf(3);
+      Type element = node.elementOf(3);
+      SmallVector<Value> places;
+      Value inside = b.integer(b.getI1Type(), 1);
+      for (size_t i = 0; i < shape.size(); ++i) {
+        Value place = at[4 - shape.size() + i];
+        if (i + 1 == shape.size() && shape[i] < s.keys())
+          inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, b.index(shape[i]));
+        places.push_back(shape[i] == 1 ? b.index(0)
+                                       : Value(arith::MinSIOp::create(b, place, b.index(std::max<int64_t>(0, shape[i] - 1)))));
+      }
+      Value mask = b.load(b.extract(node.tensors[3], places), element);
+      bias = element.isInteger(1) ? b.select(mask, bias, none) : b.convert(mask, element, f32);
+      bias = b.select(inside, bias, none);
+    }
+    auto hide = [&](Value seen) { bias = b.select(seen, bias, none); };
+    Value valid;
+    if (node.has(6))
+      valid = b.asIndex(b.extract(node.tensors[6], {at[0]}), node.elementOf(6));
+    if (causal) {
+      Value offset = valid && !node.has(4) ? Value(b.sub(valid, b.index(s.queries))) : b.index(s.past);
+      hide(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, at[3], b.add(at[2], offset)));
+    }
+    if (valid)
+      hide(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at[3], valid));
+    return bias;
+  });
+}
+
+LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
+  Sizes s;
+  if (failed(readSizes(node, s)))
+    return failure();
+  if (node.elementOf(0).isF64())
+    return node.error() << "is not computed in double";
+  if (node.has(3)) {
+    ArrayRef<int64_t> mask = node.shapeOf(3);
+    const int64_t whole[] = {s.batch, s.heads, s.queries, s.keys()};
+    bool fits = mask.size() >= 1 && mask.size() <= 4;
+    for (size_t i = 0; fits && i < mask.size(); ++i) {
+      int64_t size = whole[4 - mask.size() + i];
+      fits = mask[i] == 1 || mask[i] == size || (i + 1 == mask.size() && mask[i] < size);
+    }
+    if (!fits)
+      return node.error() << "mask " << node.typeOf(3) << " does not fit " << s.queries << " queries and " << s.keys()
+                          << " keys";
+  }
+  Type f32 = node.b.getF32Type(), element = node.elementOf(0);
+  int64_t group = s.heads / s.kvHeads, mode = node.integer("qk_matmul_output_mode", 0);
+  Value q = headsOf(node, 0, s.heads, 0, s), k = headsOf(node, 1, s.kvHeads, 4, s), v = headsOf(node, 2, s.kvHeads, 5, s);
+  SmallVector<int64_t> whole = {s.batch, s.heads, s.queries, s.keys()}, row = {s.batch, s.heads, s.queries, 1};
+  // Loops: batch, key-value head, query head of its group, query, key, width.
+  Value grouped = node.reshape(q, {s.batch, s.kvHeads, group, s.queries, s.width});
+  Value scores = contract(node, {grouped, element}, {k, node.elementOf(1)},
+                          {s.batch, s.kvHeads, group, s.queries, s.keys(), s.width},
+                          {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 4, 5}, {0, 1, 2, 3, 4}, f32);
+  double scale = node.hasAttribute("scale") ? node.real("scale", 1) : 1 / std::sqrt(static_cast<double>(s.width));
+  scores = node.elementwise({{node.reshape(scores, whole), f32}}, whole, f32,
+                            [&](Body &b, ValueRange x) { return b.mul(x[0], b.number(f32, scale)); });
+  Value shown = scores;
+  if (double cap = node.real("softcap", 0); cap > 0) {
+    scores = node.elementwise({{scores, f32}}, whole, f32, [&](Body &b, ValueRange x) -> Value {
+      Value limit = b.number(f32, cap);
+      return b.mul(math::TanhOp::create(b, b.div(x[0], limit, f32)), limit);
+    });
+    if (mode == 0 || mode == 1)
+      shown = scores;
+  }
+  Value bias = biasOf(node, s);
+  Value biased = node.elementwise({{scores, f32}, {bias, f32}}, whole, f32,
+                                  [](Body &b, ValueRange x) { return b.add(x[0], x[1]); });
+  if (mode == 2)
+    shown = biased;
+  auto peakOf = [&](Value x) {
+    Value peak = node.reduce({x, f32}, {3}, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
+                             [&](Body &b, Value m, Value y) { return b.max(m, y, f32); });
+    return node.reshape(peak, row);
+  };
+  Value open = peakOf(bias), peak = peakOf(biased);
+  Value powers = node.elementwise({{biased, f32}, {peak, f32}, {open, f32}}, whole, f32, [&](Body &b, ValueRange x) {
+    Value none = b.number(f32, -INFINITY), zero = b.number(f32, 0);
+    Value top = b.select(b.equal(x[1], none), zero, x[1]);
+    return b.select(b.equal(x[2], none), zero, b.exp(b.sub(x[0], top)));
+  });
+  Value sum = node.reshape(node.reduce({powers, f32}, {3}, f32, [&](Body &b) { return b.number(f32, 0); },
+                                       [&](Body &b, Value t, Value y) { return b.add(t, y); }),
+                           row);
+  Value weights = node.elementwise({{powers, f32}, {sum, f32}}, whole, element, [&](Body &b, ValueRange x) {
+    Value zero = b.number(f32, 0);
+    return b.select(b.equal(x[1], zero), zero, b.div(x[0], x[1], f32));
+  });
+  if (mode == 3)
+    shown = weights;
+  Value y = contract(node, {node.reshape(weights, {s.batch, s.kvHeads, group, s.queries, s.keys()}), element},
+                     {v, node.elementOf(2)}, {s.batch, s.kvHeads, group, s.queries, s.valueWidth, s.keys()},
+                     {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 5, 4}, {0, 1, 2, 3, 4}, element);
+  y = node.reshape(y, {s.batch, s.heads, s.queries, s.valueWidth});
+  if (s.flat)
+    y = node.reshape(node.transpose(y, {0, 2, 1, 3}), {s.batch, s.queries, s.heads * s.valueWidth});
+  results.push_back(y);
+  if (node.numOutputs > 1)
+    results.push_back(k);
+  if (node.numOutputs > 2)
+    results.push_back(v);
+  if (node.numOutputs > 3)
+    results.push_back(mode == 3 ? shown
+                                : node.elementwise({{shown, f32}}, whole, element, [](Body &, ValueRange x) { return x[0]; }));
+  return success();
+}
+
+/// Turns pairs of columns by an angle's cosine and sine, which come as tables.
+LogicalResult lowerRotary(Lowering &node, SmallVectorImpl<Value> &results) {
+  ArrayRef<int64_t> shape = node.shapeOf(0);
+  bool flat = shape.size() == 3, interleaved = node.integer("interleaved", 0);
+  int64_t heads = flat ? node.integer("num_heads", 0) : shape.size() == 4 ? shape[1] : 0;
+  if (heads < 1 || (flat && shape[2] % heads))
+    return node.error() << heads << " heads do not fit " << node.typeOf(0);
+  int64_t width = flat ? shape[2] / heads : shape[3], turned = node.integer("rotary_embedding_dim", 0);
+  if (turned == 0)
+    turned = width;
+  int64_t tables = node.has(3) ? 2 : 3;
+  if (turned < 2 || turned % 2 || turned > width || node.rankOf(1) != tables || node.shapeOf(1) != node.shapeOf(2) ||
+      node.shapeOf(1).back() != turned / 2)
+    return node.error() << "tables " << node.typeOf(1) << " do not turn " << turned << " of " << width << " columns";
+  Type element = node.elementOf(0);
+  int64_t half = turned / 2;
+  results.push_back(node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
+    Value batch = at[0], sequence = flat ? at[1] : at[2];
+    Value head = flat ? Value(arith::DivUIOp::create(b, at[2], b.index(width))) : at[1];
+    Value column = flat ? Value(arith::RemUIOp::create(b, at[2], b.index(width))) : at[3];
+    Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column, b.index(turned));
+    Value safe = b.select(inside, column, b.index(0)), angle, isSecond, partner;
+    if (interleaved) {
+      angle = arith::DivUIOp::create(b, safe, b.index(2));
+      Value odd = arith::RemUIOp::create(b, safe, b.index(2));
+      isSecond = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, odd, b.index(1));
+      partner = b.select(isSecond, b.sub(safe, b.index(1)), b.add(safe, b.index(1)));
+    } else {
+      isSecond = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, safe, b.index(half));
+      angle = b.select(isSecond, b.sub(safe, b.index(half)), safe);
+      partner = b.select(isSecond, b.sub(safe, b.index(half)), b.add(safe, b.index(half)));
+    }
+    SmallVector<Value> row = {batch, sequence, angle};
+    if (node.has(3)) {
+      Value position = b.asIndex(b.extract(node.tensors[3], {batch, sequence}), node.elementOf(3));
+      Value most = b.index(std::max<int64_t>(0, node.shapeOf(1)[0] - 1));
+      position = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, position, b.index(0)), most);
+      row = {position, angle};
+    }
+    Value cos = b.load(b.extract(node.tensors[1], row), element), sin = b.load(b.extract(node.tensors[2], row), element);
+    SmallVector<Value> other(at.begin(), at.end());
+    other.back() = flat ? Value(b.add(b.mul(head, b.index(width)), partner)) : partner;
+    Value x = b.load(b.extract(node.tensors[0], at), element), y = b.load(b.extract(node.tensors[0], other), element);
+    Value first = b.sub(b.mul(cos, x), b.mul(sin, y)), second = b.add(b.mul(sin, y), b.mul(cos, x));
+    return b.select(inside, b.select(isSecond, second, first), x);
+  }));
+  return success();
+}
+
+} // namespace
+
+void addAttention(SmallVectorImpl<OperatorRow> &rows) {
+  rows.push_back({"Attention", 23, inferAttention, lowerAttention});
+  rows.push_back({"RotaryEmbedding", 23, inferSame, lowerRotary});
+}
+
+} // namespace llmc::onnx_import
