@@ -1,0 +1,2 @@
+J,l^œAÚxBù
+AAžSºAc3AáoSAþ·A2ª¼A­NûA!¨AáB

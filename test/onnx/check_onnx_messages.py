@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# check_onnx_messages.py - what llmc says of ONNX graphs that it cannot take, and of inputs that do not fit.
+#
+#   check_onnx_messages.py --llmc PATH
+#
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+
+def varint(value):
+    value &= 2**64 - 1
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, content):
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    if isinstance(content, str):
+        content = content.encode()
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def value(name, dims, kind=1):
+    shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
+    return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
+
+
+def node(op, inputs, outputs, name="", more=b""):
+    return (b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(3, name) + field(4, op) +
+            more)
+
+
+def attribute(name, number):
+    return field(5, field(1, name) + field(3, number) + field(20, 2))
+
+
+def model(nodes, inputs, outputs, opset=17):
+    graph = b"".join(field(1, n) for n in nodes) + b"".join(field(11, i) for i in inputs) + b"".join(
+        field(12, o) for o in outputs)
+    return field(1, 8) + field(7, graph) + field(8, field(2, opset))
+
+
+X = value("x", [3, 5])
+COMPILES = {
+    # Everything that is unknown, at once.
+    model([node("Foo", ["x"], ["a"], "one"), node("StringNormalizer", ["a"], ["b"], "two"), node("Relu", ["b"], ["y"])], [X],
+          [value("y", [3, 5])]):
+        "m.onnx: error: operators that are not supported: node 'one' (Foo, opset 17), node 'two' (StringNormalizer, opset 17)\n",
+    model([node("Gemm", ["x", "x"], ["y"], "layer.3/Gemm", attribute("transB", 2))], [X], [value("y", [3, 3])], 13):
+        "m.onnx: error: node 'layer.3/Gemm' (Gemm, version 13): unsupported attribute 'transB' = 2 (expected 0 or 1)\n",
+    model([node("MatMul", ["x", "x"], ["y"], "p")], [X], [value("y", [3, 3])]):
+        "m.onnx: error: node 'p' (MatMul, version 13): cannot multiply 'tensor<3x5xf32>' by 'tensor<3x5xf32>'\n",
+    model([node("Softmax", ["x"], ["y"], "s", attribute("axis", 7))], [X], [value("y", [3, 5])]):
+        "m.onnx: error: node 's' (Softmax, version 13): axis 7 is outside of rank 2 (expected -2 to 1)\n",
+    model([node("Relu", ["x"], ["y"], "r")], [X], [value("y", [5, 3])]):
+        "m.onnx: error: output 'y' is declared as 'tensor<5x3xf32>', but its node makes 'tensor<3x5xf32>'\n",
+    model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]):
+        "m.onnx: error: input 'x' leaves dimension 0 open ('batch')\nnote: give its size: --dim batch=N\n",
+    model([node("Relu", ["x"], ["y"], "r", attribute("alpha", 7))], [X], [value("y", [3, 5])]):
+        "m.onnx: error: node 'r' (Relu, opset 17): unknown attribute 'alpha' (expected one of: )\n",
+    model([node("Identity", ["x"], ["y"])], [value("x", [3], 8)], [value("y", [3], 8)]):
+        "m.onnx: error: input 'x' is of type string, which is not supported\n",
+    # 2^45 elements in 200 bytes: refused before anything is computed.
+    model([node("Add", ["x", "z"], ["y"], "wide")], [value("x", [1 << 22, 1]), value("z", [1, 1 << 23])], []):
+        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements\n",
+}
+
+
+def run(llmc, *arguments, folder):
+    done = subprocess.run([llmc, *arguments], cwd=folder, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "NO_COLOR": "1"})
+    return done.returncode, done.stderr
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--llmc", required=True)
+    llmc = str(Path(parser.parse_args().llmc).resolve())
+    wrong = 0
+
+    def expect(what, found, expected):
+        nonlocal wrong
+        if found != expected:
+            wrong += 1
+            print(f"{what}:\n  found    {found}\n  expected {expected}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        for bytes_, message in COMPILES.items():
+            (path / "m.onnx").write_bytes(bytes_)
+            expect(message.split("\n")[0], run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", folder=folder),
+                   (1, message))
+            expect("nothing is left", sorted(p.name for p in path.iterdir()), ["m.onnx"])
+        # A dimension given by name and by place.
+        (path / "m.onnx").write_bytes(
+            model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]))
+        code, text = run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", "--dim", "batch=3", folder=folder)
+        expect("a dimension is given", code, 0)
+        expect("a range", run(llmc, "compile", "m.onnx", "--dim", "batch=1..4", folder=folder)[0], 2)
+        run_cases = [
+            ([], "m.llmc: error: input 'x' is missing (float32 [3, 5])\nnote: give it: --input x=FILE.npy\n"),
+            (["--input", "y=a.npy"], "m.llmc: error: --input: the entry has no input 'y'\nnote: inputs: x\n"),
+            (["--input", "x=none.npy"], "none.npy: error: cannot be opened: no such file or directory, for input 'x'\n"),
+            (["--input", "x=shape.npy"],
+             "shape.npy: error: holds float32 [5, 3] (expected float32 [3, 5]), for input 'x'\n"),
+            (["--input", "x=type.npy"],
+             "type.npy: error: holds float64 [3, 5] (expected float32 [3, 5]), for input 'x'\n"),
+            (["--input", "x=order.npy"],
+             "order.npy: error: is stored column by column (expected numpy.ascontiguousarray), for input 'x'\n"),
+            (["--input", "x=text.npy"], "text.npy: error: is no .npy file, for input 'x'\n"),
+            (["--input", "x=cut.npy"],
+             "cut.npy: error: has 56 bytes of elements (expected 60), for input 'x'\n"),
+            (["--input", "x=text.pb"], "text.pb: error: is no TensorProto, or is damaged, for input 'x'\n"),
+            (["--entry", "side"], "m.llmc: error: has no entry 'side'\n"),
+        ]
+        good = np.arange(15, dtype="f4").reshape(3, 5) - 7
+        np.save(path / "good.npy", good)
+        np.save(path / "shape.npy", good.reshape(5, 3))
+        np.save(path / "type.npy", good.astype("f8"))
+        np.save(path / "order.npy", np.asfortranarray(good))
+        (path / "text.npy").write_text("no array")
+        (path / "text.pb").write_text("no tensor")
+        (path / "cut.npy").write_bytes((path / "good.npy").read_bytes()[:-4])
+        for arguments, message in run_cases:
+            expect(message.split("\n")[0], run(llmc, "run", "m.llmc", *arguments, folder=folder), (1, message))
+        code, text = run(llmc, "run", "m.llmc", "--input", "x=good.npy", "--output-dir", "out", folder=folder)
+        expect("it runs", (code, text), (0, ""))
+        expect("outputs", np.array_equal(np.load(path / "out/y.npy"), np.maximum(good, 0)), True)
+        # The same outputs from any number of threads.
+        for threads in ("1", "2", "5"):
+            run(llmc, "run", "m.llmc", "--input", "x=good.npy", "--output-dir", "t" + threads, "-t", threads, folder=folder)
+            expect("threads " + threads, (path / f"t{threads}/y.npy").read_bytes(), (path / "out/y.npy").read_bytes())
+    print("ok" if not wrong else f"{wrong} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# make_cases.py - writes the small cases in cases/: graphs of our own with inputs and outputs, in the layout of ONNX's node tests.
+#
+#   make_cases.py        needs the Python packages onnx and numpy; outputs are those of onnx.reference
+#
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto as T
+from onnx import helper as h
+from onnx import numpy_helper as nh
+from onnx.reference import ReferenceEvaluator
+
+HERE = Path(__file__).resolve().parent / "cases"
+RANDOM = np.random.default_rng(20261127)
+KINDS = {"f4": T.FLOAT, "i8": T.INT64, "b1": T.BOOL, "u1": T.UINT8, "i1": T.INT8, "i4": T.INT32, "f2": T.FLOAT16}
+
+
+def floats(*shape):
+    return RANDOM.standard_normal(shape).astype("f4")
+
+
+def value(name, array):
+    return h.make_tensor_value_info(name, KINDS[array.dtype.str[1:]], array.shape)
+
+
+def case(name, nodes, inputs, outputs, weights=(), opset=17, functions=(), opsets=(), expected=None):
+    """Writes one case; `expected` are the outputs where the reference does not compute them."""
+    feeds, names = dict(inputs), outputs
+    any_shape = [h.make_tensor_value_info(n, 0, None) for n in names]
+    graph = h.make_graph(nodes, name, [value(n, a) for n, a in feeds.items()], any_shape,
+                         [nh.from_array(a, n) for n, a in weights])
+    imports = [h.make_opsetid("", opset)] + [h.make_opsetid(d, 1) for d in opsets]
+    model = h.make_model(graph, opset_imports=imports, functions=list(functions), ir_version=10)
+    results = expected or ReferenceEvaluator(model).run(names, feeds)
+    for i, result in enumerate(results):
+        graph.output[i].CopyFrom(value(names[i], np.asarray(result)))
+    model.graph.CopyFrom(graph)
+    folder = HERE / name / "test_data_set_0"
+    folder.mkdir(parents=True)
+    (HERE / name / "model.onnx").write_bytes(model.SerializeToString())
+    for kind, arrays in (("input", feeds.values()), ("output", results)):
+        for i, array in enumerate(arrays):
+            (folder / f"{kind}_{i}.pb").write_bytes(nh.from_array(np.asarray(array)).SerializeToString())
+
+
+def main():
+    shutil.rmtree(HERE, ignore_errors=True)
+    node = h.make_node
+    case("add_broadcast", [node("Add", ["a", "b"], ["y"])], [("a", floats(3, 1, 5)), ("b", floats(7, 1))], ["y"])
+    # One weight above the size that is kept in the IR, one below.
+    case("mlp", [node("MatMul", ["x", "w1"], ["h1"]), node("Add", ["h1", "b1"], ["h2"]), node("Relu", ["h2"], ["h3"]),
+                 node("Gemm", ["h3", "w2", "b2"], ["h4"], transB=1, alpha=0.5), node("Softmax", ["h4"], ["y"])],
+         [("x", floats(3, 17))], ["y"],
+         [("w1", floats(17, 29)), ("b1", floats(29)), ("w2", floats(11, 29)), ("b2", floats(11))])
+    # What exporters write around Reshape: shapes of shapes, folded; and a batch that is moved through it.
+    case("shape_of_shape",
+         [node("Shape", ["x"], ["s"]), node("Gather", ["s", "zero"], ["n"]), node("Unsqueeze", ["n", "first"], ["n1"]),
+          node("Concat", ["n1", "rest"], ["shape"], axis=0), node("Reshape", ["x", "shape"], ["r"]),
+          node("Transpose", ["r"], ["t"], perm=[1, 0, 2]), node("Slice", ["t", "from", "to", "axes", "step"], ["y"])],
+         [("x", floats(5, 6, 7))], ["y"],
+         [("zero", np.array(0)), ("first", np.array([0])), ("rest", np.array([-1, 3])), ("from", np.array([-1])),
+          ("to", np.array([-100])), ("axes", np.array([0])), ("step", np.array([-3]))])
+    # A function with an attribute of its caller's, called twice, once with the default.
+    leak = node("LeakyRelu", ["a"], ["b"])
+    leak.attribute.add(name="alpha", type=onnx.AttributeProto.FLOAT, ref_attr_name="slope")
+    function = h.make_function("own", "Leak", ["a"], ["b"], [leak], [h.make_opsetid("", 17)],
+                               attribute_protos=[h.make_attribute("slope", 0.25)])
+    x = floats(13)
+    case("functions", [node("Leak", ["x"], ["h"], domain="own", slope=0.5), node("Leak", ["h"], ["y"], domain="own")],
+         [("x", x)], ["y"], functions=[function], opsets=["own"],
+         expected=[np.where(x < 0, np.float32(0.125) * x, x)])
+    # Memory of three values of a chain is shared; a value that is read twice must outlive its neighbour.
+    case("long_lived", [node("Neg", ["x"], ["a"]), node("Exp", ["a"], ["b"]), node("ReduceSum", ["b", "axis"], ["c"]),
+                        node("Div", ["b", "c"], ["d"]), node("MatMul", ["d", "a"], ["e"]), node("Add", ["e", "x"], ["y"]),
+                        node("Identity", ["x"], ["z"])],
+         [("x", floats(11, 11))], ["y", "z", "c"], [("axis", np.array([1]))])
+    case("integers", [node("Div", ["a", "b"], ["q"]), node("Mod", ["a", "b"], ["r"]), node("Cast", ["r"], ["c"], to=T.UINT8),
+                      node("Less", ["a", "b"], ["l"])],
+         [("a", np.array([7, -7, 0, 2**31 - 1, -(2**31)], "i4")), ("b", np.array([3, 3, -5, -1, 2], "i4"))],
+         ["q", "r", "c", "l"])
+    case("halves", [node("Mul", ["a", "b"], ["m"]), node("Sigmoid", ["m"], ["y"])],
+         [("a", floats(3, 5).astype("f2")), ("b", floats(5).astype("f2"))], ["y"])
+    case("convolution", [node("Conv", ["x", "w", "b"], ["c"], group=2, strides=[2, 1], pads=[1, 0, 1, 2], dilations=[1, 2]),
+                         node("MaxPool", ["c"], ["y"], kernel_shape=[2, 3], strides=[1, 2])],
+         [("x", floats(2, 6, 9, 11))], ["y"], [("w", floats(10, 3, 3, 3)), ("b", floats(10))])
+    case("gather_scatter", [node("Gather", ["x", "i"], ["g"], axis=1), node("ScatterND", ["g", "p", "u"], ["y"]),
+                            node("TopK", ["y", "k"], ["v", "w"], axis=0)],
+         [("x", floats(5, 7)), ("i", np.array([[0, -1, 3]])), ("p", np.array([[0], [4]])), ("u", floats(2, 1, 3))],
+         ["y", "v", "w"], [("k", np.array([2]))])
+    case("quantized", [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("MatMulInteger", ["q", "w", "z"], ["m"]),
+                       node("Cast", ["m"], ["f"], to=T.FLOAT), node("Mul", ["f", "s"], ["y"])],
+         [("x", floats(3, 13))], ["y"], [("w", RANDOM.integers(-128, 128, (13, 5)).astype("i1"))])
+    case("nothing", [node("Concat", ["x", "e"], ["y"], axis=0), node("ReduceSum", ["e"], ["z"], keepdims=0)],
+         [("x", floats(2, 3)), ("e", floats(0, 3))], ["y", "z"])
+    case("constant_branch", [node("Equal", ["n", "two"], ["c"]),
+                             node("If", ["c"], ["y"],
+                                  then_branch=h.make_graph([node("Neg", ["x"], ["t"])], "t", [],
+                                                           [h.make_tensor_value_info("t", T.FLOAT, [5])]),
+                                  else_branch=h.make_graph([node("Abs", ["x"], ["e"])], "e", [],
+                                                           [h.make_tensor_value_info("e", T.FLOAT, [5])]))],
+         [("x", floats(5))], ["y"], [("n", np.array(2)), ("two", np.array(2))])
+
+
+if __name__ == "__main__":
+    main()
