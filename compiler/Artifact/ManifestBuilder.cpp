@@ -87,7 +87,8 @@ FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const M
                                  << " is an input or output and needs a buffer type and a role";
   Tensor tensor;
   if (auto names = program->getAttrOfType<ArrayAttr>("onnx.names")) {
-    auto shaped = cast<RankedTensorType>(cast<TypeAttr>(program->getAttrOfType<ArrayAttr>("onnx.types")[argument]).getValue());
+    auto shaped =
+        cast<RankedTensorType>(cast<TypeAttr>(program->getAttrOfType<ArrayAttr>("onnx.types")[argument]).getValue());
     tensor.name = cast<StringAttr>(names[argument]).getValue().str();
     tensor.elementType = plainTypeOf(shaped.getElementType());
     for (int64_t size : shaped.getShape())
@@ -224,8 +225,8 @@ template <typename Programs> FailureOr<Manifest> buildGraphManifest(Programs pro
     manifest.entries.push_back(std::move(*entry));
   }
   for (auto constant : module.getOps<kernel::ConstantOp>())
-    manifest.weights.push_back({constant.getKey().str(), "as stored", constant.getOffset(),
-                                static_cast<uint64_t>(constant.getSizeInBytes())});
+    manifest.weights.push_back(
+        {constant.getKey().str(), "as stored", constant.getOffset(), static_cast<uint64_t>(constant.getSizeInBytes())});
   return manifest;
 }
 

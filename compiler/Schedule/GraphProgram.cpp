@@ -36,14 +36,12 @@ Value rootOf(Value value) {
   return value;
 }
 
-int64_t bytesOf(MemRefType type) {
-  return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-}
+int64_t bytesOf(MemRefType type) { return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
 
 /// An op that computes nothing in memory: it is repeated where it is needed.
 bool isRepeated(Operation *op) {
-  return isa<memref::AllocOp, memref::GetGlobalOp, memref::LoadOp, memref::DimOp>(op) ||
-         isa<ViewLikeOpInterface>(op) || isPure(op);
+  return isa<memref::AllocOp, memref::GetGlobalOp, memref::LoadOp, memref::DimOp>(op) || isa<ViewLikeOpInterface>(op) ||
+         isPure(op);
 }
 
 /// One launch to be: an op with what it reads and writes.
@@ -118,8 +116,7 @@ struct ProgramBuilder {
         if (auto load = dyn_cast<memref::LoadOp>(op)) {
           Value root = rootOf(load.getMemRef());
           for (Launch &other : launches)
-            if (load->isBeforeInBlock(other.op) && other.op->isBeforeInBlock(launch.op) &&
-                other.memories.lookup(root))
+            if (load->isBeforeInBlock(other.op) && other.op->isBeforeInBlock(launch.op) && other.memories.lookup(root))
               return load.emitError() << "reads memory that changes before its value is needed";
         }
     return success();
@@ -338,7 +335,7 @@ struct ProgramBuilder {
       BlockArgument argument = entry.getArgument(inputs + i);
       std::string name = "c" + std::to_string(i);
       auto constant = kernel::ConstantOp::create(b, argument.getLoc(), b.getStringAttr(name), cast<StringAttr>(keys[i]),
-                                         b.getI64IntegerAttr(offset), TypeAttr::get(argument.getType()));
+                                                 b.getI64IntegerAttr(offset), TypeAttr::get(argument.getType()));
       offset = llvm::alignTo(offset + constant.getSizeInBytes(), 64);
       memory.map(argument, GetConstantOp::create(inner, argument.getLoc(), argument.getType(), name).getResult());
     }

@@ -37,7 +37,8 @@ static LogicalResult checkConstants(ModuleOp module, const TensorIndex &checkpoi
   for (auto constant : module.getOps<kernel::ConstantOp>()) {
     const TensorEntry *entry = checkpoint.find({constant.getKey().data(), constant.getKey().size()});
     if (!entry || entry->size != static_cast<uint64_t>(constant.getSizeInBytes()))
-      return constant.emitError() << "tensor '" << constant.getKey() << "' is not in the file as it was: import it again";
+      return constant.emitError() << "tensor '" << constant.getKey()
+                                  << "' is not in the file as it was: import it again";
   }
   return success();
 }

@@ -11,9 +11,7 @@ namespace {
 using Function = Value (*)(Body &b, Value x, const Node &node);
 
 Value real(Body &b, Value x, double value) { return b.number(x.getType(), value); }
-Value positive(Body &b, Value x) {
-  return arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, real(b, x, 0));
-}
+Value positive(Body &b, Value x) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, real(b, x, 0)); }
 
 template <Function function> LogicalResult lowerActivation(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);

@@ -34,13 +34,14 @@ LogicalResult readSizes(const Node &node, Sizes &s) {
   s.fresh = s.flat ? k[1] : k[2];
   if (s.heads < 1 || s.kvHeads < 1 || s.heads % s.kvHeads ||
       (s.flat && (q[2] % s.heads || k[2] % s.kvHeads || v[2] % s.kvHeads)))
-    return node.error() << s.heads << " query and " << s.kvHeads << " key heads do not fit " << node.typeOf(0) << " and "
-                        << node.typeOf(1);
+    return node.error() << s.heads << " query and " << s.kvHeads << " key heads do not fit " << node.typeOf(0)
+                        << " and " << node.typeOf(1);
   s.width = s.flat ? q[2] / s.heads : q[3];
   s.valueWidth = s.flat ? v[2] / s.kvHeads : v[3];
   s.past = node.has(4) ? (node.rankOf(4) == 4 ? node.shapeOf(4)[2] : -1) : 0;
   bool fits = s.past >= 0 && k[0] == s.batch && v[0] == s.batch && (s.flat ? v[1] : v[2]) == s.fresh &&
-              (s.flat ? k[2] / s.kvHeads : k[3]) == s.width && (s.flat || v[1] == s.kvHeads) && node.has(4) == node.has(5);
+              (s.flat ? k[2] / s.kvHeads : k[3]) == s.width && (s.flat || v[1] == s.kvHeads) &&
+              node.has(4) == node.has(5);
   if (fits && node.has(4))
     fits = node.shapeOf(4) == ArrayRef<int64_t>({s.batch, s.kvHeads, s.past, s.width}) &&
            node.shapeOf(5) == ArrayRef<int64_t>({s.batch, s.kvHeads, s.past, s.valueWidth});
@@ -104,8 +105,9 @@ Value biasOf(Lowering &node, const Sizes &s) {
         Value place = at[4 - shape.size() + i];
         if (i + 1 == shape.size() && shape[i] < s.keys())
           inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, b.index(shape[i]));
-        places.push_back(shape[i] == 1 ? b.index(0)
-                                       : Value(arith::MinSIOp::create(b, place, b.index(std::max<int64_t>(0, shape[i] - 1)))));
+        places.push_back(shape[i] == 1
+                             ? b.index(0)
+                             : Value(arith::MinSIOp::create(b, place, b.index(std::max<int64_t>(0, shape[i] - 1)))));
       }
       Value mask = b.load(b.extract(node.tensors[3], places), element);
       bias = element.isInteger(1) ? b.select(mask, bias, none) : b.convert(mask, element, f32);
@@ -145,13 +147,14 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   }
   Type f32 = node.b.getF32Type(), element = node.elementOf(0);
   int64_t group = s.heads / s.kvHeads, mode = node.integer("qk_matmul_output_mode", 0);
-  Value q = headsOf(node, 0, s.heads, 0, s), k = headsOf(node, 1, s.kvHeads, 4, s), v = headsOf(node, 2, s.kvHeads, 5, s);
+  Value q = headsOf(node, 0, s.heads, 0, s), k = headsOf(node, 1, s.kvHeads, 4, s),
+        v = headsOf(node, 2, s.kvHeads, 5, s);
   SmallVector<int64_t> whole = {s.batch, s.heads, s.queries, s.keys()}, row = {s.batch, s.heads, s.queries, 1};
   // Loops: batch, key-value head, query head of its group, query, key, width.
   Value grouped = node.reshape(q, {s.batch, s.kvHeads, group, s.queries, s.width});
-  Value scores = contract(node, {grouped, element}, {k, node.elementOf(1)},
-                          {s.batch, s.kvHeads, group, s.queries, s.keys(), s.width},
-                          {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 4, 5}, {0, 1, 2, 3, 4}, f32);
+  Value scores = contract(
+      node, {grouped, element}, {k, node.elementOf(1)}, {s.batch, s.kvHeads, group, s.queries, s.keys(), s.width},
+      {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 4, 5}, {0, 1, 2, 3, 4}, f32);
   double scale = node.hasAttribute("scale") ? node.real("scale", 1) : 1 / std::sqrt(static_cast<double>(s.width));
   scores = node.elementwise({{node.reshape(scores, whole), f32}}, whole, f32,
                             [&](Body &b, ValueRange x) { return b.mul(x[0], b.number(f32, scale)); });
@@ -170,8 +173,9 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   if (mode == 2)
     shown = biased;
   auto peakOf = [&](Value x) {
-    Value peak = node.reduce({x, f32}, {3}, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
-                             [&](Body &b, Value m, Value y) { return b.max(m, y, f32); });
+    Value peak = node.reduce(
+        {x, f32}, {3}, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
+        [&](Body &b, Value m, Value y) { return b.max(m, y, f32); });
     return node.reshape(peak, row);
   };
   Value open = peakOf(bias), peak = peakOf(biased);
@@ -180,8 +184,9 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
     Value top = b.select(b.equal(x[1], none), zero, x[1]);
     return b.select(b.equal(x[2], none), zero, b.exp(b.sub(x[0], top)));
   });
-  Value sum = node.reshape(node.reduce({powers, f32}, {3}, f32, [&](Body &b) { return b.number(f32, 0); },
-                                       [&](Body &b, Value t, Value y) { return b.add(t, y); }),
+  Value sum = node.reshape(node.reduce(
+                               {powers, f32}, {3}, f32, [&](Body &b) { return b.number(f32, 0); },
+                               [&](Body &b, Value t, Value y) { return b.add(t, y); }),
                            row);
   Value weights = node.elementwise({{powers, f32}, {sum, f32}}, whole, element, [&](Body &b, ValueRange x) {
     Value zero = b.number(f32, 0);
@@ -189,9 +194,10 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   });
   if (mode == 3)
     shown = weights;
-  Value y = contract(node, {node.reshape(weights, {s.batch, s.kvHeads, group, s.queries, s.keys()}), element},
-                     {v, node.elementOf(2)}, {s.batch, s.kvHeads, group, s.queries, s.valueWidth, s.keys()},
-                     {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 5, 4}, {0, 1, 2, 3, 4}, element);
+  Value y =
+      contract(node, {node.reshape(weights, {s.batch, s.kvHeads, group, s.queries, s.keys()}), element},
+               {v, node.elementOf(2)}, {s.batch, s.kvHeads, group, s.queries, s.valueWidth, s.keys()},
+               {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 5, 4}, {0, 1, 2, 3, 4}, element);
   y = node.reshape(y, {s.batch, s.heads, s.queries, s.valueWidth});
   if (s.flat)
     y = node.reshape(node.transpose(y, {0, 2, 1, 3}), {s.batch, s.queries, s.heads * s.valueWidth});
@@ -201,8 +207,9 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   if (node.numOutputs > 2)
     results.push_back(v);
   if (node.numOutputs > 3)
-    results.push_back(mode == 3 ? shown
-                                : node.elementwise({{shown, f32}}, whole, element, [](Body &, ValueRange x) { return x[0]; }));
+    results.push_back(mode == 3 ? shown : node.elementwise({{shown, f32}}, whole, element, [](Body &, ValueRange x) {
+      return x[0];
+    }));
   return success();
 }
 
@@ -245,7 +252,8 @@ LogicalResult lowerRotary(Lowering &node, SmallVectorImpl<Value> &results) {
       position = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, position, b.index(0)), most);
       row = {position, angle};
     }
-    Value cos = b.load(b.extract(node.tensors[1], row), element), sin = b.load(b.extract(node.tensors[2], row), element);
+    Value cos = b.load(b.extract(node.tensors[1], row), element),
+          sin = b.load(b.extract(node.tensors[2], row), element);
     SmallVector<Value> other(at.begin(), at.end());
     other.back() = flat ? Value(b.add(b.mul(head, b.index(width)), partner)) : partner;
     Value x = b.load(b.extract(node.tensors[0], at), element), y = b.load(b.extract(node.tensors[0], other), element);

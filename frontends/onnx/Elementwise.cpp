@@ -30,8 +30,7 @@ template <auto body, bool expanded = false> LogicalResult lowerUnary(Lowering &n
   return success();
 }
 
-template <auto body, bool expanded = false>
-LogicalResult lowerBinary(Lowering &node, SmallVectorImpl<Value> &results) {
+template <auto body, bool expanded = false> LogicalResult lowerBinary(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);
   if (expanded && refusesF64(node, element))
     return failure();
@@ -46,8 +45,8 @@ template <auto body, bool mean = false> LogicalResult lowerFold(Lowering &node, 
   SmallVector<Lowering::Operand> operands;
   for (unsigned i = 0; i < node.inputs.size(); ++i)
     operands.push_back(node.input(i));
-  results.push_back(node.elementwise(
-      operands, node.resultType().getShape(), node.resultElement(), [&](Body &b, ValueRange x) {
+  results.push_back(
+      node.elementwise(operands, node.resultType().getShape(), node.resultElement(), [&](Body &b, ValueRange x) {
         Value value = x[0];
         for (Value next : x.drop_front())
           value = BinaryBody(body)(b, value, next, element);
@@ -101,16 +100,16 @@ Value isNaN(Body &b, Value x, Type) { return arith::CmpFOp::create(b, arith::Cmp
 
 LogicalResult lowerIsInf(Lowering &node, SmallVectorImpl<Value> &results) {
   bool positive = node.integer("detect_positive", 1), negative = node.integer("detect_negative", 1);
-  results.push_back(node.elementwise({node.input(0)}, node.shapeOf(0), node.resultElement(),
-                                     [&](Body &b, ValueRange x) -> Value {
-                                       Type type = x[0].getType();
-                                       Value result = b.integer(b.getI1Type(), 0);
-                                       if (positive)
-                                         result = b.equal(x[0], b.number(type, INFINITY));
-                                       if (negative)
-                                         result = arith::OrIOp::create(b, result, b.equal(x[0], b.number(type, -INFINITY)));
-                                       return result;
-                                     }));
+  results.push_back(
+      node.elementwise({node.input(0)}, node.shapeOf(0), node.resultElement(), [&](Body &b, ValueRange x) -> Value {
+        Type type = x[0].getType();
+        Value result = b.integer(b.getI1Type(), 0);
+        if (positive)
+          result = b.equal(x[0], b.number(type, INFINITY));
+        if (negative)
+          result = arith::OrIOp::create(b, result, b.equal(x[0], b.number(type, -INFINITY)));
+        return result;
+      }));
   return success();
 }
 
@@ -175,8 +174,8 @@ LogicalResult lowerPow(Lowering &node, SmallVectorImpl<Value> &results) {
           Type type = v[0].getType();
           Value base = v[0], result = b.integer(type, 1), exponent = b.convert(v[1], exponentElement, element);
           for (int i = 0; i < 6; ++i) {
-            Value bit = arith::AndIOp::create(
-                b, arith::ShRUIOp::create(b, exponent, b.integer(type, i)), b.integer(type, 1));
+            Value bit =
+                arith::AndIOp::create(b, arith::ShRUIOp::create(b, exponent, b.integer(type, i)), b.integer(type, 1));
             result = b.select(b.equal(bit, b.integer(type, 1)), b.mul(result, base), result);
             base = b.mul(base, base);
           }
@@ -185,8 +184,7 @@ LogicalResult lowerPow(Lowering &node, SmallVectorImpl<Value> &results) {
         Type f32 = b.getF32Type();
         Value x = b.convert(v[0], element, f32), y = b.convert(v[1], exponentElement, f32);
         Value zero = b.number(f32, 0), one = b.number(f32, 1);
-        Value size = math::ExpOp::create(
-            b, b.mul(y, math::LogOp::create(b, math::AbsFOp::create(b, x))));
+        Value size = math::ExpOp::create(b, b.mul(y, math::LogOp::create(b, math::AbsFOp::create(b, x))));
         Value whole = b.equal(math::TruncOp::create(b, y), y);
         Value half = b.mul(y, b.number(f32, 0.5));
         Value odd = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, math::TruncOp::create(b, half), half);
@@ -228,7 +226,12 @@ Type elementOfNumber(MLIRContext *context, int64_t number) {
   case 4:
   case 12:
   case 13:
-    return IntegerType::get(context, number == 2 ? 8 : number == 4 ? 16 : number == 12 ? 32 : 64, IntegerType::Unsigned);
+    return IntegerType::get(context,
+                            number == 2    ? 8
+                            : number == 4  ? 16
+                            : number == 12 ? 32
+                                           : 64,
+                            IntegerType::Unsigned);
   case 3:
     return IntegerType::get(context, 8);
   case 5:

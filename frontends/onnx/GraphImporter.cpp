@@ -19,6 +19,27 @@ Type elementTypeOf(MLIRContext *context, onnx::ElementType type) {
   return elementFromNumber(context, static_cast<int64_t>(type));
 }
 
+/// ONNX's name of an element type of the IR.
+static const char *nameOfElement(Type element) {
+  for (uint32_t number = 1; number <= onnx::kLastElementType; ++number)
+    if (elementFromNumber(element.getContext(), number) == element)
+      return onnx::elementTypeName(onnx::ElementType(number));
+  return "?";
+}
+
+/// Whether a shape is one that memory can have: no dimension and no product of them above 2^40.
+static bool isSane(ArrayRef<int64_t> shape) {
+  int64_t elements = 1;
+  for (int64_t size : shape) {
+    if (size < 0 || size > (int64_t(1) << 40))
+      return false;
+    if (size > 0 && elements > (int64_t(1) << 40) / size)
+      return false;
+    elements *= std::max<int64_t>(size, 1);
+  }
+  return true;
+}
+
 InFlightDiagnostic GraphImporter::error() const {
   return emitError(FileLineColLoc::get(builder.getContext(), file, 0, 0));
 }
@@ -53,7 +74,8 @@ LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes
     const std::string where = onnx::describeNode(node, opset);
     const onnx::Operator *row = node.domain.empty() ? onnx::findOperator(node.op, opset) : nullptr;
     if (findFunction(node)) {
-    } else if (!row || (node.op != "Constant" && node.op != "If" && !findRow({node.op.data(), node.op.size()}, row->since))) {
+    } else if (!row ||
+               (node.op != "Constant" && node.op != "If" && !findRow({node.op.data(), node.op.size()}, row->since))) {
       unknown.push_back(where);
     } else if (Checked checked = onnx::checkNode(node, *row, file.str(), where); !checked) {
       return error() << checked.error().message;
@@ -100,6 +122,12 @@ FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, 
     }
     shape.push_back(size);
   }
+  if (!isSane(shape)) {
+    if (!required)
+      return RankedTensorType();
+    error() << "input '" << name << "' has more than 2^40 elements";
+    return failure();
+  }
   return RankedTensorType::get(shape, element);
 }
 
@@ -123,7 +151,8 @@ FailureOr<DenseElementsAttr> GraphImporter::elementsOf(const onnx::Tensor &tenso
     // What lies in another file is in the index, bounds checked.
     std::string_view there = opened.index.bytes(tensor.name);
     if (there.size() != tensor.bytes) {
-      error() << "tensor '" << json::printable(tensor.name, 120) << "' of an attribute lies in another file, which is not "
+      error() << "tensor '" << json::printable(tensor.name, 120)
+              << "' of an attribute lies in another file, which is not "
               << "supported";
       return failure();
     }
@@ -231,7 +260,8 @@ static DenseElementsAttr constantValue(MLIRContext *context, DictionaryAttr sett
   if (auto value = dyn_cast_or_null<DenseElementsAttr>(settings.get("value")))
     return value;
   if (auto value = dyn_cast_or_null<FloatAttr>(settings.get("value_float")))
-    return DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()), static_cast<float>(value.getValueAsDouble()));
+    return DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()),
+                                  static_cast<float>(value.getValueAsDouble()));
   if (auto value = dyn_cast_or_null<IntegerAttr>(settings.get("value_int")))
     return DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), value.getInt());
   if (auto values = dyn_cast_or_null<DenseF32ArrayAttr>(settings.get("value_floats")))
@@ -284,15 +314,17 @@ LogicalResult GraphImporter::inlineBranch(const Node &facts, const onnx::Node &n
   if (failed(nodes(graph.nodes, inner, opset, call)))
     return failure();
   if (node.outputs.size() > graph.outputs.size())
-    return facts.error() << "its branch has " << graph.outputs.size() << " outputs (expected " << node.outputs.size() << ")";
+    return facts.error() << "its branch has " << graph.outputs.size() << " outputs (expected " << node.outputs.size()
+                         << ")";
   for (size_t i = 0; i < node.outputs.size(); ++i)
     scope[node.outputs[i]] = inner.at(graph.outputs[i].name);
   return success();
 }
 
 LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call) {
-  if (++numNodes > (1u << 20))
-    return error() << "has more than 1048576 nodes when its functions are inlined";
+  // Functions that call functions could make a short file endless.
+  if (++numNodes > mostNodes)
+    return error() << "has more than " << mostNodes << " nodes when its functions are inlined";
   if (const onnx::Function *function = findFunction(node))
     return inlineCall(node, *function, scope, call);
   const onnx::Operator *schema = onnx::findOperator(node.op, opset);
@@ -310,6 +342,16 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     --count;
   for (size_t i = 0; i < count; ++i)
     facts.inputs.push_back(node.inputs[i].empty() ? Value() : scope.at(node.inputs[i]));
+  std::vector<std::string_view> inputTypes;
+  for (auto [i, input] : llvm::enumerate(facts.inputs)) {
+    if (!input && (static_cast<int>(i) < schema->minInputs || schema->maxInputs < 0))
+      return facts.error() << "input " << i << " is left out, which it may not be";
+    inputTypes.push_back(input ? nameOfElement(cast<RankedTensorType>(input.getType()).getElementType()) : "");
+  }
+  if (static_cast<int>(facts.inputs.size()) < schema->minInputs)
+    return facts.error() << "input " << facts.inputs.size() << " is left out, which it may not be";
+  if (std::optional<std::string> fault = onnx::faultOfTypes(*schema, inputTypes))
+    return facts.error() << *fault;
   if (facts.type == "Constant") {
     DenseElementsAttr value = constantValue(builder.getContext(), *settings);
     if (!value)
@@ -338,9 +380,11 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     if (!types[i])
       return facts.error() << "the shape of output " << i << " is not known while compiling, which is not supported";
   types.resize(node.outputs.size());
-  for (Type type : types)
-    if (ShapedType::isDynamic(cast<RankedTensorType>(type).getNumElements() > (int64_t(1) << 40) ? ShapedType::kDynamic : 0))
-      return facts.error() << "an output has more than 2^40 elements";
+  for (Type type : types) {
+    auto shaped = cast<RankedTensorType>(type);
+    if (shaped.getRank() > 8 || !isSane(shaped.getShape()))
+      return facts.error() << "an output has more than 2^40 elements, or more than 8 dimensions";
+  }
 
   if (types.size() == 1)
     if (DenseElementsAttr value = foldNode(facts, cast<RankedTensorType>(types[0]))) {
@@ -361,8 +405,21 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   return success();
 }
 
+static uint64_t countNodes(const std::vector<onnx::Node> &nodes) {
+  uint64_t count = nodes.size();
+  for (const onnx::Node &node : nodes)
+    for (const onnx::Attribute &attribute : node.attributes)
+      for (const onnx::Graph &graph : attribute.graphs)
+        count += countNodes(graph.nodes);
+  return count;
+}
+
 LogicalResult GraphImporter::run() {
   const onnx::Graph &graph = model.graph;
+  uint64_t written = countNodes(graph.nodes);
+  for (const onnx::Function &function : model.functions)
+    written += countNodes(function.nodes);
+  mostNodes = 16384 + 64 * written;
   std::vector<std::string> unknown;
   if (failed(checkOperators(graph.nodes, model.opsets, unknown)))
     return failure();

@@ -46,7 +46,8 @@ private:
   mlir::FailureOr<mlir::DictionaryAttr> settingsOf(const onnx::Node &node, const Call *call, mlir::Location loc) const;
   mlir::LogicalResult nodes(const std::vector<onnx::Node> &list, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
-  mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope, const Call *call);
+  mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
+                                 const Call *call);
   mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                    const Call *call);
 
@@ -54,6 +55,7 @@ private:
   const onnx::OpenedModel &opened;
   const onnx::Model &model;
   llvm::StringRef file;
+  uint64_t mostNodes = 0; ///< imported, all calls inlined
   const std::map<std::string, int64_t> &dims;
   mlir::OpBuilder builder;
   std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known

@@ -245,8 +245,9 @@ LogicalResult inferTopK(const Node &node, SmallVectorImpl<Type> &types) {
     k = node.knownIntegers(1);
   SmallVector<int64_t> shape(node.shapeOf(0));
   if (!k) {
-    if (!node.declared[0])
-      return node.error() << "input 1 (k) is not known while compiling, and the file does not declare the output's shape";
+    if (!node.declared[0] || node.declared[0].getRank() != node.rankOf(0))
+      return node.error()
+             << "input 1 (k) is not known while compiling, and the file does not declare the output's shape";
     shape[*axis] = node.declared[0].getDimSize(*axis);
   } else {
     shape[*axis] = k->empty() ? -1 : (*k)[0];
@@ -281,8 +282,8 @@ LogicalResult lowerTopK(Lowering &node, SmallVectorImpl<Value> &results) {
           Value earlier = arith::CmpIOp::create(body, arith::CmpIPredicate::slt, i, at[axis]);
           // A value that is neither more nor less, NaNs among them, keeps its order.
           Value after = largest ? body.less(x, own, element) : body.less(own, x, element);
-          Value neither = arith::XOrIOp::create(body, arith::OrIOp::create(body, before, after),
-                                                body.integer(body.getI1Type(), 1));
+          Value neither =
+              arith::XOrIOp::create(body, arith::OrIOp::create(body, before, after), body.integer(body.getI1Type(), 1));
           Value counts = arith::OrIOp::create(body, before, arith::AndIOp::create(body, neither, earlier));
           Value one = arith::ExtUIOp::create(body, i64, counts);
           scf::YieldOp::create(body, body.add(carried[0], one));

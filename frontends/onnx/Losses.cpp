@@ -40,17 +40,19 @@ LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
     SmallVector<int64_t> kept(shape);
     kept[1] = 1;
     auto fold = [&](Operand x, double init, bool max) {
-      Value value = node.reduce(x, {1}, f32, [&](Body &b) { return b.number(f32, init); },
-                                [&](Body &b, Value s, Value v) { return max ? b.max(s, v, f32) : b.add(s, v); });
+      Value value = node.reduce(
+          x, {1}, f32, [&](Body &b) { return b.number(f32, init); },
+          [&](Body &b, Value s, Value v) { return max ? b.max(s, v, f32) : b.add(s, v); });
       return node.reshape(value, kept);
     };
     Value peak = fold(node.input(0), -INFINITY, true);
     Value powers = node.elementwise({node.input(0), {peak, f32}}, shape, f32,
                                     [](Body &b, ValueRange x) { return b.exp(b.sub(x[0], x[1])); });
     Value sum = fold({powers, f32}, 0, false);
-    logs = node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element, [](Body &b, ValueRange x) -> Value {
-      return b.sub(b.sub(x[0], x[1]), math::LogOp::create(b, x[2]));
-    });
+    logs =
+        node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element, [](Body &b, ValueRange x) -> Value {
+          return b.sub(b.sub(x[0], x[1]), math::LogOp::create(b, x[2]));
+        });
   }
   bool ignores = node.hasAttribute("ignore_index");
   int64_t ignored = node.integer("ignore_index", 0);
@@ -59,7 +61,8 @@ LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
   Value weights = node.generate(labels, f32, [&](Body &b, ValueRange at) -> Value {
     Value label = labelAt(b, at), weight = b.number(f32, 1);
     Value place = b.asIndex(label, i64);
-    place = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, b.index(0)), b.index(std::max<int64_t>(0, shape[1] - 1)));
+    place = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, b.index(0)),
+                                   b.index(std::max<int64_t>(0, shape[1] - 1)));
     if (node.has(2))
       weight = b.load(b.extract(node.tensors[2], {place}), node.elementOf(2));
     return ignores ? b.select(b.equal(label, b.integer(i64, ignored)), b.number(f32, 0), weight) : weight;
@@ -67,7 +70,8 @@ LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
   Value loss = node.generate(labels, f32, [&](Body &b, ValueRange at) -> Value {
     SmallVector<Value> places(at.begin(), at.end());
     Value place = b.asIndex(labelAt(b, at), i64);
-    place = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, b.index(0)), b.index(std::max<int64_t>(0, shape[1] - 1)));
+    place = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, b.index(0)),
+                                   b.index(std::max<int64_t>(0, shape[1] - 1)));
     places.insert(places.begin() + 1, place);
     Value weight = b.extract(weights, at), zero = b.number(f32, 0);
     Value value = b.mul(arith::NegFOp::create(b, b.load(b.extract(logs, places), logType)), weight);
@@ -78,8 +82,9 @@ LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
   for (size_t i = 0; i < labels.size(); ++i)
     axes.push_back(i);
   auto total = [&](Value x) {
-    return node.reduce({x, f32}, axes, f32, [&](Body &b) { return b.number(f32, 0); },
-                       [](Body &b, Value s, Value v) { return b.add(s, v); });
+    return node.reduce(
+        {x, f32}, axes, f32, [&](Body &b) { return b.number(f32, 0); },
+        [](Body &b, Value s, Value v) { return b.add(s, v); });
   };
   SmallVector<Operand> operands = {{reduction == "none" ? loss : total(loss), f32}};
   if (reduction == "mean")

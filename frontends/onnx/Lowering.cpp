@@ -31,7 +31,6 @@ Type storageElement(Type element) {
   return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element) ? element : Type();
 }
 
-
 RankedTensorType storageType(RankedTensorType type) {
   Type element = storageElement(type.getElementType());
   return element ? RankedTensorType::get(type.getShape(), element) : RankedTensorType();
@@ -47,7 +46,8 @@ Type computeElement(Type element) {
   return element;
 }
 
-//===-- bodies -----------------------------------------------------------------------------------------------------===//
+//===-- bodies
+//-----------------------------------------------------------------------------------------------------===//
 
 Value Body::load(Value stored, Type element) {
   if (element.isInteger(1))
@@ -70,13 +70,16 @@ Value Body::store(Value value, Type element) {
 }
 
 Value Body::number(Type type, double value) {
+  if (!isa<FloatType>(type))
+    return integer(type, static_cast<int64_t>(value));
   return arith::ConstantOp::create(*this, type, getFloatAttr(type, value)).getResult();
 }
 Value Body::integer(Type type, int64_t value) {
-  return arith::ConstantOp::create(*this, type, IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(),
-                                                                            static_cast<uint64_t>(value),
-                                                                            /*isSigned=*/false,
-                                                                            /*implicitTrunc=*/true)))
+  return arith::ConstantOp::create(
+             *this, type,
+             IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(), static_cast<uint64_t>(value),
+                                          /*isSigned=*/false,
+                                          /*implicitTrunc=*/true)))
       .getResult();
 }
 Value Body::index(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
@@ -177,7 +180,8 @@ Value Body::min(Value a, Value b, Type element) {
 Value Body::less(Value a, Value b, Type element) {
   if (isa<FloatType>(a.getType()))
     return arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, a, b);
-  return arith::CmpIOp::create(*this, isUnsigned(element) ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, a, b);
+  return arith::CmpIOp::create(*this, isUnsigned(element) ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, a,
+                               b);
 }
 Value Body::equal(Value a, Value b) {
   if (isa<FloatType>(a.getType()))
@@ -224,7 +228,8 @@ Value Body::encodeNarrow(Value value, Type element, bool saturates) {
   if (isa<Float8E8M0FNUType>(element)) {
     // The exponent alone; what lies between two powers goes to the larger one.
     Value rounded = add(bits, integer(i32, (1 << 23) - 1));
-    Value exponent = arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, rounded, integer(i32, 23)), integer(i32, 255));
+    Value exponent =
+        arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, rounded, integer(i32, 23)), integer(i32, 255));
     exponent = arith::MinUIOp::create(*this, exponent, integer(i32, 254));
     return arith::TruncIOp::create(*this, getI8Type(), select(isNaN, integer(i32, 255), exponent));
   }
@@ -276,7 +281,8 @@ static Value wrapNarrow(Body &b, Value byte, Type to) {
                         : arith::ShRSIOp::create(b, high, by).getResult();
 }
 
-//===-- tensors ----------------------------------------------------------------------------------------------------===//
+//===-- tensors
+//----------------------------------------------------------------------------------------------------===//
 
 Lowering::Lowering(OpBuilder &builder, Operation *op, ValueRange storage)
     : Node(op), op(op), b(op->getLoc(), builder), tensors(storage.begin(), storage.end()) {}
@@ -332,15 +338,14 @@ Value Lowering::elementwise(ArrayRef<Operand> operands, ArrayRef<int64_t> shape,
   maps.push_back(AffineMap::getMultiDimIdentityMap(rank, context));
   Value out = empty(shape, storageElement(element));
   SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
-  auto op = linalg::GenericOp::create(
-      b, TypeRange{out.getType()}, inputs, ValueRange{out}, maps, kinds,
-      [&](OpBuilder &builder, Location where, ValueRange arguments) {
-        Body inner(where, builder);
-        SmallVector<Value> values;
-        for (auto [operand, argument] : llvm::zip(operands, arguments))
-          values.push_back(inner.load(argument, operand.element));
-        linalg::YieldOp::create(inner, inner.store(body(inner, values), element));
-      });
+  auto op = linalg::GenericOp::create(b, TypeRange{out.getType()}, inputs, ValueRange{out}, maps, kinds,
+                                      [&](OpBuilder &builder, Location where, ValueRange arguments) {
+                                        Body inner(where, builder);
+                                        SmallVector<Value> values;
+                                        for (auto [operand, argument] : llvm::zip(operands, arguments))
+                                          values.push_back(inner.load(argument, operand.element));
+                                        linalg::YieldOp::create(inner, inner.store(body(inner, values), element));
+                                      });
   return op.getResult(0);
 }
 

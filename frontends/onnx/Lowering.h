@@ -1,8 +1,8 @@
 // Lowering.h - what operators' lowerings are written with: elementwise bodies, reductions, reshapes on tensors.
 //
-// After lowering a tensor has a storage type: integers have no sign, a bool is an i8 of 0 or 1, whatever is narrower than
-// a byte has one for each element. Bodies compute in compute types: bool as i1, floats narrower than f32 as f32; each
-// result is rounded once.
+// After lowering a tensor has a storage type: integers have no sign, a bool is an i8 of 0 or 1, whatever is narrower
+// than a byte has one for each element. Bodies compute in compute types: bool as i1, floats narrower than f32 as f32;
+// each result is rounded once.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_ONNX_LOWERING_H
 #define LLMC_FRONTENDS_ONNX_LOWERING_H
@@ -94,8 +94,8 @@ public:
   /// Folds `axes` (ascending, distinct) of an operand, in ascending order of places, from `init` (a compute constant
   /// made by the function). `body` gets the accumulator and the value in the accumulator's compute type. The result has
   /// the remaining dimensions and the storage of `element`; sums of f16 and bf16 are kept in f32 until the end.
-  Value reduce(Operand operand, llvm::ArrayRef<int64_t> axes, Type element,
-               llvm::function_ref<Value(Body &)> init, llvm::function_ref<Value(Body &, Value, Value)> body);
+  Value reduce(Operand operand, llvm::ArrayRef<int64_t> axes, Type element, llvm::function_ref<Value(Body &)> init,
+               llvm::function_ref<Value(Body &, Value, Value)> body);
   /// The same elements in another shape.
   Value reshape(Value tensor, llvm::ArrayRef<int64_t> shape);
   Value transpose(Value tensor, llvm::ArrayRef<int64_t> order);

@@ -86,7 +86,8 @@ LogicalResult Node::movedIntegers(StringRef attribute, unsigned input,
   given = knownIntegers(input);
   if (given)
     return success();
-  return error() << "input " << input << " ('" << attribute << "') is not known while compiling, which is not supported";
+  return error() << "input " << input << " ('" << attribute
+                 << "') is not known while compiling, which is not supported";
 }
 
 StringRef nodeName(Location loc) {

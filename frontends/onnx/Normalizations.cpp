@@ -30,8 +30,8 @@ SmallVector<int64_t> without(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
 /// A sum along axes as f32, with the axes kept as 1.
 Value sumOver(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
   Type f32 = node.b.getF32Type();
-  Value sum = node.reduce(x, axes, f32, [&](Body &b) { return b.number(f32, 0); },
-                          [&](Body &b, Value s, Value v) { return b.add(s, v); });
+  Value sum = node.reduce(
+      x, axes, f32, [&](Body &b) { return b.number(f32, 0); }, [&](Body &b, Value s, Value v) { return b.add(s, v); });
   return node.reshape(sum, without(shape, axes));
 }
 
@@ -51,18 +51,19 @@ LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
     axes.clear();
   Type element = node.elementOf(0), f32 = node.b.getF32Type();
   ArrayRef<int64_t> shape = node.shapeOf(0);
-  Value peak = node.reduce(node.input(0), axes, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
-                           [&](Body &b, Value s, Value v) { return b.max(s, v, f32); });
+  Value peak = node.reduce(
+      node.input(0), axes, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
+      [&](Body &b, Value s, Value v) { return b.max(s, v, f32); });
   peak = node.reshape(peak, without(shape, axes));
   auto shifted = [](Body &b, ValueRange x) { return b.sub(x[0], x[1]); };
   Value powers = node.elementwise({node.input(0), {peak, f32}}, shape, f32,
                                   [&](Body &b, ValueRange x) { return b.exp(shifted(b, x)); });
   Value sum = sumOver(node, {powers, f32}, shape, axes);
   if (logarithm)
-    results.push_back(node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element,
-                                       [&](Body &b, ValueRange x) -> Value {
-                                         return b.sub(shifted(b, x), math::LogOp::create(b, x[2]));
-                                       }));
+    results.push_back(
+        node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element, [&](Body &b, ValueRange x) -> Value {
+          return b.sub(shifted(b, x), math::LogOp::create(b, x[2]));
+        }));
   else
     results.push_back(node.elementwise({{powers, f32}, {sum, f32}}, shape, element,
                                        [&](Body &b, ValueRange x) { return b.div(x[0], x[1], f32); }));
@@ -144,7 +145,8 @@ LogicalResult lowerRMSNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t count = 1;
   for (int64_t i : axes)
     count *= shape[i];
-  Value squares = node.elementwise({node.input(0)}, shape, f32, [](Body &b, ValueRange x) { return b.mul(x[0], x[0]); });
+  Value squares =
+      node.elementwise({node.input(0)}, shape, f32, [](Body &b, ValueRange x) { return b.mul(x[0], x[0]); });
   Value sum = sumOver(node, {squares, f32}, shape, axes);
   results.push_back(node.elementwise({node.input(0), {sum, f32}, node.input(1)}, shape, node.resultElement(),
                                      [&](Body &b, ValueRange x) -> Value {
@@ -213,7 +215,8 @@ LogicalResult lowerBatchNorm(Lowering &node, SmallVectorImpl<Value> &results) {
     auto running = [&](unsigned input, Value batch) {
       return node.elementwise({node.input(input), {node.reshape(batch, flat), f32}}, flat, node.elementOf(input),
                               [&](Body &b, ValueRange v) {
-                                return b.add(b.mul(v[0], b.number(f32, momentum)), b.mul(v[1], b.number(f32, 1 - momentum)));
+                                return b.add(b.mul(v[0], b.number(f32, momentum)),
+                                             b.mul(v[1], b.number(f32, 1 - momentum)));
                               });
     };
     newMean = running(3, batchMean);
@@ -239,10 +242,9 @@ LogicalResult lowerInstanceNorm(Lowering &node, SmallVectorImpl<Value> &results)
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(2, shape.size());
   Type f32 = node.b.getF32Type();
   auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
-  results.push_back(node.elementwise({node.input(0), {mean, f32}, {inverse, f32}, channels(node, 1), channels(node, 2)},
-                                     shape, node.resultElement(), [](Body &b, ValueRange x) {
-                                       return b.add(b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]), x[4]);
-                                     }));
+  results.push_back(node.elementwise(
+      {node.input(0), {mean, f32}, {inverse, f32}, channels(node, 1), channels(node, 2)}, shape, node.resultElement(),
+      [](Body &b, ValueRange x) { return b.add(b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]), x[4]); }));
   return success();
 }
 
@@ -252,7 +254,8 @@ LogicalResult lowerGroupNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   SmallVector<int64_t> shape(node.shapeOf(0));
   int64_t groups = node.integer("num_groups", 0);
   if (shape.size() < 2 || groups < 1 || shape[1] % groups)
-    return node.error() << "attribute 'num_groups' = " << groups << " does not divide the channels of " << node.typeOf(0);
+    return node.error() << "attribute 'num_groups' = " << groups << " does not divide the channels of "
+                        << node.typeOf(0);
   if (node.since < 21)
     return node.error() << "version 18 with scales for groups is not supported (expected version 21)";
   if (failed(checkChannels(node, 1, 3)))
@@ -285,12 +288,12 @@ LogicalResult lowerLpNorm(Lowering &node, SmallVectorImpl<Value> &results) {
     return p == 1 ? math::AbsFOp::create(b, x[0]).getResult() : b.mul(x[0], x[0]);
   });
   Value sum = sumOver(node, {sizes, f32}, shape, axes);
-  results.push_back(node.elementwise({node.input(0), {sum, f32}}, shape, node.resultElement(),
-                                     [&](Body &b, ValueRange x) -> Value {
-                                       Value norm = p == 1 ? x[1] : math::SqrtOp::create(b, x[1]).getResult();
-                                       Value zero = b.number(f32, 0);
-                                       return b.select(b.equal(norm, zero), zero, b.div(x[0], norm, f32));
-                                     }));
+  results.push_back(
+      node.elementwise({node.input(0), {sum, f32}}, shape, node.resultElement(), [&](Body &b, ValueRange x) -> Value {
+        Value norm = p == 1 ? x[1] : math::SqrtOp::create(b, x[1]).getResult();
+        Value zero = b.number(f32, 0);
+        return b.select(b.equal(norm, zero), zero, b.div(x[0], norm, f32));
+      }));
   return success();
 }
 

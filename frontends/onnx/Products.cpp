@@ -30,17 +30,17 @@ Value contract(Lowering &node, Lowering::Operand a, Lowering::Operand c, ArrayRe
   Value zero = isa<FloatType>(wide) ? node.storedNumber(wide, 0)
                                     : arith::ConstantOp::create(node.b, IntegerAttr::get(wide, 0)).getResult();
   Value start = node.filled(shape, wide, zero);
-  auto op = linalg::GenericOp::create(
-      node.b, TypeRange{start.getType()}, ValueRange{a.tensor, c.tensor}, ValueRange{start},
-      ArrayRef<AffineMap>{map(aDims), map(cDims), map(outDims)}, kinds,
-      [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-        Body b(loc, builder);
-        Value x = b.convert(b.load(arguments[0], a.element), a.element, element);
-        Value y = b.convert(b.load(arguments[1], c.element), c.element, element);
-        Value sum = isa<FloatType>(wide) ? math::FmaOp::create(b, x, y, arguments[2]).getResult()
-                                         : b.add(arguments[2], b.mul(x, y));
-        linalg::YieldOp::create(b, sum);
-      });
+  auto op = linalg::GenericOp::create(node.b, TypeRange{start.getType()}, ValueRange{a.tensor, c.tensor},
+                                      ValueRange{start}, ArrayRef<AffineMap>{map(aDims), map(cDims), map(outDims)},
+                                      kinds, [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+                                        Body b(loc, builder);
+                                        Value x = b.convert(b.load(arguments[0], a.element), a.element, element);
+                                        Value y = b.convert(b.load(arguments[1], c.element), c.element, element);
+                                        Value sum = isa<FloatType>(wide)
+                                                        ? math::FmaOp::create(b, x, y, arguments[2]).getResult()
+                                                        : b.add(arguments[2], b.mul(x, y));
+                                        linalg::YieldOp::create(b, sum);
+                                      });
   Value result = op.getResult(0);
   if (wide == storageElement(element))
     return result;
@@ -247,7 +247,8 @@ LogicalResult readEquation(const Node &node, Equation &equation) {
     equation.output += sorted;
   }
   for (char c : equation.output) {
-    bool known = llvm::any_of(equation.inputs, [&](const std::string &input) { return input.find(c) != std::string::npos; });
+    bool known =
+        llvm::any_of(equation.inputs, [&](const std::string &input) { return input.find(c) != std::string::npos; });
     if (!known || llvm::count(equation.output, c) != 1)
       return node.error() << "attribute 'equation' = '" << text << "' gives a dimension '" << std::string(1, c)
                           << "' that no input has once";
@@ -262,7 +263,8 @@ LogicalResult letterSizes(const Node &node, const Equation &equation, std::map<c
       if (fresh || known->second == size)
         continue;
       if (size != 1 && known->second != 1)
-        return node.error() << "dimension '" << std::string(1, letter) << "' is both " << known->second << " and " << size;
+        return node.error() << "dimension '" << std::string(1, letter) << "' is both " << known->second << " and "
+                            << size;
       known->second = std::max(known->second, size);
     }
   return success();

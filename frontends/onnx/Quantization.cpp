@@ -143,8 +143,9 @@ LogicalResult lowerDynamic(Lowering &node, SmallVectorImpl<Value> &results) {
   for (int64_t i = 0; i < node.rankOf(0); ++i)
     axes.push_back(i);
   auto extreme = [&](bool max) {
-    return node.reduce(node.input(0), axes, f32, [&](Body &b) { return b.number(f32, 0); },
-                       [&](Body &b, Value s, Value v) { return max ? b.max(s, v, f32) : b.min(s, v, f32); });
+    return node.reduce(
+        node.input(0), axes, f32, [&](Body &b) { return b.number(f32, 0); },
+        [&](Body &b, Value s, Value v) { return max ? b.max(s, v, f32) : b.min(s, v, f32); });
   };
   Value low = extreme(false), high = extreme(true);
   Value scale = node.elementwise({{low, f32}, {high, f32}}, {}, f32, [&](Body &b, ValueRange x) {

@@ -70,7 +70,8 @@ Value start(Body &b, Kind kind, Type element) {
       return b.number(type, max ? -INFINITY : INFINITY);
     unsigned width = type.getIntOrFloatBitWidth();
     APInt least = element.isUnsignedInteger() || width == 1 ? APInt::getZero(width) : APInt::getSignedMinValue(width);
-    APInt most = element.isUnsignedInteger() || width == 1 ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
+    APInt most =
+        element.isUnsignedInteger() || width == 1 ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
     return arith::ConstantOp::create(b, type, IntegerAttr::get(type, max ? least : most)).getResult();
   }
   double first = kind == Kind::Prod ? 1 : 0;
@@ -124,8 +125,8 @@ Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, Array
       Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, axis, b.index(0));
       axis = b.select(negative, b.add(axis, b.index(rank)), axis);
       for (int64_t i = 0; i < rank; ++i)
-        folded[i] = arith::OrIOp::create(b, folded[i],
-                                         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)));
+        folded[i] =
+            arith::OrIOp::create(b, folded[i], arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)));
     }
     // The output's coordinate along each axis of the input.
     SmallVector<Value> own(rank);
@@ -142,8 +143,8 @@ Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, Array
     }
     Value sum = start(b, kind, element), count = b.index(0);
     SmallVector<Value> at;
-    std::function<SmallVector<Value>(Body &, int64_t, ValueRange)> loop = [&](Body &body, int64_t axis,
-                                                                             ValueRange carried) -> SmallVector<Value> {
+    std::function<SmallVector<Value>(Body &, int64_t, ValueRange)> loop =
+        [&](Body &body, int64_t axis, ValueRange carried) -> SmallVector<Value> {
       if (axis == rank) {
         Value mine = body.integer(body.getI1Type(), 1);
         for (int64_t i = 0; i < rank; ++i)
@@ -200,8 +201,9 @@ template <Kind kind> LogicalResult lowerReduce(Lowering &node, SmallVectorImpl<V
   SmallVector<int64_t> folded = reducedShape(node, *axes, false), kept = reducedShape(node, *axes, true);
   Value peak;
   if (kind == Kind::LogSumExp) {
-    peak = node.reduce(from, *axes, element, [&](Body &b) { return start(b, Kind::Max, element); },
-                       [&](Body &b, Value sum, Value x) { return fold(b, Kind::Max, sum, x, element); });
+    peak = node.reduce(
+        from, *axes, element, [&](Body &b) { return start(b, Kind::Max, element); },
+        [&](Body &b, Value sum, Value x) { return fold(b, Kind::Max, sum, x, element); });
     Value spread = node.reshape(peak, kept);
     Type f32 = node.b.getF32Type();
     from = {node.elementwise({from, {spread, element}}, node.shapeOf(0), f32,
@@ -213,12 +215,12 @@ template <Kind kind> LogicalResult lowerReduce(Lowering &node, SmallVectorImpl<V
             f32};
   }
   Type wide = kind == Kind::LogSumExp ? Type(node.b.getF32Type()) : element;
-  Value sum = node.reduce(from, *axes, wide, [&](Body &b) { return start(b, kind, wide); },
-                          [&](Body &b, Value s, Value x) { return fold(b, kind, s, x, wide); });
+  Value sum = node.reduce(
+      from, *axes, wide, [&](Body &b) { return start(b, kind, wide); },
+      [&](Body &b, Value s, Value x) { return fold(b, kind, s, x, wide); });
   if (kind == Kind::LogSumExp)
-    sum = node.elementwise({{sum, wide}, {peak, element}}, folded, element, [](Body &b, ValueRange x) -> Value {
-      return b.add(math::LogOp::create(b, x[0]), x[1]);
-    });
+    sum = node.elementwise({{sum, wide}, {peak, element}}, folded, element,
+                           [](Body &b, ValueRange x) -> Value { return b.add(math::LogOp::create(b, x[0]), x[1]); });
   else if (kind == Kind::Mean || kind == Kind::L2 || kind == Kind::LogSum)
     sum = node.elementwise({{sum, element}}, folded, element,
                            [&](Body &b, ValueRange x) { return finish(b, kind, x[0], count, element); });
@@ -253,16 +255,17 @@ LogicalResult lowerArg(Lowering &node, SmallVectorImpl<Value> &results) {
       return body.load(body.extract(from, indices), element);
     };
     Value first = read(b, b.index(0));
-    auto loop = scf::ForOp::create(
-        b, b.index(1), b.index(size), b.index(1), ValueRange{b.index(0), first},
-        [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-          Body body(loc, inner);
-          Value x = read(body, i);
-          Value better = max ? body.less(carried[1], x, element) : body.less(x, carried[1], element);
-          if (last)
-            better = arith::OrIOp::create(body, better, body.equal(x, carried[1]));
-          scf::YieldOp::create(body, ValueRange{body.select(better, i, carried[0]), body.select(better, x, carried[1])});
-        });
+    auto loop = scf::ForOp::create(b, b.index(1), b.index(size), b.index(1), ValueRange{b.index(0), first},
+                                   [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
+                                     Body body(loc, inner);
+                                     Value x = read(body, i);
+                                     Value better =
+                                         max ? body.less(carried[1], x, element) : body.less(x, carried[1], element);
+                                     if (last)
+                                       better = arith::OrIOp::create(body, better, body.equal(x, carried[1]));
+                                     scf::YieldOp::create(body, ValueRange{body.select(better, i, carried[0]),
+                                                                           body.select(better, x, carried[1])});
+                                   });
     return arith::IndexCastOp::create(b, b.getI64Type(), loop.getResult(0));
   });
   results.push_back(node.reshape(places, node.resultType().getShape()));
@@ -294,13 +297,14 @@ LogicalResult lowerHardmax(Lowering &node, SmallVectorImpl<Value> &results) {
       indices[axis] = i;
       return body.load(body.extract(from, indices), element);
     };
-    auto loop = scf::ForOp::create(
-        b, b.index(1), b.index(size), b.index(1), ValueRange{b.index(0), read(b, b.index(0))},
-        [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-          Body body(loc, inner);
-          Value x = read(body, i), better = body.less(carried[1], x, element);
-          scf::YieldOp::create(body, ValueRange{body.select(better, i, carried[0]), body.select(better, x, carried[1])});
-        });
+    auto loop =
+        scf::ForOp::create(b, b.index(1), b.index(size), b.index(1), ValueRange{b.index(0), read(b, b.index(0))},
+                           [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
+                             Body body(loc, inner);
+                             Value x = read(body, i), better = body.less(carried[1], x, element);
+                             scf::YieldOp::create(body, ValueRange{body.select(better, i, carried[0]),
+                                                                   body.select(better, x, carried[1])});
+                           });
     Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, loop.getResult(0), at[axis]);
     Type type = computeElement(element);
     return b.select(here, b.number(type, 1), b.number(type, 0));

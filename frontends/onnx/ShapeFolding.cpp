@@ -101,8 +101,9 @@ DenseElementsAttr foldNode(const Node &node, RankedTensorType type) {
     auto value = dyn_cast_or_null<DenseElementsAttr>(node.settings.get("value"));
     if (!value)
       return DenseElementsAttr::get(type, APFloat(0.0f));
-    return value.getNumElements() == 1 ? value.reshape(RankedTensorType::get({}, value.getElementType())).resizeSplat(type)
-                                       : DenseElementsAttr();
+    return value.getNumElements() == 1
+               ? value.reshape(RankedTensorType::get({}, value.getElementType())).resizeSplat(type)
+               : DenseElementsAttr();
   }
   for (unsigned i = 0; i < node.inputs.size(); ++i)
     if (node.inputs[i] && !isInteger(node.elementOf(i)))

@@ -17,8 +17,10 @@ Type ofShape(const Node &node, ArrayRef<int64_t> shape, unsigned input = 0) {
 }
 
 /// Where a shape depends on values that come at run time, what the file declares is taken.
-LogicalResult declaredOr(const Node &node, SmallVectorImpl<Type> &types, StringRef what) {
+LogicalResult declaredOr(const Node &node, SmallVectorImpl<Type> &types, StringRef what, int64_t rank = -1) {
   for (RankedTensorType type : node.declared) {
+    if (type && rank >= 0 && type.getRank() != rank)
+      return node.error() << "an output is declared as " << type << " (expected rank " << rank << ")";
     if (!type)
       return node.error() << what << " is not known while compiling, and the file does not declare the output's shape";
     types.push_back(type);
@@ -293,7 +295,7 @@ LogicalResult lowerExpand(Lowering &node, SmallVectorImpl<Value> &results) {
 LogicalResult inferTile(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> repeats = node.knownIntegers(1);
   if (!repeats)
-    return declaredOr(node, types, "input 1 (the repeats)");
+    return declaredOr(node, types, "input 1 (the repeats)", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   if (repeats->size() != shape.size())
     return node.error() << "repeats " << repeats->size() << " dimensions of " << shape.size();
@@ -331,7 +333,9 @@ SliceFacts sliceFacts(const Node &node) {
     facts.axes = node.knownIntegers(3);
     facts.steps = node.knownIntegers(4);
   }
-  size_t count = facts.starts ? facts.starts->size() : node.since >= 10 && node.has(1) ? node.typeOf(1).getNumElements() : 0;
+  size_t count = facts.starts                      ? facts.starts->size()
+                 : node.since >= 10 && node.has(1) ? node.typeOf(1).getNumElements()
+                                                   : 0;
   if (!facts.axes && !(node.since >= 10 && node.has(3))) {
     facts.axes.emplace();
     for (size_t i = 0; i < count; ++i)
@@ -361,7 +365,7 @@ std::pair<int64_t, int64_t> sliceRange(int64_t size, int64_t start, int64_t end,
 LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
   SliceFacts facts = sliceFacts(node);
   if (!facts.starts || !facts.ends || !facts.axes || !facts.steps)
-    return declaredOr(node, types, "the start, end, axes or steps");
+    return declaredOr(node, types, "the start, end, axes or steps", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   size_t count = facts.starts->size();
   if (facts.ends->size() != count || facts.axes->size() != count || facts.steps->size() != count)
@@ -443,9 +447,9 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
           Value value = b.index(otherwise);
           for (int64_t k = 0; k < node.typeOf(3).getNumElements(); ++k) {
             Value axis = at(3, k);
-            Value here = arith::OrIOp::create(
-                b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)),
-                arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i - rank)));
+            Value here =
+                arith::OrIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)),
+                                     arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i - rank)));
             value = b.select(here, at(input, k), value);
           }
           return value;
@@ -488,6 +492,9 @@ LogicalResult padSizes(const Node &node, std::optional<SmallVector<int64_t>> &lo
     FailureOr<int64_t> axis = node.axis((*axes)[i], rank);
     if (failed(axis))
       return failure();
+    for (int64_t pad : {(*pads)[i], (*pads)[i + axes->size()]})
+      if (pad < -(int64_t(1) << 40) || pad > (int64_t(1) << 40))
+        return node.error() << "has a pad of " << pad;
     (*low)[*axis] = (*pads)[i];
     (*high)[*axis] = (*pads)[i + axes->size()];
   }
@@ -498,7 +505,7 @@ LogicalResult inferPad(const Node &node, SmallVectorImpl<Type> &types) {
   if (failed(padSizes(node, low, high)))
     return failure();
   if (!low)
-    return declaredOr(node, types, "input 1 (the pads)");
+    return declaredOr(node, types, "input 1 (the pads)", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   for (size_t i = 0; i < shape.size(); ++i) {
     shape[i] += (*low)[i] + (*high)[i];
@@ -544,8 +551,9 @@ LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
           before = b.index(0);
           for (int64_t k = 0; k < node.typeOf(3).getNumElements(); ++k) {
             Value axis = b.asIndex(b.extract(node.tensors[3], {b.index(k)}), node.elementOf(3));
-            Value here = arith::OrIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)),
-                                              arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i - rank)));
+            Value here =
+                arith::OrIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i)),
+                                     arith::CmpIOp::create(b, arith::CmpIPredicate::eq, axis, b.index(i - rank)));
             Value pad = b.asIndex(b.extract(node.tensors[1], {b.index(k)}), node.elementOf(1));
             before = b.select(here, pad, before);
           }
@@ -610,7 +618,8 @@ LogicalResult lowerConstantOfShape(Lowering &node, SmallVectorImpl<Value> &resul
     scalar = arith::ConstantOp::create(node.b, FloatAttr::get(storage, *value.value_begin<APFloat>()));
   } else {
     APInt bits = *value.value_begin<APInt>();
-    scalar = arith::ConstantOp::create(node.b, IntegerAttr::get(storage, bits.zextOrTrunc(storage.getIntOrFloatBitWidth())));
+    scalar =
+        arith::ConstantOp::create(node.b, IntegerAttr::get(storage, bits.zextOrTrunc(storage.getIntOrFloatBitWidth())));
   }
   results.push_back(node.filled(node.resultType().getShape(), storage, scalar));
   return success();
@@ -619,7 +628,7 @@ LogicalResult lowerConstantOfShape(Lowering &node, SmallVectorImpl<Value> &resul
 LogicalResult inferRange(const Node &node, SmallVectorImpl<Type> &types) {
   auto start = node.knownReals(0), limit = node.knownReals(1), delta = node.knownReals(2);
   if (!start || !limit || !delta)
-    return declaredOr(node, types, "the start, limit or delta");
+    return declaredOr(node, types, "the start, limit or delta", 1);
   if (start->size() != 1 || limit->size() != 1 || delta->size() != 1 || (*delta)[0] == 0)
     return node.error() << "needs a start, a limit and a delta other than 0";
   double count = std::ceil(((*limit)[0] - (*start)[0]) / (*delta)[0]);
@@ -714,8 +723,8 @@ LogicalResult lowerTrilu(Lowering &node, SmallVectorImpl<Value> &results) {
   results.push_back(node.generate(node.shapeOf(0), element, [&](Body &b, ValueRange at) -> Value {
     Value k = shift ? b.asIndex(b.extract(shift, {}), node.elementOf(1)) : b.index(0);
     Value diagonal = b.add(at[rank - 2], k);
-    Value keep = arith::CmpIOp::create(b, upper ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, at[rank - 1],
-                                       diagonal);
+    Value keep =
+        arith::CmpIOp::create(b, upper ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, at[rank - 1], diagonal);
     Value zero = isa<FloatType>(compute) ? b.number(compute, 0) : b.integer(compute, 0);
     return b.select(keep, b.load(b.extract(from, at), element), zero);
   }));

@@ -84,7 +84,8 @@ LogicalResult inferConv(const Node &node, SmallVectorImpl<Type> &types) {
     return failure();
   SmallVector<int64_t> shape = {node.shapeOf(0)[0], node.shapeOf(1)[0]};
   llvm::append_range(shape, window.out);
-  Type element = node.type == "ConvInteger" ? Type(IntegerType::get(node.settings.getContext(), 32)) : node.elementOf(0);
+  Type element =
+      node.type == "ConvInteger" ? Type(IntegerType::get(node.settings.getContext(), 32)) : node.elementOf(0);
   types.push_back(RankedTensorType::get(shape, element));
   return success();
 }
@@ -180,8 +181,8 @@ LogicalResult lowerConvInteger(Lowering &node, SmallVectorImpl<Value> &results) 
       SmallVector<int64_t> shape = {node.typeOf(point).getNumElements()};
       if (point == 3)
         shape.append(node.rankOf(1) - 1, 1);
-      operands.push_back({node.reshape(node.tensors[point], shape[0] == 1 ? SmallVector<int64_t>() : shape),
-                          node.elementOf(point)});
+      operands.push_back(
+          {node.reshape(node.tensors[point], shape[0] == 1 ? SmallVector<int64_t>() : shape), node.elementOf(point)});
     }
     return node.elementwise(operands, node.shapeOf(input), i32, [&](Body &b, ValueRange x) {
       Value value = b.convert(x[0], node.elementOf(input), i32);
@@ -199,7 +200,8 @@ LogicalResult transposedWindow(const Node &node, Window &window) {
   int64_t rank = node.rankOf(0), group = node.integer("group", 1);
   if (rank < 3 || node.rankOf(1) != rank || group < 1 || node.shapeOf(0)[1] != node.shapeOf(1)[0] ||
       node.shapeOf(0)[1] % group)
-    return node.error() << "cannot spread " << node.typeOf(0) << " by " << node.typeOf(1) << " in " << group << " groups";
+    return node.error() << "cannot spread " << node.typeOf(0) << " by " << node.typeOf(1) << " in " << group
+                        << " groups";
   size_t spatial = rank - 2;
   ArrayRef<int64_t> in = node.shapeOf(0).drop_front(2), kernel = node.shapeOf(1).drop_front(2);
   window.kernel.assign(kernel.begin(), kernel.end());
@@ -264,8 +266,8 @@ LogicalResult lowerConvTranspose(Lowering &node, SmallVectorImpl<Value> &results
         Value inside = body.integer(body.getI1Type(), 1);
         for (int64_t i = 0; i < spatial; ++i) {
           // out + low = in * stride + k * dilation
-          Value place = body.sub(body.add(at[2 + i], body.index(window.low[i])),
-                                 body.mul(k[i], body.index(window.dilations[i])));
+          Value place =
+              body.sub(body.add(at[2 + i], body.index(window.low[i])), body.mul(k[i], body.index(window.dilations[i])));
           Value stride = body.index(window.strides[i]);
           Value from = arith::DivSIOp::create(body, place, stride);
           Value exact = arith::CmpIOp::create(body, arith::CmpIPredicate::eq, body.mul(from, stride), place);
@@ -373,12 +375,11 @@ LogicalResult lowerMaxPool(Lowering &node, SmallVectorImpl<Value> &results) {
   Value least = leastStored(node, element);
   Value peak = poolOver(
       node, window, node.input(0), least, element,
-      [&](Body &b) {
-        return wide == storageElement(element) ? least : b.number(wide, -INFINITY);
-      },
+      [&](Body &b) { return wide == storageElement(element) ? least : b.number(wide, -INFINITY); },
       [&](Body &b, Value s, Value v) { return b.max(s, v, element); });
   if (wide != storageElement(element))
-    peak = node.elementwise({{peak, wide}}, node.resultType().getShape(), element, [](Body &, ValueRange x) { return x[0]; });
+    peak = node.elementwise({{peak, wide}}, node.resultType().getShape(), element,
+                            [](Body &, ValueRange x) { return x[0]; });
   results.push_back(peak);
   if (node.numOutputs < 2)
     return success();
@@ -417,8 +418,8 @@ LogicalResult lowerMaxPool(Lowering &node, SmallVectorImpl<Value> &results) {
         Value take = arith::AndIOp::create(body, arith::AndIOp::create(body, inside, same), none);
         return body.select(take, arith::IndexCastOp::create(body, i64, index), found);
       }
-      auto op = scf::ForOp::create(body, body.index(0), body.index(window.kernel[dim]), body.index(1), ValueRange{found},
-                                   [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
+      auto op = scf::ForOp::create(body, body.index(0), body.index(window.kernel[dim]), body.index(1),
+                                   ValueRange{found}, [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
                                      Body deeper(loc, inner);
                                      k.push_back(i);
                                      Value next = loop(deeper, dim + 1, carried[0]);
@@ -440,8 +441,9 @@ LogicalResult lowerAveragePool(Lowering &node, SmallVectorImpl<Value> &results) 
   Type element = node.elementOf(0), wide = computeElement(element);
   if (!isa<FloatType>(wide))
     return node.error() << "is computed in floating point (found " << element << ")";
-  Value sum = poolOver(node, window, node.input(0), node.storedNumber(element, 0), element,
-                       [&](Body &b) { return b.number(wide, 0); }, [](Body &b, Value s, Value v) { return b.add(s, v); });
+  Value sum = poolOver(
+      node, window, node.input(0), node.storedNumber(element, 0), element, [&](Body &b) { return b.number(wide, 0); },
+      [](Body &b, Value s, Value v) { return b.add(s, v); });
   bool withPads = node.integer("count_include_pad", 0);
   ArrayRef<int64_t> in = node.shapeOf(0);
   std::optional<SmallVector<int64_t>> pads = node.integers("pads");
@@ -481,23 +483,24 @@ LogicalResult lowerLpPool(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t p = node.integer("p", 2);
   if (!isa<FloatType>(element) || element.isF64() || p < 1)
     return node.error() << "attribute 'p' = " << p << " of " << element << " is not supported";
-  Value sum = poolOver(node, window, node.input(0), node.storedNumber(element, 0), f32,
-                       [&](Body &b) { return b.number(f32, 0); },
-                       [&](Body &b, Value s, Value v) -> Value {
-                         Value x = math::AbsFOp::create(b, v), power = x;
-                         for (int64_t i = 1; i < std::min<int64_t>(p, 64); ++i)
-                           power = b.mul(power, x);
-                         return b.add(s, power);
-                       });
-  results.push_back(node.elementwise({{sum, f32}}, node.resultType().getShape(), element, [&](Body &b, ValueRange x) -> Value {
-    if (p == 1)
-      return x[0];
-    if (p == 2)
-      return math::SqrtOp::create(b, x[0]);
-    Value root = b.exp(b.mul(b.number(f32, 1.0 / static_cast<double>(p)), math::LogOp::create(b, x[0])));
-    Value zero = b.number(f32, 0);
-    return b.select(b.equal(x[0], zero), zero, root);
-  }));
+  Value sum = poolOver(
+      node, window, node.input(0), node.storedNumber(element, 0), f32, [&](Body &b) { return b.number(f32, 0); },
+      [&](Body &b, Value s, Value v) -> Value {
+        Value x = math::AbsFOp::create(b, v), power = x;
+        for (int64_t i = 1; i < std::min<int64_t>(p, 64); ++i)
+          power = b.mul(power, x);
+        return b.add(s, power);
+      });
+  results.push_back(
+      node.elementwise({{sum, f32}}, node.resultType().getShape(), element, [&](Body &b, ValueRange x) -> Value {
+        if (p == 1)
+          return x[0];
+        if (p == 2)
+          return math::SqrtOp::create(b, x[0]);
+        Value root = b.exp(b.mul(b.number(f32, 1.0 / static_cast<double>(p)), math::LogOp::create(b, x[0])));
+        Value zero = b.number(f32, 0);
+        return b.select(b.equal(x[0], zero), zero, root);
+      }));
   return success();
 }
 

@@ -73,7 +73,29 @@ COMPILES = {
         "m.onnx: error: input 'x' is of type string, which is not supported\n",
     # 2^45 elements in 200 bytes: refused before anything is computed.
     model([node("Add", ["x", "z"], ["y"], "wide")], [value("x", [1 << 22, 1]), value("z", [1, 1 << 23])], []):
-        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements\n",
+        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 8 dimensions\n",
+    # A product of sizes that is 0 in 64 bits.
+    model([node("Add", ["x", "z"], ["y"], "wide")], [value("x", [1 << 32, 1]), value("z", [1, 1 << 32])], []):
+        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 8 dimensions\n",
+    model([node("Relu", ["x"], ["y"])], [value("x", [1 << 62, 1 << 62])], []):
+        "m.onnx: error: input 'x' has more than 2^40 elements\n",
+    # Types that do not belong together, and one that the operator does not have.
+    model([node("Add", ["x", "z"], ["y"], "mixed")], [X, value("z", [3, 5], 7)], []):
+        "m.onnx: error: node 'mixed' (Add, version 14): inputs 0 and 1 are of types float and int64 (expected one type)\n",
+    model([node("Sqrt", ["x"], ["y"], "whole")], [value("x", [3], 7)], []):
+        "m.onnx: error: node 'whole' (Sqrt, version 13): input 0 is of type int64 (expected bfloat16|double|float|float16)\n",
+    # An input in the middle that is left out.
+    model([node("Add", ["", "x"], ["y"], "half")], [X], []):
+        "m.onnx: error: node 'half' (Add, version 14): input 0 is left out, which it may not be\n",
+    model([node("Concat", ["x", "", "x"], ["y"], "joint", attribute("axis", 0))], [X], []):
+        "m.onnx: error: node 'joint' (Concat, version 13): input 1 is left out, which it may not be\n",
+    # Twenty functions that call the next one twice would be a million nodes.
+    model([node("f0", ["x"], ["y"], "", field(7, "d"))], [X], []) + b"".join(
+        field(25, field(1, f"f{i}") + field(4, "a") + field(5, "c") + field(10, "d") + field(9, field(2, 17)) + field(
+            7, node(f"f{i + 1}" if i < 20 else "Neg", ["a"], ["b"], "", field(7, "d") if i < 20 else b"")) + field(
+                7, node(f"f{i + 1}" if i < 20 else "Neg", ["b"], ["c"], "", field(7, "d") if i < 20 else b"")))
+        for i in range(21)):
+        "m.onnx: error: has more than 19136 nodes when its functions are inlined\n",
 }
 
 

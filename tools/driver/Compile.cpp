@@ -304,9 +304,8 @@ private:
     if (llvm::sys::fs::equivalent(model, path))
       return true;
     Result<TensorIndex> index = openCheckpoint(model.str());
-    return index && llvm::any_of(index->files(), [&](const MappedFile &file) {
-             return llvm::sys::fs::equivalent(file.path(), path);
-           });
+    return index && llvm::any_of(index->files(),
+                                 [&](const MappedFile &file) { return llvm::sys::fs::equivalent(file.path(), path); });
   }
 
   static bool isStdin(StringRef path) {

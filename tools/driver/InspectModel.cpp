@@ -7,8 +7,10 @@
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/TensorIndex.h"
 #include "frontends/formats/gguf/Gguf.h"
+#include "frontends/formats/onnx/Onnx.h"
 #include "frontends/models/Import.h"
 #include "runtime/src/runner/Inspect.h"
+#include "tools/driver/InspectOnnx.h"
 #include "tools/driver/Messages.h"
 #include "tools/driver/ModelLookup.h"
 #include "tools/driver/Registration.h"
@@ -103,6 +105,8 @@ static int inspectCheckpoint(const std::string &directory) {
 int inspectModel(const char *path) {
   if (llvm::sys::fs::is_directory(path) || gguf::isGgufPath(path))
     return inspectCheckpoint(path);
+  if (onnx::isOnnxPath(path))
+    return inspectOnnx(path);
   return runtime::inspectArtifact(path);
 }
 

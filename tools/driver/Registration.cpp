@@ -33,8 +33,8 @@ void registerDialects(mlir::DialectRegistry &registry) {
   registry
       .insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect, mlir::LLVM::LLVMDialect,
               mlir::linalg::LinalgDialect, mlir::math::MathDialect, mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
-              mlir::tensor::TensorDialect, mlir::ub::UBDialect, mlir::vector::VectorDialect, mlir::affine::AffineDialect,
-              mlir::bufferization::BufferizationDialect>();
+              mlir::tensor::TensorDialect, mlir::ub::UBDialect, mlir::vector::VectorDialect,
+              mlir::affine::AffineDialect, mlir::bufferization::BufferizationDialect>();
   // How each dialect's ops on tensors become ops on buffers.
   mlir::arith::registerBufferizableOpInterfaceExternalModels(registry);
   mlir::bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(registry);

@@ -46,8 +46,8 @@ static void markLoops(Operation *root) {
     MLIRContext *context = loop.getContext();
     BoolAttr no = BoolAttr::get(context, false);
     auto vectorize = LLVM::LoopVectorizeAttr::get(context, /*disable=*/no, {}, {}, {}, {}, {}, {});
-    loop->setAttr("llvm.loop_annotation",
-                  LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
+    loop->setAttr("llvm.loop_annotation", LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, {}, {}, {}, {}, {},
+                                                                        {}, {}, {}, {}, {}, {}, {}));
   });
 }
 

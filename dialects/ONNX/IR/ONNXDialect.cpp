@@ -39,9 +39,9 @@ struct Row {
   llvm::StringLiteral attributes;
 };
 constexpr Row rows[] = {
-#define LLMC_ONNX_OPERATOR(name, since, minIn, maxIn, minOut, maxOut, body, withdrawn, attributes)                     \
+#define LLMC_ONNX_OPERATOR(name, since, minIn, maxIn, minOut, maxOut, body, withdrawn, attributes, types)              \
   {#name, since, minIn, maxIn, minOut, maxOut, attributes},
-#include "dialects/ONNX/IR/Operators.def"
+#include "dialects/ONNX/Formats/Operators.def"
 };
 
 } // namespace

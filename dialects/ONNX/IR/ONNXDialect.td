@@ -33,7 +33,9 @@ def ONNX_Node : NativeOpTrait<"Node"> {
 }
 
 class ONNX_NodeOp<string type, list<Trait> traits = []> : Op<ONNX_Dialect, type, !listconcat([ONNX_Node], traits)> {
-  let summary = type # " of ai.onnx";
+  let summary = "node of the operator " # type;
+  let description = "What the operator of that name is in the version that `since` says; see the dialect.\n\n```mlir\n"
+    # "%y = onnx." # type # " since 13 (%x) {} : (tensor<3xf32>) -> tensor<3xf32>\n```\n";
   let arguments = (ins Variadic<AnyType>:$inputs, I64Attr:$since, DictionaryAttr:$settings);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region VariadicRegion<AnyRegion>:$graphs);
@@ -41,7 +43,12 @@ class ONNX_NodeOp<string type, list<Trait> traits = []> : Op<ONNX_Dialect, type,
 }
 
 def ONNX_AbsentOp : Op<ONNX_Dialect, "absent"> {
-  let summary = "an input that a node leaves out";
+  let summary = "input that a node leaves out";
+  let description = [{
+    ```mlir
+    %0 = onnx.absent
+    ```
+  }];
   let results = (outs NoneType:$result);
   let assemblyFormat = "attr-dict";
 }

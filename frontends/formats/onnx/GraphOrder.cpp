@@ -192,8 +192,12 @@ Checked checkCalls(const Model &model, const std::string &file) {
     if (state[i] == Done)
       return;
     if (state[i] == Open || depth > 32) {
-      found = Diagnostic{file, 0, 0, "function '" + json::printable(model.functions[i].name, 60) +
-                                         (state[i] == Open ? "' calls itself" : "' is called more than 32 deep"), {}};
+      found = Diagnostic{file,
+                         0,
+                         0,
+                         "function '" + json::printable(model.functions[i].name, 60) +
+                             (state[i] == Open ? "' calls itself" : "' is called more than 32 deep"),
+                         {}};
       return;
     }
     state[i] = Open;

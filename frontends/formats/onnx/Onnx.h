@@ -1,7 +1,7 @@
 // Onnx.h - what an ONNX file holds: graphs, nodes, tensors, functions, as views of the mapped bytes.
 //
-// Texts and tensors' bytes stay where they are: a model of gigabytes takes no more memory than its nodes. Not here: what
-// an operator means (frontends/onnx), and which operators there are (Operators.h).
+// Texts and tensors' bytes stay where they are: a model of gigabytes takes no more memory than its nodes. Not here:
+// what an operator means (frontends/onnx), and which operators there are (Operators.h).
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_FRONTENDS_FORMATS_ONNX_ONNX_H
 #define LLMC_FRONTENDS_FORMATS_ONNX_ONNX_H
@@ -18,8 +18,33 @@ namespace llmc::onnx {
 
 /// Element types by the numbers in files.
 enum class ElementType : uint8_t {
-  Undefined, F32, U8, I8, U16, I16, I32, I64, String, Bool, F16, F64, U32, U64, C64, C128, BF16, F8E4M3FN, F8E4M3FNUZ,
-  F8E5M2, F8E5M2FNUZ, U4, I4, F4E2M1, F8E8M0, U2, I2
+  Undefined,
+  F32,
+  U8,
+  I8,
+  U16,
+  I16,
+  I32,
+  I64,
+  String,
+  Bool,
+  F16,
+  F64,
+  U32,
+  U64,
+  C64,
+  C128,
+  BF16,
+  F8E4M3FN,
+  F8E4M3FNUZ,
+  F8E5M2,
+  F8E5M2FNUZ,
+  U4,
+  I4,
+  F4E2M1,
+  F8E8M0,
+  U2,
+  I2
 };
 constexpr uint32_t kLastElementType = uint32_t(ElementType::I2);
 /// "float", "int64", ... as ONNX spells them.
@@ -76,8 +101,21 @@ struct ValueInfo {
 struct Graph;
 
 enum class AttributeKind : uint8_t {
-  Undefined, Float, Int, String, Tensor, Graph, Floats, Ints, Strings, Tensors, Graphs, SparseTensor, SparseTensors,
-  Type, Types
+  Undefined,
+  Float,
+  Int,
+  String,
+  Tensor,
+  Graph,
+  Floats,
+  Ints,
+  Strings,
+  Tensors,
+  Graphs,
+  SparseTensor,
+  SparseTensors,
+  Type,
+  Types
 };
 const char *attributeKindName(AttributeKind kind);
 

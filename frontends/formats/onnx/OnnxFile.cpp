@@ -27,8 +27,8 @@ public:
     const std::string location(tensor.external->location);
     if (auto known = numbers.find(location); known != numbers.end())
       return known->second;
-    const std::string shown = "tensor '" + json::printable(tensor.name, 120) + "': external data '" +
-                              json::printable(location, 120) + "' ";
+    const std::string shown =
+        "tensor '" + json::printable(tensor.name, 120) + "': external data '" + json::printable(location, 120) + "' ";
     // Exporters write "./weights.bin".
     std::string name = location;
     while (name.compare(0, 2, "./") == 0)
@@ -82,8 +82,12 @@ Result<OpenedModel> open(const std::string &path) {
     const std::optional<std::string_view> there = tensor.inPlace();
     if (!dtype || (!there && !tensor.external)) {
       if (tensor.external)
-        return Diagnostic{path, 0, 0, "tensor '" + json::printable(tensor.name, 120) + "' of type " +
-                                          elementTypeName(tensor.type) + " lies in another file, which is not supported", {}};
+        return Diagnostic{path,
+                          0,
+                          0,
+                          "tensor '" + json::printable(tensor.name, 120) + "' of type " + elementTypeName(tensor.type) +
+                              " lies in another file, which is not supported",
+                          {}};
       continue;
     }
     TensorEntry entry;
@@ -100,10 +104,13 @@ Result<OpenedModel> open(const std::string &path) {
       entry.offset = tensor.external->offset;
       const uint64_t size = files[entry.file].size();
       if (entry.offset > size || entry.size > size - entry.offset)
-        return Diagnostic{path, 0, 0, "tensor '" + json::printable(tensor.name, 120) + "': " +
-                                          std::to_string(entry.size) + " bytes at " + std::to_string(entry.offset) +
-                                          " run past the end of '" + files[entry.file].name() + "' (" +
-                                          std::to_string(size) + " bytes)", {}};
+        return Diagnostic{path,
+                          0,
+                          0,
+                          "tensor '" + json::printable(tensor.name, 120) + "': " + std::to_string(entry.size) +
+                              " bytes at " + std::to_string(entry.offset) + " run past the end of '" +
+                              files[entry.file].name() + "' (" + std::to_string(size) + " bytes)",
+                          {}};
     } else {
       entry.offset = there->empty() ? 0 : uint64_t(there->data() - file->bytes().data());
     }

@@ -12,14 +12,15 @@ namespace llmc::onnx {
 namespace {
 
 constexpr Operator kOperators[] = {
-#define LLMC_ONNX_OPERATOR(name, since, minIn, maxIn, minOut, maxOut, body, withdrawn, attributes)                     \
-  {#name, since, minIn, maxIn, minOut, maxOut, body != 0, withdrawn != 0, attributes},
-#include "dialects/ONNX/IR/Operators.def"
+#define LLMC_ONNX_OPERATOR(name, since, minIn, maxIn, minOut, maxOut, body, withdrawn, attributes, types)              \
+  {#name, since, minIn, maxIn, minOut, maxOut, body != 0, withdrawn != 0, attributes, types},
+#include "dialects/ONNX/Formats/Operators.def"
 };
 
 /// Rows of one name, which stand together.
 std::pair<const Operator *, const Operator *> rowsOf(std::string_view name) {
-  return std::equal_range(std::begin(kOperators), std::end(kOperators), Operator{name, 0, 0, 0, 0, 0, false, false, {}},
+  return std::equal_range(std::begin(kOperators), std::end(kOperators),
+                          Operator{name, 0, 0, 0, 0, 0, false, false, {}, {}},
                           [](const Operator &a, const Operator &b) { return a.name < b.name; });
 }
 
@@ -56,6 +57,45 @@ const Operator *findOperator(std::string_view name, int64_t opset) {
 bool isOperator(std::string_view name) {
   const auto [begin, end] = rowsOf(name);
   return begin != end;
+}
+
+/// The part of a list before its next separator, taken from its front.
+static std::string_view nextOf(std::string_view &list, char separator) {
+  const size_t end = std::min(list.find(separator), list.size());
+  const std::string_view part = list.substr(0, end);
+  list.remove_prefix(std::min(end + 1, list.size()));
+  return part;
+}
+
+std::optional<std::string> faultOfTypes(const Operator &row, const std::vector<std::string_view> &inputs) {
+  std::string_view constraints = row.types, places = nextOf(constraints, ';'), place;
+  std::vector<std::pair<std::string_view, size_t>> bound; // a type's name, and the input that has it
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!places.empty())
+      place = nextOf(places, ',');
+    if (inputs[i].empty() || place == "*")
+      continue;
+    for (std::string_view rest = constraints; !rest.empty();) {
+      std::string_view constraint = nextOf(rest, ';');
+      if (nextOf(constraint, '=') != place)
+        continue;
+      bool fits = false;
+      const std::string_view allowed = constraint;
+      while (!constraint.empty())
+        fits |= nextOf(constraint, '|') == inputs[i];
+      if (!fits)
+        return "input " + std::to_string(i) + " is of type " + std::string(inputs[i]) + " (expected " +
+               std::string(allowed) + ")";
+    }
+    const auto known =
+        std::find_if(bound.begin(), bound.end(), [&](const auto &entry) { return entry.first == place; });
+    if (known == bound.end())
+      bound.push_back({place, i});
+    else if (inputs[known->second] != inputs[i])
+      return "inputs " + std::to_string(known->second) + " and " + std::to_string(i) + " are of types " +
+             std::string(inputs[known->second]) + " and " + std::string(inputs[i]) + " (expected one type)";
+  }
+  return std::nullopt;
 }
 
 std::string describeNode(const Node &node, int64_t opset) {

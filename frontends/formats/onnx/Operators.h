@@ -7,13 +7,14 @@
 
 namespace llmc::onnx {
 
-/// One row of dialects/ONNX/IR/Operators.def.
+/// One row of dialects/ONNX/Formats/Operators.def.
 struct Operator {
   std::string_view name;
-  int since;                                           ///< the first opset that it holds for
-  int minInputs, maxInputs, minOutputs, maxOutputs;    ///< -1: any number
-  bool hasBody, withdrawn;                             ///< defined by other operators; no longer an operator
-  std::string_view attributes;                         ///< "name:kind" apart by spaces, with '!' where it must be given
+  int since;                                        ///< the first opset that it holds for
+  int minInputs, maxInputs, minOutputs, maxOutputs; ///< -1: any number
+  bool hasBody, withdrawn;                          ///< defined by other operators; no longer an operator
+  std::string_view attributes;                      ///< "name:kind" apart by spaces, with '!' where it must be given
+  std::string_view types; ///< "A,A,B;A=float|double;B=int64": of inputs, the last one's goes on
 };
 
 /// The row of an operator that holds in `opset`, or null where there is none.
@@ -24,6 +25,10 @@ bool isOperator(std::string_view name);
 /// Checks a node of ai.onnx against its row: the number of inputs and outputs, unknown, missing and mistyped
 /// attributes. `where` begins the message: "node 'a/b' (Gemm, opset 13)".
 Checked checkNode(const Node &node, const Operator &row, const std::string &file, const std::string &where);
+
+/// Checks the types of a node's inputs, by ONNX's names and empty where left out: each is one that its place may have,
+/// and equal where the operator wants them so. The mistake in words, or nothing.
+std::optional<std::string> faultOfTypes(const Operator &row, const std::vector<std::string_view> &inputs);
 
 /// "node 'a/b' (Gemm, opset 13)"; a node without a name is known by its first output.
 std::string describeNode(const Node &node, int64_t opset);

@@ -17,15 +17,32 @@ struct TypeFacts {
 };
 
 const TypeFacts kTypes[] = {
-    {"undefined", 0, {}},           {"float", 32, DType::F32},       {"uint8", 8, DType::U8},
-    {"int8", 8, DType::I8},         {"uint16", 16, DType::U16},      {"int16", 16, DType::I16},
-    {"int32", 32, DType::I32},      {"int64", 64, DType::I64},       {"string", 0, {}},
-    {"bool", 8, DType::BOOL},       {"float16", 16, DType::F16},     {"double", 64, DType::F64},
-    {"uint32", 32, DType::U32},     {"uint64", 64, DType::U64},      {"complex64", 64, DType::C64},
-    {"complex128", 128, {}},        {"bfloat16", 16, DType::BF16},   {"float8e4m3fn", 8, DType::F8_E4M3},
-    {"float8e4m3fnuz", 8, DType::F8_E4M3FNUZ}, {"float8e5m2", 8, DType::F8_E5M2},
-    {"float8e5m2fnuz", 8, DType::F8_E5M2FNUZ}, {"uint4", 4, {}},     {"int4", 4, {}},
-    {"float4e2m1", 4, DType::F4},   {"float8e8m0", 8, DType::F8_E8M0}, {"uint2", 2, {}},
+    {"undefined", 0, {}},
+    {"float", 32, DType::F32},
+    {"uint8", 8, DType::U8},
+    {"int8", 8, DType::I8},
+    {"uint16", 16, DType::U16},
+    {"int16", 16, DType::I16},
+    {"int32", 32, DType::I32},
+    {"int64", 64, DType::I64},
+    {"string", 0, {}},
+    {"bool", 8, DType::BOOL},
+    {"float16", 16, DType::F16},
+    {"double", 64, DType::F64},
+    {"uint32", 32, DType::U32},
+    {"uint64", 64, DType::U64},
+    {"complex64", 64, DType::C64},
+    {"complex128", 128, {}},
+    {"bfloat16", 16, DType::BF16},
+    {"float8e4m3fn", 8, DType::F8_E4M3},
+    {"float8e4m3fnuz", 8, DType::F8_E4M3FNUZ},
+    {"float8e5m2", 8, DType::F8_E5M2},
+    {"float8e5m2fnuz", 8, DType::F8_E5M2FNUZ},
+    {"uint4", 4, {}},
+    {"int4", 4, {}},
+    {"float4e2m1", 4, DType::F4},
+    {"float8e8m0", 8, DType::F8_E8M0},
+    {"uint2", 2, {}},
     {"int2", 2, {}},
 };
 static_assert(std::size(kTypes) == kLastElementType + 1);
@@ -37,9 +54,9 @@ unsigned elementTypeBits(ElementType type) { return kTypes[size_t(type)].bits; }
 std::optional<DType> dtypeOf(ElementType type) { return kTypes[size_t(type)].dtype; }
 
 const char *attributeKindName(AttributeKind kind) {
-  static const char *const names[] = {"undefined", "float",   "int",    "string",        "tensor",
-                                      "graph",     "floats",  "ints",   "strings",       "tensors",
-                                      "graphs",    "sparse_tensor", "sparse_tensors", "type", "types"};
+  static const char *const names[] = {"undefined",      "float", "int",     "string",  "tensor", "graph",
+                                      "floats",         "ints",  "strings", "tensors", "graphs", "sparse_tensor",
+                                      "sparse_tensors", "type",  "types"};
   return names[size_t(kind)];
 }
 

@@ -1,6 +1,7 @@
 /* entry.h - the C API of entries on tensors: a graph's inputs in, its outputs out.
  *
- * A call is an entry made ready: it owns the memory of inputs, outputs and everything in between, and a team of threads.
+ * A call is an entry made ready: it owns the memory of inputs, outputs and everything in between, and a team of
+ * threads.
  *
  *     llmc_call *call;
  *     if (llmc_call_open(model, NULL, NULL, &call, &error) != LLMC_OK) ...

@@ -88,7 +88,8 @@ private:
           break;
       }
       if (index == entry.num_inputs) {
-        printError(file, ("--input: the entry has no input '" + name + "'").c_str(), ("inputs: " + inputNames()).c_str());
+        printError(file, ("--input: the entry has no input '" + name + "'").c_str(),
+                   ("inputs: " + inputNames()).c_str());
         return false;
       }
       if (given[index]++) {
@@ -107,8 +108,10 @@ private:
     llmc_tensor_info info = blank();
     llmc_entry_input(model, llmc_call_entry(call), uint32_t(missing), &info);
     std::string name(info.name.data, info.name.size);
-    printError(file, ("input '" + name + "' is missing (" + describeTensor(info.element_type, info.sizes, info.rank) + ")").c_str(),
-               ("give it: --input " + name + "=FILE.npy").c_str());
+    printError(
+        file,
+        ("input '" + name + "' is missing (" + describeTensor(info.element_type, info.sizes, info.rank) + ")").c_str(),
+        ("give it: --input " + name + "=FILE.npy").c_str());
     return false;
   }
 

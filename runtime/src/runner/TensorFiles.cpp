@@ -20,20 +20,34 @@ namespace {
 struct TypeFacts {
   uint32_t type;
   const char *name;
-  const char *npy;  ///< NumPy's descr; null where it has none
+  const char *npy;   ///< NumPy's descr; null where it has none
   uint32_t onnx;     ///< number in TensorProto
   uint32_t bits = 8; ///< of an element there; a file packs those below 8, memory does not
 };
 const TypeFacts types[] = {
-    {LLMC_F32, "float32", "<f4", 1}, {LLMC_U8, "uint8", "|u1", 2},    {LLMC_I8, "int8", "|i1", 3},
-    {LLMC_U16, "uint16", "<u2", 4},  {LLMC_I16, "int16", "<i2", 5},   {LLMC_I32, "int32", "<i4", 6},
-    {LLMC_I64, "int64", "<i8", 7},   {LLMC_BOOL, "bool", "|b1", 9},   {LLMC_F16, "float16", "<f2", 10},
-    {LLMC_F64, "float64", "<f8", 11}, {LLMC_U32, "uint32", "<u4", 12}, {LLMC_U64, "uint64", "<u8", 13},
+    {LLMC_F32, "float32", "<f4", 1},
+    {LLMC_U8, "uint8", "|u1", 2},
+    {LLMC_I8, "int8", "|i1", 3},
+    {LLMC_U16, "uint16", "<u2", 4},
+    {LLMC_I16, "int16", "<i2", 5},
+    {LLMC_I32, "int32", "<i4", 6},
+    {LLMC_I64, "int64", "<i8", 7},
+    {LLMC_BOOL, "bool", "|b1", 9},
+    {LLMC_F16, "float16", "<f2", 10},
+    {LLMC_F64, "float64", "<f8", 11},
+    {LLMC_U32, "uint32", "<u4", 12},
+    {LLMC_U64, "uint64", "<u8", 13},
     {LLMC_BF16, "bfloat16", nullptr, 16},
-    {LLMC_F8E4M3FN, "float8e4m3fn", "|u1", 17}, {LLMC_F8E4M3FNUZ, "float8e4m3fnuz", "|u1", 18},
-    {LLMC_F8E5M2, "float8e5m2", "|u1", 19}, {LLMC_F8E5M2FNUZ, "float8e5m2fnuz", "|u1", 20},
-    {LLMC_U4, "uint4", "|u1", 21, 4}, {LLMC_I4, "int4", "|i1", 22, 4}, {LLMC_F4E2M1, "float4e2m1", "|u1", 23, 4},
-    {LLMC_F8E8M0, "float8e8m0", "|u1", 24}, {LLMC_U2, "uint2", "|u1", 25, 2}, {LLMC_I2, "int2", "|i1", 26, 2},
+    {LLMC_F8E4M3FN, "float8e4m3fn", "|u1", 17},
+    {LLMC_F8E4M3FNUZ, "float8e4m3fnuz", "|u1", 18},
+    {LLMC_F8E5M2, "float8e5m2", "|u1", 19},
+    {LLMC_F8E5M2FNUZ, "float8e5m2fnuz", "|u1", 20},
+    {LLMC_U4, "uint4", "|u1", 21, 4},
+    {LLMC_I4, "int4", "|i1", 22, 4},
+    {LLMC_F4E2M1, "float4e2m1", "|u1", 23, 4},
+    {LLMC_F8E8M0, "float8e8m0", "|u1", 24},
+    {LLMC_U2, "uint2", "|u1", 25, 2},
+    {LLMC_I2, "int2", "|i1", 26, 2},
 };
 
 const TypeFacts *factsOf(uint32_t type) {
@@ -292,7 +306,8 @@ bool writeNpy(const std::string &path, const llmc_tensor_info &info, const void 
                        "', 'fortran_order': False, 'shape': (" + shape + "), }";
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
-  std::string text = std::string("\x93NUMPY\x01\x00", 8) + char(header.size() & 0xff) + char(header.size() >> 8) + header;
+  std::string text =
+      std::string("\x93NUMPY\x01\x00", 8) + char(header.size() & 0xff) + char(header.size() >> 8) + header;
   std::string temporary = path + ".part";
   FILE *file = fopen(temporary.c_str(), "wb");
   bool whole = file && fwrite(text.data(), 1, text.size(), file) == text.size();

@@ -60,8 +60,8 @@ bool arenaOf(llmc_call &call, uint64_t &size) {
     return false;
   call.dims = numbers;
   setDims(call);
-  bool planned = planArena(call.model->artifact, call.entry, call.dims,
-                           numbers + call.model->artifact.manifest.dims.count, size);
+  bool planned =
+      planArena(call.model->artifact, call.entry, call.dims, numbers + call.model->artifact.manifest.dims.count, size);
   platform::releaseMemory(numbers, count * sizeof(uint64_t));
   return planned;
 }

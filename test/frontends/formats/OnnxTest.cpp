@@ -51,8 +51,9 @@ TEST(Onnx, TextsAreViewsOfTheFile) {
 }
 
 TEST(Onnx, PutsNodesInOrder) {
-  const std::string graph = bytes(1, node("second", "Relu", {"h"}, {"y"})) + bytes(1, node("first", "Neg", {"x"}, {"h"})) +
-                            bytes(11, value("x", 1, {3})) + bytes(12, value("y", 1, {3}));
+  const std::string graph = bytes(1, node("second", "Relu", {"h"}, {"y"})) +
+                            bytes(1, node("first", "Neg", {"x"}, {"h"})) + bytes(11, value("x", 1, {3})) +
+                            bytes(12, value("y", 1, {3}));
   const std::string file = model(graph);
   Result<onnx::Model> read = onnx::parseModel(file, "m.onnx");
   ASSERT_TRUE(bool(read)) << read.error().str();
@@ -73,15 +74,18 @@ TEST(Onnx, RefusesWhatIsNoProtobuf) {
   EXPECT_EQ(refused(""), "m.onnx: error: is no ONNX model: it names neither a version nor a graph\n");
   EXPECT_EQ(refused(std::string(11, '\x80')),
             "m.onnx: error: is damaged: in the model, a varint has more than 10 bytes (at byte 10 of 11)\n");
-  EXPECT_EQ(refused("\x0a\x05" "ab"),
+  EXPECT_EQ(refused("\x0a\x05"
+                    "ab"),
             "m.onnx: error: is damaged: in the model, a field runs past the end of its message (at byte 2 of 4)\n");
-  EXPECT_EQ(refused("\x0b"), "m.onnx: error: is damaged: in the model, a field is of a wire type that ONNX does not use "
-                             "(at byte 1 of 1)\n");
+  EXPECT_EQ(refused("\x0b"),
+            "m.onnx: error: is damaged: in the model, a field is of a wire type that ONNX does not use "
+            "(at byte 1 of 1)\n");
 }
 
 TEST(Onnx, RefusesOtherVersions) {
-  EXPECT_EQ(refused(model(reluGraph(), 17, 2)), "m.onnx: error: has IR version 2 (expected 3 to 13)\nnote: write it again "
-                                                "with onnx.version_converter or a newer exporter\n");
+  EXPECT_EQ(refused(model(reluGraph(), 17, 2)),
+            "m.onnx: error: has IR version 2 (expected 3 to 13)\nnote: write it again "
+            "with onnx.version_converter or a newer exporter\n");
   EXPECT_EQ(refused(model(reluGraph(), 6)),
             "m.onnx: error: is written in opset 6 (expected 7 to 28)\nnote: convert it with onnx.version_converter\n");
   EXPECT_EQ(refused(model(reluGraph(), 99)),
@@ -104,8 +108,8 @@ TEST(Onnx, RefusesGraphsThatAreNone) {
 TEST(Onnx, RefusesDeepGraphs) {
   std::string inner = bytes(2, "g");
   for (int i = 0; i < 40; ++i)
-    inner = bytes(1, node("n", "If", {"x"}, {"y"},
-                          bytes(5, bytes(1, "then_branch") + bytes(6, inner) + number(20, 5))));
+    inner =
+        bytes(1, node("n", "If", {"x"}, {"y"}, bytes(5, bytes(1, "then_branch") + bytes(6, inner) + number(20, 5))));
   EXPECT_EQ(refusedGraph(inner), "m.onnx: error: graphs stand more than 32 deep in each other\n");
 }
 
@@ -118,7 +122,8 @@ TEST(Onnx, RefusesFunctionsThatCallThemselves) {
 TEST(Onnx, RefusesTensorsThatLie) {
   EXPECT_EQ(refusedTensor(tensor("t", 1, {3}, "12345678")),
             "t.pb: error: tensor 't' has 8 bytes of raw_data, its shape and type float say 12\n");
-  EXPECT_EQ(refusedTensor(tensor("t", 99, {3}, "")), "t.pb: error: tensor 't' has the element type 99 (expected 1 to 26)\n");
+  EXPECT_EQ(refusedTensor(tensor("t", 99, {3}, "")),
+            "t.pb: error: tensor 't' has the element type 99 (expected 1 to 26)\n");
   EXPECT_EQ(refusedTensor(tensor("t", 1, {-1}, "")), "t.pb: error: tensor 't' has a dimension of -1\n");
   EXPECT_EQ(refusedTensor(tensor("t", 1, {1ll << 40, 1ll << 40}, "")),
             "t.pb: error: tensor 't' has more elements than memory has addresses\n");
@@ -185,16 +190,6 @@ TEST(Onnx, ChecksNodesAgainstTheirOperator) {
 /// A folder of its own for files that name others.
 class OnnxFiles : public testing::Test {
 protected:
-  void SetUp() override {
-    char name[] = "/tmp/llmc-onnx-XXXXXX";
-    ASSERT_TRUE(::mkdtemp(name));
-    folder = name;
-  }
-  void TearDown() override {
-    for (const char *file : {"m.onnx", "w.bin", "link.bin"})
-      ::unlink((folder + "/" + file).c_str());
-    ::rmdir(folder.c_str());
-  }
   void write(const char *name, const std::string &content) {
     std::ofstream(folder + "/" + name, std::ios::binary) << content;
   }
@@ -215,7 +210,8 @@ protected:
     }
     return std::string(opened->index.bytes("w"));
   }
-  std::string folder;
+  test::TemporaryFolder temporary;
+  const std::string folder = temporary.str();
 };
 
 TEST_F(OnnxFiles, MapsExternalData) {
@@ -227,8 +223,9 @@ TEST_F(OnnxFiles, MapsExternalData) {
 TEST_F(OnnxFiles, RefusesExternalDataElsewhere) {
   write("w.bin", "abcdefghijkl");
   ASSERT_EQ(::symlink("/etc/hostname", (folder + "/link.bin").c_str()), 0);
-  EXPECT_EQ(openWith("/etc/passwd", 0), "D/m.onnx: error: tensor 'w': external data '/etc/passwd' is absolute, expected a "
-                                        "name inside the directory\n");
+  EXPECT_EQ(openWith("/etc/passwd", 0),
+            "D/m.onnx: error: tensor 'w': external data '/etc/passwd' is absolute, expected a "
+            "name inside the directory\n");
   EXPECT_EQ(openWith("../w.bin", 0),
             "D/m.onnx: error: tensor 'w': external data '../w.bin' leaves the directory by '..'\n");
   EXPECT_NE(openWith("link.bin", 0).find("leads outside"), std::string::npos) << openWith("link.bin", 0);

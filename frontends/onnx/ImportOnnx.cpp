@@ -1,4 +1,4 @@
-// Import.cpp - the stop `import` of ONNX files.
+// ImportOnnx.cpp - the stop `import` of ONNX files.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Import.h"
 

@@ -1,0 +1,72 @@
+// RUN: llmc-opt %s --llmc-graph-program | FileCheck %s
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// Three values of a chain lie in two places; a barrier stands where one launch reads what another wrote.
+// CHECK-LABEL: kernel.program @chain inputs 1 outputs 1
+// CHECK-SAME: slots [2688, 2] slot_sizes [1]
+// CHECK-DAG: %[[A:.*]] = kernel.memory 0 at 0 : memref<37x9xf32>
+// CHECK-DAG: %[[B:.*]] = kernel.memory 0 at 1344 : memref<37x9xf32>
+// CHECK: kernel.generic 37 writes [false, true](%{{.*}}, %{{.*}})
+// CHECK: kernel.barrier
+// CHECK: kernel.generic 37 writes [false, true]
+// CHECK: kernel.barrier
+// CHECK: kernel.generic 37 writes [false, true]
+// CHECK: kernel.barrier
+// CHECK: kernel.generic 37 writes [false, true]
+// CHECK-NOT: kernel.barrier
+func.func @chain(%x: memref<37x9xf32>, %y: memref<37x9xf32>) attributes {llmc.constants = [], llmc.inputs = 1 : i64} {
+  %a = memref.alloc() : memref<37x9xf32>
+  linalg.exp ins(%x : memref<37x9xf32>) outs(%a : memref<37x9xf32>)
+  %b = memref.alloc() : memref<37x9xf32>
+  linalg.abs ins(%a : memref<37x9xf32>) outs(%b : memref<37x9xf32>)
+  %c = memref.alloc() : memref<37x9xf32>
+  linalg.negf ins(%b : memref<37x9xf32>) outs(%c : memref<37x9xf32>)
+  linalg.copy ins(%c : memref<37x9xf32>) outs(%y : memref<37x9xf32>)
+  return
+}
+
+// Launches that touch nothing of each other run side by side.
+// CHECK-LABEL: kernel.program @apart
+// CHECK-NOT: kernel.barrier
+// CHECK: kernel.yield
+func.func @apart(%x: memref<37x9xf32>, %y: memref<37x9xf32>, %z: memref<37x9xf32>)
+    attributes {llmc.constants = [], llmc.inputs = 1 : i64} {
+  linalg.exp ins(%x : memref<37x9xf32>) outs(%y : memref<37x9xf32>)
+  linalg.abs ins(%x : memref<37x9xf32>) outs(%z : memref<37x9xf32>)
+  return
+}
+
+// A sum's loop is not split: the rows are, and nothing where there are none.
+// CHECK-LABEL: kernel.program @sums
+// CHECK: kernel.generic 5 writes
+// CHECK: kernel.barrier
+// CHECK: kernel.generic 1 writes
+func.func @sums(%x: memref<5x41xf32>, %rows: memref<5xf32>, %all: memref<f32>)
+    attributes {llmc.constants = [], llmc.inputs = 1 : i64} {
+  linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<5x41xf32>) outs(%rows : memref<5xf32>) {
+  ^bb0(%v: f32, %s: f32):
+    %0 = arith.addf %s, %v : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]}
+      ins(%rows : memref<5xf32>) outs(%all : memref<f32>) {
+  ^bb0(%v: f32, %s: f32):
+    %0 = arith.addf %s, %v : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// Weights are constants at places that follow each other.
+// CHECK-LABEL: kernel.program @constants
+// CHECK: kernel.get_constant @c0
+// CHECK: kernel.constant @c0 "w" at 0 : memref<7xf32>
+// CHECK: kernel.constant @c1 "v" at 64 : memref<7xf32>
+func.func @constants(%x: memref<7xf32>, %w: memref<7xf32>, %v: memref<7xf32>, %y: memref<7xf32>)
+    attributes {llmc.constants = ["w", "v"], llmc.inputs = 1 : i64} {
+  linalg.add ins(%x, %w : memref<7xf32>, memref<7xf32>) outs(%y : memref<7xf32>)
+  linalg.add ins(%y, %v : memref<7xf32>, memref<7xf32>) outs(%y : memref<7xf32>)
+  return
+}
