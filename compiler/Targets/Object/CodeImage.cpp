@@ -52,11 +52,16 @@ LogicalResult lowerToLLVM(ModuleOp module, const TargetBackend &backend) {
   EmitProgramsPassOptions options;
   options.variant = backend.name().str();
   pm.addPass(createEmitProgramsPass(options));
-  pm.addPass(createExpandMathPass());
-  // Narrow floats are widened and rounded by integer arithmetic: converting them would be calls.
-  arith::ArithExpandOpsPassOptions narrow;
-  narrow.includeBf16 = true;
-  pm.addPass(arith::createArithExpandOpsPass(narrow));
+  // Generic launches hold what the emitters never write.
+  bool isGraph = false;
+  module.walk([&](kernel::GenericOp) { isGraph = true; });
+  if (isGraph) {
+    pm.addPass(createExpandMathPass());
+    // Narrow floats are widened and rounded by integer arithmetic: converting them would be calls.
+    arith::ArithExpandOpsPassOptions narrow;
+    narrow.includeBf16 = true;
+    pm.addPass(arith::createArithExpandOpsPass(narrow));
+  }
   pm.addPass(createCanonicalizerPass()); // folds address arithmetic on constants
   pm.addPass(createCSEPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
