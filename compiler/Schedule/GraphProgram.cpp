@@ -301,9 +301,34 @@ struct ProgramBuilder {
     return success();
   }
 
+  /// A value that is only copied to an output in the end is made there.
+  void writeOutputs(Block &entry) {
+    for (auto copy : llvm::make_early_inc_range(entry.getOps<memref::CopyOp>())) {
+      auto alloc = copy.getSource().getDefiningOp<memref::AllocOp>();
+      auto argument = dyn_cast<BlockArgument>(copy.getTarget());
+      if (!alloc || !argument || !argument.hasOneUse() || argument.getType() != alloc.getType())
+        continue;
+      // Nothing, through views of it either, touches it after the copy.
+      SmallVector<Operation *> users(alloc->getUsers());
+      bool last = true;
+      for (size_t i = 0; i < users.size() && last; ++i) {
+        Operation *own = entry.findAncestorOpInBlock(*users[i]);
+        last = own == copy || (own && own->isBeforeInBlock(copy));
+        if (isa<ViewLikeOpInterface>(users[i]))
+          llvm::append_range(users, users[i]->getUsers());
+      }
+      if (!last)
+        continue;
+      copy.erase();
+      alloc.replaceAllUsesWith(static_cast<Value>(argument));
+      alloc.erase();
+    }
+  }
+
   LogicalResult run() {
     MLIRContext *context = func.getContext();
     Block &entry = func.getBody().front();
+    writeOutputs(entry);
     for (Operation &op : entry.without_terminator())
       if (failed(gather(&op)))
         return failure();

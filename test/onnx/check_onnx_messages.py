@@ -6,6 +6,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -124,6 +125,12 @@ def main():
             expect(message.split("\n")[0], run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", folder=folder),
                    (1, message))
             expect("nothing is left", sorted(p.name for p in path.iterdir()), ["m.onnx"])
+        # Two terabytes: refused before the system kills the process for using what it promised.
+        (path / "m.onnx").write_bytes(model([node("Relu", ["x"], ["y"])], [value("x", [1 << 20, 1 << 19])], [value("y", [1 << 20, 1 << 19])]))
+        run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", folder=folder)
+        code, text = run(llmc, "run", "m.llmc", folder=folder)
+        expect("more than memory", (code, re.sub(r"\d{13}", "N", text)),
+               (1, "m.llmc: error: its tensors need N bytes, more than this machine's memory\n"))
         # A dimension given by name and by place.
         (path / "m.onnx").write_bytes(
             model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]))

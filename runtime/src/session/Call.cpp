@@ -71,6 +71,10 @@ Status openMemory(llmc_call &call, Error &error) {
   Parts counted = {nullptr};
   if (!arenaOf(call, arena) || !place(call, counted, arena))
     return fail(error, LLMC_OUT_OF_MEMORY, "no memory for the entry's tensors");
+  // The system would promise more than it has, and end the process when it is used.
+  if (counted.size > platform::memoryLimit())
+    return fail(error, LLMC_OUT_OF_MEMORY, "its tensors need %llu bytes, more than this machine's memory",
+                (unsigned long long)counted.size);
   call.block = static_cast<uint8_t *>(platform::reserveMemory(counted.size));
   if (!call.block)
     return fail(error, LLMC_OUT_OF_MEMORY, "no memory for %llu bytes of tensors", (unsigned long long)counted.size);

@@ -101,6 +101,8 @@ TEST(Onnx, RefusesGraphsThatAreNone) {
   EXPECT_EQ(refusedGraph(bytes(1, node("a", "Add", {"x", "c"}, {"b"})) + bytes(1, node("c", "Relu", {"b"}, {"c"})) + x),
             "m.onnx: error: node 'a' (Add, opset 17): stands in a cycle: it needs what it makes\n");
   EXPECT_EQ(refusedGraph(x + y), "m.onnx: error: output 'y' of graph '' is made by no node\n");
+  EXPECT_EQ(refusedGraph(bytes(1, node("r", "Relu", {"x"}, {"y"})) + x + y + y),
+            "m.onnx: error: output 'y' is there twice\n");
   EXPECT_EQ(refusedGraph(x + x), "m.onnx: error: input 'x' is there twice\n");
   EXPECT_EQ(refusedGraph(bytes(1, bytes(1, "x") + bytes(3, "n")) + x), "m.onnx: error: node 'n' names no operator\n");
 }
