@@ -1,7 +1,6 @@
 /* generate.c - the C API in a page: opens a compiled model, continues a text, prints it as it comes.
  *
- *   cc generate.c -I runtime/include -L build/dev/lib -lllmc-runtime-api -lllmc-runtime-text -lllmc-runtime-sampling \
- *      -lllmc-runtime-core -lmd -lstdc++ -lm -pthread -o generate
+ *   cc generate.c -I runtime/include build/dev/lib/embed/libllmc.a -lm -pthread -o generate
  *   ./generate smol.llmc "Once upon a time"
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-CODE_SUFFIXES = (".cpp", ".h", ".c", ".td", ".def")
+CODE_SUFFIXES = (".cpp", ".h", ".hpp", ".c", ".td", ".def")
 
 
 class Tree:

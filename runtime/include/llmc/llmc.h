@@ -25,7 +25,8 @@
  *
  * Trust: a file is checked thoroughly, but it carries native code: open only files you would run.
  *
- * Free of C++ and of any other header of this project; a program links the library `llmc-runtime-api`.
+ * Free of C++ and of any other header of this project; a program links `libllmc.a` (llmc::runtime of the
+ * CMake package), in C or C++; the C library, libm and threads are all that it needs besides.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -90,9 +91,19 @@ typedef struct llmc_model llmc_model;
  * @retval LLMC_UNSUPPORTED   another major version, or no code for this processor */
 llmc_status llmc_model_open(const char *path, llmc_model **model, llmc_error *error);
 
-/** Opens a container that lies in memory (`data` aligned to 64 bytes, constant and alive until the model is closed).
- * The code is copied into executable pages; the weights are used in place. Errors as llmc_model_open. */
+/** Opens a container that lies in memory: the bytes of a `.llmc` file, from its first to its last. `data` is aligned to
+ * 64 bytes, and stays the caller's: constant and alive until the model is closed. The code is copied into executable
+ * pages; everything else, the weights above all, is used in place. Several models may be opened on the same bytes.
+ * Errors as llmc_model_open.
+ * @retval LLMC_INVALID_ARGUMENT  `data` is null or not aligned */
 llmc_status llmc_model_open_memory(const void *data, size_t size, llmc_model **model, llmc_error *error);
+
+/** A container that is part of the program: llmc_add_model of the CMake package writes a header that declares one, by
+ * the name of the model. Aligned and constant for as long as the program runs. Since 1.2. */
+typedef struct llmc_embedded_model {
+  const void *data;
+  size_t size;
+} llmc_embedded_model;
 
 /** Frees a model; all its sessions must have been closed. Null is allowed. */
 void llmc_model_close(llmc_model *model);

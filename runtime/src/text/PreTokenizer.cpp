@@ -4,6 +4,7 @@
 
 #include "runtime/src/text/Normalizer.h"
 
+#include <cstdlib>
 #include <new>
 
 namespace llmc::runtime {
@@ -73,11 +74,20 @@ private:
   size_t heldBegin = 0, heldEnd = 0;
 };
 
+PreTokenizer::~PreTokenizer() {
+  for (size_t i = 0; i < numRooms; ++i)
+    rooms[i].~Room();
+  std::free(rooms);
+}
+
 TextStatus PreTokenizer::run(Bytes text, bool atStart, PieceSink &target) {
   if (!rooms) {
-    rooms.reset(new (std::nothrow) Room[tables.steps.count + 1]);
+    size_t count = tables.steps.count + size_t(1);
+    rooms = static_cast<Room *>(std::malloc(count * sizeof(Room)));
     if (!rooms)
       return TextStatus::OutOfMemory;
+    for (; numRooms < count; ++numRooms)
+      new (rooms + numRooms) Room();
   }
   sink = &target;
   return step(0, text, atStart);

@@ -7,8 +7,6 @@
 #include "runtime/src/text/Matcher.h"
 #include "runtime/src/text/TokenizerTables.h"
 
-#include <memory>
-
 namespace llmc::runtime {
 
 /// What receives the pieces, in order. Bytes are valid during the call only.
@@ -24,6 +22,9 @@ protected:
 class PreTokenizer {
 public:
   explicit PreTokenizer(const TokenizerTables &tables) : tables(tables) {}
+  PreTokenizer(const PreTokenizer &) = delete;
+  PreTokenizer &operator=(const PreTokenizer &) = delete;
+  ~PreTokenizer();
 
   /// Hands the pieces of `text` to `sink`. `atStart` says whether it begins the whole text.
   TextStatus run(Bytes text, bool atStart, PieceSink &sink);
@@ -39,8 +40,10 @@ private:
     Matcher matcher;
     Array<uint8_t> text; // what a replacing step made
   };
-  // One a step: a step's pieces run through the later steps before its next piece is cut.
-  std::unique_ptr<Room[]> rooms;
+  // One a step: a step's pieces run through the later steps before its next piece is cut. From malloc, since a C
+  // program that links the runtime has no operator new.
+  Room *rooms = nullptr;
+  size_t numRooms = 0;
 };
 
 } // namespace llmc::runtime
