@@ -6,6 +6,7 @@
 
 #include "compiler/Targets/TargetBackend.h"
 #include "runtime/src/runner/Bench.h"
+#include "runtime/src/runner/Eval.h"
 #include "runtime/src/runner/Inspect.h"
 #include "runtime/src/runner/Messages.h"
 #include "runtime/src/runner/Options.h"
@@ -498,6 +499,8 @@ int runCommandLine(int argc, char **argv) {
     return runtime::runMain({"llmc run", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "bench")
     return runtime::benchMain({"llmc bench", nullptr, nullptr}, argc - 1, argv + 1);
+  if (command == "eval")
+    return runtime::evalMain({"llmc eval", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")
     return runOnWord(inspectCommand, "file", argc - 1, argv + 1, inspectModel);
   if (command == "verify")
