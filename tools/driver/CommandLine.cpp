@@ -12,6 +12,7 @@
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
 #include "runtime/src/runner/Runner.h"
+#include "tools/driver/Check.h"
 #include "tools/driver/Commands.h"
 #include "tools/driver/Compile.h"
 #include "tools/driver/InspectModel.h"
@@ -499,6 +500,8 @@ int runCommandLine(int argc, char **argv) {
     return runtime::runMain({"llmc run", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "bench")
     return runtime::benchMain({"llmc bench", nullptr, nullptr}, argc - 1, argv + 1);
+  if (command == "check")
+    return checkMain(argc - 1, argv + 1);
   if (command == "eval")
     return runtime::evalMain({"llmc eval", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")

@@ -403,7 +403,8 @@ private:
         (options.tempsFolder &&
          !saveTemp(std::to_string(static_cast<int>(Stop::Pack) + 1) + "-pack.manifest", input.manifest.bytes())))
       return false;
-    printReport(llvm::errs(), report, input.manifest);
+    if (!options.quiet)
+      printReport(llvm::errs(), report, input.manifest);
     if (options.report || options.verbose)
       printDetails(llvm::errs(), input.manifest);
     if (!options.reportFile.empty())

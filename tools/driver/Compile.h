@@ -25,6 +25,7 @@ struct CompileOptions {
   std::optional<std::string> tempsFolder; ///< every stop's text and every variant's code are saved there
   std::optional<Stop> printAfter;         ///< that stop's text goes to stderr
   std::optional<Stop> failAt;             ///< for tests: that stop fails as by a mistake of ours
+  bool quiet = false;                     ///< no closing table
   bool printPipeline = false;             ///< nothing but the passes up to `to`, on stdout
   bool report = false, verbose = false;
   std::string reportFile; ///< Ends with .json or .html; empty: none.

@@ -6,6 +6,7 @@
 #include "dialects/Transformer/Reference/Interpreter.h"
 #include "frontends/formats/TensorIndex.h"
 #include "mlir/Pass/Pass.h"
+#include "tools/driver/ReferenceRun.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -15,29 +16,6 @@ using namespace llmc;
 using reference::Floats;
 using reference::Integers;
 using reference::RuntimeValue;
-using transformer::Role;
-
-/// The element type in the IR of a type in files; null for those that no op reads.
-static Type elementType(DType dtype, MLIRContext *context) {
-  if (std::optional<BlockFormatId> format = dtypeBlockFormat(dtype))
-    return transformer::BlockType::get(context, *format, blockFormat(*format).group);
-  switch (dtype) {
-  case DType::F64:
-    return Float64Type::get(context);
-  case DType::F32:
-    return Float32Type::get(context);
-  case DType::F16:
-    return Float16Type::get(context);
-  case DType::BF16:
-    return BFloat16Type::get(context);
-  case DType::I32:
-    return IntegerType::get(context, 32);
-  case DType::I64:
-    return IntegerType::get(context, 64);
-  default:
-    return {};
-  }
-}
 
 namespace {
 struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
@@ -67,9 +45,6 @@ struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
 
 private:
   LogicalResult interpret();
-  FailureOr<SmallVector<RuntimeValue>> runStep(reference::Interpreter &interpreter, func::FuncOp entry,
-                                               ArrayRef<int32_t> tokens, int64_t firstPosition,
-                                               std::vector<RuntimeValue> &states);
 };
 } // namespace
 
@@ -111,44 +86,6 @@ static void print(const RuntimeValue &value, int64_t number) {
   }
 }
 
-/// One step of the sequence 0: its tokens at consecutive positions, all rows wanted. `states` are consumed and renewed.
-FailureOr<SmallVector<RuntimeValue>> InterpretPass::runStep(reference::Interpreter &interpreter, func::FuncOp entry,
-                                                            ArrayRef<int32_t> tokens, int64_t firstPosition,
-                                                            std::vector<RuntimeValue> &states) {
-  int64_t count = tokens.size();
-  std::vector<int32_t> positions, rows;
-  for (int64_t i = 0; i < count; ++i) {
-    positions.push_back(firstPosition + i);
-    rows.push_back(i);
-  }
-  SmallVector<RuntimeValue> inputs;
-  auto nextState = states.begin();
-  for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
-    std::optional<Role> role = transformer::getArgumentRole(entry, i);
-    if (role == Role::Tokens)
-      inputs.push_back(Integers{{count}, tokens.vec()});
-    else if (role == Role::Positions)
-      inputs.push_back(Integers{{count}, positions});
-    else if (role == Role::Sequences)
-      inputs.push_back(Integers{{count}, std::vector<int32_t>(count)});
-    else if (role == Role::Rows)
-      inputs.push_back(Integers{{count}, rows});
-    else if (role == Role::State)
-      inputs.push_back(*nextState++);
-    else
-      return entry.emitError() << "argument " << i << " has no role that this tool has a value for, expected tokens, "
-                               << "positions, sequences, rows or state";
-  }
-  FailureOr<SmallVector<RuntimeValue>> results = interpreter.run(entry, inputs);
-  if (failed(results))
-    return failure();
-  states.clear();
-  for (auto [type, value] : llvm::zip_equal(entry.getResultTypes(), *results))
-    if (isa<transformer::StateType>(type))
-      states.push_back(value);
-  return results;
-}
-
 LogicalResult InterpretPass::interpret() {
   ModuleOp module = getOperation();
   auto entry = module.lookupSymbol<func::FuncOp>(function);
@@ -162,25 +99,15 @@ LogicalResult InterpretPass::interpret() {
       return checkpoint.emitError() << opened.error().message;
     index = std::move(*opened);
   }
-  auto readWeight = [&](StringRef key) -> std::optional<reference::CheckpointTensor> {
-    const TensorEntry *tensor = index ? index->find(std::string_view(key.data(), key.size())) : nullptr;
-    Type element = tensor ? elementType(tensor->dtype, &getContext()) : Type();
-    if (!element)
-      return std::nullopt;
-    SmallVector<int64_t> shape(tensor->shape.begin(), tensor->shape.end());
-    return reference::CheckpointTensor{{index->data(*tensor), tensor->size}, RankedTensorType::get(shape, element)};
-  };
-  reference::Interpreter interpreter(module, readWeight);
+  reference::Interpreter interpreter(module, driver::weightsFrom(index ? &*index : nullptr, &getContext()));
 
-  std::vector<RuntimeValue> states;
-  for (Type type : entry.getArgumentTypes())
-    if (auto state = dyn_cast<transformer::StateType>(type))
-      states.push_back(reference::makeState(state));
+  std::vector<RuntimeValue> states = driver::emptyStates(entry);
 
   SmallVector<int32_t> left(ids.begin(), ids.end());
   SmallVector<RuntimeValue> results;
   auto step = [&](ArrayRef<int32_t> tokens, int64_t firstPosition) -> LogicalResult {
-    FailureOr<SmallVector<RuntimeValue>> found = runStep(interpreter, entry, tokens, firstPosition, states);
+    FailureOr<SmallVector<RuntimeValue>> found =
+        driver::runReferenceStep(interpreter, entry, tokens, firstPosition, states);
     if (failed(found))
       return failure();
     results = std::move(*found);

@@ -121,6 +121,7 @@ private:
   Interpreter &parent;
   llvm::DenseMap<Value, std::shared_ptr<RuntimeValue>> environment;
   int64_t layerInClass = 0;
+  int64_t layer = -1, layersRun = 0; ///< for the observer
 };
 
 } // namespace llmc::reference
@@ -134,9 +135,14 @@ LogicalResult OpInterpreter::checkRange(Operation *op, StringRef what, const Int
 }
 
 LogicalResult OpInterpreter::runBlock(Block &block, SmallVectorImpl<RuntimeValue> &results) {
-  for (Operation &op : block.without_terminator())
+  for (Operation &op : block.without_terminator()) {
     if (failed(runOp(&op)))
       return failure();
+    if (!parent.observer || op.getName().getStringRef().starts_with("transformer.weight"))
+      continue;
+    for (Value result : op.getResults())
+      parent.observer(result, layer, lookup(result));
+  }
   for (Value operand : block.getTerminator()->getOperands())
     results.push_back(lookup(operand));
   return success();
@@ -300,12 +306,13 @@ LogicalResult OpInterpreter::runLayers(tf::LayersOp op) {
     values.push_back(lookup(init));
   SmallVector<int64_t> done(op.getNumClasses());
   int64_t outer = layerInClass;
-  for (auto [layer, layerClass] : llvm::enumerate(op.getClasses())) {
+  for (auto [number, layerClass] : llvm::enumerate(op.getClasses())) {
     layerInClass = done[layerClass]++;
+    layer = layersRun++;
     Block &body = op.getBody(layerClass);
-    bind(body.getArgument(0), op.getSlots()[layer]);
+    bind(body.getArgument(0), op.getSlots()[number]);
     for (int64_t table = 0; table < op.getNumTables(); ++table)
-      bind(body.getArgument(1 + table), cast<DenseI64ArrayAttr>((*op.getTables())[table])[layer]);
+      bind(body.getArgument(1 + table), cast<DenseI64ArrayAttr>((*op.getTables())[table])[number]);
     for (auto [argument, value] : llvm::zip_equal(op.getIterArguments(layerClass), values))
       bind(argument, value);
     SmallVector<RuntimeValue> next;
@@ -314,6 +321,7 @@ LogicalResult OpInterpreter::runLayers(tf::LayersOp op) {
     values = std::move(next);
   }
   layerInClass = outer;
+  layer = -1;
   for (auto [result, value] : llvm::zip_equal(op.getResults(), values))
     bind(result, value);
   return success();

@@ -37,6 +37,11 @@ public:
   /// The module outlives the interpreter and is not changed meanwhile.
   Interpreter(mlir::ModuleOp module, WeightSource weights) : module(module), weights(std::move(weights)) {}
 
+  /// Is told each value that an op other than a weight's computed, in order: the value in the program, the number of
+  /// the layer that ran (counted from 0 over the function; -1 outside of layers), and what it is.
+  using Observer = std::function<void(mlir::Value value, int64_t layer, const RuntimeValue &found)>;
+  void observe(Observer function) { observer = std::move(function); }
+
   /// Runs a function on inputs of its argument types; each argument's value is a Floats, Integers, int64_t or state.
   /// Errors, emitted at the op: an op without reference semantics, a key that is absent or of another type, inputs that
   /// break a promise to an op (a token outside its table, a row outside the step).
@@ -48,6 +53,7 @@ private:
 
   mlir::ModuleOp module;
   WeightSource weights;
+  Observer observer;
   /// Values of ops on weights by result and, inside layers, the layer's number in its class (else 0).
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, std::shared_ptr<RuntimeValue>> cachedWeights;
 };

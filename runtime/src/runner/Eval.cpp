@@ -133,7 +133,7 @@ private:
   bool compares;
   const llmc_model *model, *other;
   const std::vector<int32_t> &tokens;
-  uint32_t window = 0, stride = 0, threads = 0;
+  uint32_t window = 0, stride = 0;
   double sum = 0, squares = 0, otherSum = 0;
   uint64_t scored = 0, same = 0, mostDivergent = 0;
   std::vector<double> divergences;

@@ -1,0 +1,47 @@
+// Check.h - `llmc check`: a compiled model's numbers beside the reference semantics, or beside another model's.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_TOOLS_DRIVER_CHECK_H
+#define LLMC_TOOLS_DRIVER_CHECK_H
+
+#include "llmc/llmc.h"
+#include "tools/driver/Messages.h"
+
+#include <string>
+#include <vector>
+
+namespace llmc::driver {
+
+struct CheckOptions {
+  std::string file;            ///< an artifact, or a checkpoint that is compiled for the check
+  std::string against;         ///< "interpret", an artifact, or logits in a .npy file
+  std::string model;           ///< the checkpoint that `file` was compiled from; empty: `file` is one itself
+  std::vector<int32_t> tokens; ///< of one step
+  double tolerance = 1e-4;     ///< largest difference over the largest value of the tensor
+  bool json = false, all = false;
+};
+
+/// The command line of `check`: argv[0] is skipped. Returns the exit code: 3 when the numbers differ.
+int checkMain(int argc, char **argv);
+
+/// Every value that the compiled code leaves in a buffer beside the reference semantics' of `options.model`; names the
+/// first op that differs, and the packed weights that do.
+ExitCode checkOps(const CheckOptions &options, const llmc_model &model, Messages &messages);
+
+/// Logits of every position beside another artifact's or recorded ones.
+ExitCode checkLogits(const CheckOptions &options, const llmc_model &model, Messages &messages);
+
+/// How far a tensor is from what it should be.
+struct Difference {
+  double absolute = 0, relative = 0; ///< the largest; `relative` to the largest magnitude of what is expected
+  double largest = 0;                ///< that magnitude
+  int64_t row = 0, column = 0;       ///< where
+  float found = 0, expected = 0;     ///< there
+};
+
+/// Compares [rows, columns] values. A value that is no number differs without bound, unless both are none.
+Difference compareRows(const float *found, int64_t foundStride, const float *expected, int64_t expectedStride,
+                       int64_t rows, int64_t columns);
+
+} // namespace llmc::driver
+
+#endif // LLMC_TOOLS_DRIVER_CHECK_H

@@ -1,0 +1,239 @@
+// CheckMain.cpp - the command line of `check`.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/driver/Check.h"
+
+#include "frontends/formats/gguf/Gguf.h"
+#include "runtime/src/runner/Output.h"
+#include "runtime/src/runner/TextFile.h"
+#include "tools/driver/Compile.h"
+#include "tools/driver/ModelLookup.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cstdlib>
+#include <getopt.h>
+
+namespace llmc::driver {
+
+namespace {
+
+const char helpText[] = R"(Compares a compiled model's numbers.
+
+Examples:
+  llmc check ./my-model                                  compiles it, and compares each op with the reference semantics
+  llmc check mine --against interpret --model ./my-model  the same for a file that was compiled before
+  llmc check smol-f16 --against smol --tolerance 0.01    logits of two compiled models, at every position
+  llmc check smol --against logits.npy --ids 1,2,3       beside recorded logits, float32 [tokens, vocabulary]
+
+Usage: llmc check FILE [--against interpret|FILE2] [OPTIONS]
+
+      --against X    interpret (default): the reference semantics of the model that FILE was compiled from; else a compiled
+                     model, or logits in a .npy file
+      --model MODEL  the checkpoint that FILE was compiled from; not needed where FILE is one
+      --ids 1,2,3    the tokens of the step that is compared
+      --text T       or the first tokens of a text; without either, tokens spread over the vocabulary
+      --tokens N     at most N tokens (8)
+      --tolerance X  largest difference, over the largest value of the tensor (1e-4)
+      --all          every value or position, not only the first that differs
+      --json         JSON lines
+  -h, --help
+
+With 'interpret' the code of FILE runs unchanged, one step on one thread; after each of its parts the values are compared with
+those that the reference semantics compute, and the packed weights with those of MODEL. The first op that differs is named, with
+its weights. Exit code 3 when something differs.
+)";
+
+struct Arguments {
+  CheckOptions options;
+  std::string text;
+  uint32_t most = 8;
+};
+
+int usage(const std::string &message) {
+  Messages(MessageStyle::forTerminal()).error("", message, "all options: llmc check --help");
+  return exitUsage;
+}
+
+/// "1,2,3"; false when it is none.
+bool parseIds(llvm::StringRef text, std::vector<int32_t> &ids) {
+  llvm::SmallVector<llvm::StringRef> words;
+  text.split(words, ',');
+  for (llvm::StringRef word : words) {
+    int32_t id;
+    if (word.getAsInteger(10, id) || id < 0)
+      return false;
+    ids.push_back(id);
+  }
+  return true;
+}
+
+enum LongOption { OptAgainst = 256, OptModel, OptIds, OptText, OptTokens, OptTolerance, OptAll, OptJson };
+const option longOptions[] = {
+    {"against", required_argument, nullptr, OptAgainst},
+    {"model", required_argument, nullptr, OptModel},
+    {"ids", required_argument, nullptr, OptIds},
+    {"text", required_argument, nullptr, OptText},
+    {"tokens", required_argument, nullptr, OptTokens},
+    {"tolerance", required_argument, nullptr, OptTolerance},
+    {"all", no_argument, nullptr, OptAll},
+    {"json", no_argument, nullptr, OptJson},
+    {"help", no_argument, nullptr, 'h'},
+    {nullptr, 0, nullptr, 0},
+};
+
+/// -1, or the exit code.
+int readArguments(int argc, char **argv, Arguments &arguments) {
+  opterr = 0;
+  optind = 0;
+  for (int option; (option = getopt_long(argc, argv, ":h", longOptions, nullptr)) != -1;) {
+    switch (option) {
+    case OptAgainst:
+      arguments.options.against = optarg;
+      break;
+    case OptModel:
+      arguments.options.model = optarg;
+      break;
+    case OptIds:
+      if (!parseIds(optarg, arguments.options.tokens))
+        return usage(std::string("--ids: '") + optarg + "' is no list of token ids (expected 1,2,3)");
+      break;
+    case OptText:
+      arguments.text = optarg;
+      break;
+    case OptTokens:
+      if (llvm::StringRef(optarg).getAsInteger(10, arguments.most) || !arguments.most)
+        return usage(std::string("--tokens: '") + optarg + "' is no number from 1 up");
+      break;
+    case OptTolerance: {
+      char *end;
+      arguments.options.tolerance = std::strtod(optarg, &end);
+      if (!*optarg || *end || !(arguments.options.tolerance >= 0))
+        return usage(std::string("--tolerance: '") + optarg + "' is no number from 0 up");
+      break;
+    }
+    case OptAll:
+      arguments.options.all = true;
+      break;
+    case OptJson:
+      arguments.options.json = true;
+      break;
+    case 'h':
+      llvm::outs() << helpText;
+      return runtime::flushOutput() ? exitDone : exitInput;
+    case ':':
+      return usage(std::string("option '") + argv[optind - 1] + "' needs a value");
+    default:
+      return usage(std::string("unknown option '") + argv[optind - 1] + "'");
+    }
+  }
+  if (optind >= argc)
+    return usage("no model file given");
+  arguments.options.file = argv[optind++];
+  if (optind < argc)
+    return usage(std::string("surplus argument '") + argv[optind] + "'");
+  if (arguments.options.against.empty())
+    arguments.options.against = "interpret";
+  if (!arguments.text.empty() && !arguments.options.tokens.empty())
+    return usage("--text and --ids exclude each other");
+  return -1;
+}
+
+/// A compiled model in a file of its own that goes with the object.
+class Temporary {
+public:
+  ~Temporary() {
+    if (!path.empty())
+      llvm::sys::fs::remove(path);
+  }
+  bool make(Messages &messages) {
+    llvm::SmallString<128> name;
+    if (std::error_code error = llvm::sys::fs::createTemporaryFile("llmc-check", "llmc", name))
+      return messages.error("", "no temporary file: " + reasonOf(error)), false;
+    path = std::string(name);
+    return true;
+  }
+  std::string path;
+};
+
+/// The tokens of the step, from whatever names them.
+bool findTokens(const Arguments &arguments, const llmc_model *model, std::vector<int32_t> &tokens, Messages &messages) {
+  llmc_model_info info = {};
+  info.struct_size = sizeof info;
+  llmc_model_get_info(model, &info);
+  if (!arguments.text.empty()) {
+    std::string text;
+    if (!runtime::readTextFile(arguments.text.c_str(), text))
+      return false;
+    llmc_error error;
+    size_t count = 0;
+    tokens.resize(text.size() + 16);
+    if (llmc_tokenize(model, text.data(), text.size(), 1, 0, tokens.data(), tokens.size(), &count, &error))
+      return messages.error(arguments.options.file, error.message, "give token ids: --ids"), false;
+    tokens.resize(std::min(count, tokens.size()));
+    if (tokens.empty())
+      return messages.error(arguments.text, "has no tokens"), false;
+  } else if (tokens.empty()) {
+    // Spread over the vocabulary, never twice the same: steps of the golden ratio.
+    for (uint32_t i = 0; i < arguments.most; ++i)
+      tokens.push_back(static_cast<int32_t>((uint64_t(i + 1) * 2654435769u & 0xffffffffu) * info.vocab_size >> 32));
+  } else {
+    for (int32_t token : tokens)
+      if (static_cast<uint32_t>(token) >= info.vocab_size)
+        return messages.error(arguments.options.file, "--ids: " + std::to_string(token) + " is no token of this model",
+                              "its tokens are 0 to " + std::to_string(info.vocab_size - 1)),
+               false;
+    return true;
+  }
+  if (tokens.size() > arguments.most)
+    tokens.resize(arguments.most);
+  return true;
+}
+
+int check(Arguments &arguments, Messages &messages) {
+  CheckOptions &options = arguments.options;
+  Temporary compiled;
+  std::string artifact = options.file;
+  bool isModel = llvm::sys::fs::is_directory(options.file) || gguf::isGgufPath(options.file);
+  if (isModel) {
+    if (options.model.empty())
+      options.model = options.file;
+    CompileOptions compileOptions;
+    compileOptions.model = options.file;
+    compileOptions.emit = Emit::Llmc;
+    compileOptions.quiet = true;
+    Result<std::vector<std::string>> variants = chooseVariants("", "native");
+    if (!variants)
+      return messages.error(variants.error()), exitInput;
+    compileOptions.variants = *variants;
+    if (!compiled.make(messages))
+      return exitInput;
+    compileOptions.output = artifact = compiled.path;
+    if (ExitCode code = compile(compileOptions, messages))
+      return code;
+  }
+  if (options.against == "interpret" && options.model.empty())
+    return usage("the model that '" + options.file + "' was compiled from is not named (--model MODEL)");
+  llmc_model *model;
+  llmc_error error;
+  if (llmc_model_open(artifact.c_str(), &model, &error))
+    return messages.error(options.file, error.message, error.note), exitInput;
+  ExitCode code = exitInput;
+  if (findTokens(arguments, model, options.tokens, messages))
+    code =
+        options.against == "interpret" ? checkOps(options, *model, messages) : checkLogits(options, *model, messages);
+  llmc_model_close(model);
+  return code;
+}
+
+} // namespace
+
+int checkMain(int argc, char **argv) {
+  Arguments arguments;
+  int code = readArguments(argc, argv, arguments);
+  if (code >= 0)
+    return code;
+  Messages messages(MessageStyle::forTerminal());
+  return check(arguments, messages);
+}
+
+} // namespace llmc::driver
