@@ -63,6 +63,10 @@ def main():
         check("a system message", run(program, "--system", "Lily", "upon a time", *greedy).stdout,
               run(program, "--raw", "Lily\nOnce upon a time\n", *greedy).stdout)
         check("they differ", run(program, "upon a time", *greedy).stdout != run(program, "--raw", "upon a time", *greedy).stdout, True)
+        for command in ([program, "--about"], [llmc, "inspect", program]):
+            lines = run(*command).stdout.splitlines()
+            check("the tokenizer and the template", ["tokenizer   byte-level BPE, 2048 tokens" in lines, "chat        template default" in lines],
+                  [True, True])
         check("verify", run(llmc, "verify", program).returncode, 0)
 
         (model / "chat_template.jinja").write_text(TEMPLATE + "\n{{ messages | frobnicate }}")

@@ -11,6 +11,9 @@
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
 #include "runtime/src/session/Model.h"
+#include "runtime/src/text/template/Template.h"
+
+#include "llmc/tokenizer_format.h"
 
 #include <map>
 #include <math.h>
@@ -69,6 +72,48 @@ void printGeneration(const Artifact &artifact) {
   if (!isnan(generation.repetition_penalty))
     printf(", repeat penalty %g", double(generation.repetition_penalty));
   printf("\n");
+}
+
+const char *tokenizerName(const llmc_tokenizer_header &header) {
+  switch (header.model) {
+  case LLMC_TOKENIZER_BPE:
+    return header.flags & LLMC_TOKENIZER_BYTE_LEVEL      ? "byte-level BPE"
+           : header.flags & LLMC_TOKENIZER_BYTE_FALLBACK ? "BPE with byte fallback"
+                                                         : "BPE";
+  case LLMC_TOKENIZER_UNIGRAM:
+    return header.flags & LLMC_TOKENIZER_BYTE_FALLBACK ? "unigram with byte fallback" : "unigram";
+  case LLMC_TOKENIZER_WORDPIECE:
+    return "WordPiece";
+  case LLMC_TOKENIZER_WORDLEVEL:
+    return "whole words";
+  default:
+    return "of another kind";
+  }
+}
+
+/// How the model reads text and conversations.
+void printText(const Artifact &artifact) {
+  const llmc_section *section = artifact.section(LLMC_SECTION_TOKENIZER);
+  llmc_tokenizer_header header;
+  if (!section || section->size < sizeof header) {
+    printf("tokenizer   none: takes token ids\n");
+  } else {
+    memcpy(&header, artifact.bytes(section), sizeof header);
+    printf("tokenizer   %s, %u tokens\n", tokenizerName(header), header.tokens.count);
+  }
+  section = artifact.section(LLMC_SECTION_TEMPLATES);
+  ChatTemplates templates;
+  const char *reason = "";
+  if (!section) {
+    printf("chat        no template: a prompt is continued\n");
+  } else if (templates.open(artifact.bytes(section), section->size, &reason) != TextStatus::Ok) {
+    printf("chat        its templates cannot be opened: %s\n", reason);
+  } else {
+    printf("chat        template");
+    for (uint32_t i = 0; i < templates.count(); ++i)
+      printf("%s %.*s", i ? "," : "", int(templates.name(i).size), templates.name(i).data);
+    printf("\n");
+  }
 }
 
 void printFacts(const Artifact &artifact) {
@@ -175,6 +220,7 @@ bool printAbout(const char *file, const llmc_model *model) {
   const Artifact &artifact = model->artifact;
   printf("file        %s, %s\n", file, byteSize(artifact.size).c_str());
   printFacts(artifact);
+  printText(artifact);
   printGeneration(artifact);
   printVariants(artifact);
   printWeights(artifact);
@@ -190,6 +236,7 @@ int inspectArtifact(const char *path) {
   printf("file        %s, %s, artifact format %u.%u\n", path, byteSize(file.size).c_str(), LLMC_ARTIFACT_MAJOR,
          artifact.minor);
   printFacts(artifact);
+  printText(artifact);
   printGeneration(artifact);
   printVariants(artifact);
   printEntries(artifact);

@@ -265,6 +265,7 @@ class Compile(unittest.TestCase):
     def test_inspect_and_verify(self):
         self.llmc("compile", "model", "-o", "out", "--emit", "llmc")
         self.assertIn(b"kv_cache", self.llmc("inspect", "out").stdout)
+        self.assertIn(b"\nchat        no template: a prompt is continued\n", self.llmc("inspect", "out").stdout)
         self.assertIn(b"2 in 1 class", self.llmc("inspect", "model").stdout)
         self.assertIn(b"match", self.llmc("verify", "out").stdout)
         data = bytearray((self.root / "out").read_bytes())
