@@ -240,11 +240,19 @@ std::string OpCheck::nameOf(const ObservedValue &value) const {
       addKeys(operand, value.member, keys);
   }
   std::string text = llvm::join(names, " and ");
-  // An op without weights is known by the name that importing gave it.
+  // An op without weights is known by the name that importing gave it, without the number of the layer: it is that of
+  // the first one of the class.
   if (keys.empty())
     ops[value.ops.back()]->getLoc()->walk([&](Location part) {
-      if (auto named = dyn_cast<NameLoc>(part); named && !named.getName().getValue().starts_with("llmc.op:"))
-        keys.insert(named.getName().getValue());
+      auto named = dyn_cast<NameLoc>(part);
+      if (!named || named.getName().getValue().starts_with("llmc.op:"))
+        return WalkResult::advance();
+      StringRef name = named.getName().getValue();
+      for (size_t at = name.find('.'); at != StringRef::npos; at = name.find('.', at + 1))
+        if (size_t digits = name.find_first_not_of("0123456789", at + 1);
+            digits > at + 1 && name.substr(digits, 1) == ".")
+          name = name.substr(digits + 1), at = 0;
+      keys.insert(name);
       return WalkResult::advance();
     });
   return keys.empty() ? text : text + " (" + llvm::join(keys, ", ") + ")";

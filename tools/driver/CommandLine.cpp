@@ -88,13 +88,7 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
                  "output file (default: ./<model-name>); - writes text forms to stdout")
       ->check(notEmpty);
   app.add_option("--emit", arguments.emit, "form of the output (default: exe)")
-      ->check(CLI::Validator(
-          [](std::string &name) -> std::string {
-            if (name == "lib")
-              return "libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)";
-            return CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir"})(name);
-          },
-          "{exe,llmc,obj,asm,llvm,mlir}"));
+      ->check(CLI::IsMember({"exe", "llmc", "obj", "asm", "llvm", "mlir", "lib"}));
   app.add_option("--compile-to", arguments.to, "stop there")->check(CLI::IsMember(stopNames(Stop::Pack)));
   app.add_option("--target", arguments.target, "triple to compile for (default: x86_64-linux-gnu)");
   std::string processors = "{native,all";
@@ -171,7 +165,7 @@ std::vector<std::string> normalised(int argc, char **argv) {
 }
 
 Emit emitOf(const std::string &name) {
-  const char *const names[] = {"exe", "llmc", "obj", "asm", "llvm", "mlir"};
+  const char *const names[] = {"exe", "llmc", "obj", "asm", "llvm", "mlir", "lib"};
   for (size_t i = 0; i < std::size(names); ++i)
     if (name == names[i])
       return static_cast<Emit>(i);
@@ -209,7 +203,8 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     options.emit = Emit::MLIR;
   if (codeForm && arguments.to.empty())
     options.to = Stop::Codegen;
-  if (options.to == Stop::Codegen && (options.emit == Emit::Exe || options.emit == Emit::Llmc))
+  if (options.to == Stop::Codegen &&
+      (options.emit == Emit::Exe || options.emit == Emit::Llmc || options.emit == Emit::Lib))
     return "--emit " + arguments.emit + ": the stop 'codegen' has no such form (expected obj, asm or llvm)";
   if (options.emit == Emit::MLIR && options.to > Stop::Schedule)
     return "--emit mlir: the stop '" + arguments.to + "' has no text form (expected parse to schedule)";
@@ -244,7 +239,7 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     return variants.error().message;
   options.variants = *variants;
   // One piece of code: the one that runs on most machines.
-  if (codeForm && options.variants.size() > 1)
+  if ((codeForm || options.emit == Emit::Lib) && options.variants.size() > 1)
     options.variants.erase(options.variants.begin(), options.variants.end() - 1);
   return "";
 }

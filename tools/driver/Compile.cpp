@@ -12,6 +12,7 @@
 #include "mlir/Parser/Parser.h"
 #include "runtime/src/platform/CpuFeatures.h"
 #include "tools/driver/Crash.h"
+#include "tools/driver/EmitLib.h"
 #include "tools/driver/ModelLookup.h"
 #include "tools/driver/Package.h"
 #include "tools/driver/Registration.h"
@@ -319,6 +320,7 @@ private:
       return ".mlir";
     switch (options.emit) {
     case Emit::Exe:
+    case Emit::Lib: // the start of three names
       return "";
     case Emit::Llmc:
       return ".llmc";
@@ -353,7 +355,10 @@ private:
 
   /// Code for each variant, then the artifact or the form of code that was asked for.
   bool finish() {
-    bool packs = options.emit == Emit::Exe || options.emit == Emit::Llmc;
+    bool library = options.emit == Emit::Lib;
+    bool packs = options.emit == Emit::Exe || options.emit == Emit::Llmc || library;
+    if (library)
+      nameLibraryEntries(*module, libraryName(outputPath(suffixOf())));
     PackageInput input;
     input.module = *module;
     input.name = name;
@@ -370,7 +375,7 @@ private:
         dumps.llvmIR = &llvmIR;
       if (options.emit == Emit::Asm || keepsAll)
         dumps.assembly = &assembly;
-      if (options.emit == Emit::Obj)
+      if (options.emit == Emit::Obj || library)
         dumps.object = &object;
       FailureOr<CompiledCode> code = timed(
           Stop::Codegen,
@@ -396,6 +401,8 @@ private:
       return writeText(dump);
 
     report.output = outputPath(suffixOf());
+    if (library)
+      return timed(Stop::Pack, [&] { return writeLibrary(input, object, report.output, messages); });
     bool written = timed(
         Stop::Pack, [&] { return writePackage(input, report.output, options.emit == Emit::Exe, report, messages); });
     messages.clearProgress();

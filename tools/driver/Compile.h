@@ -13,7 +13,7 @@
 namespace llmc::driver {
 
 /// What comes out.
-enum class Emit { Exe, Llmc, Obj, Asm, LLVM, MLIR };
+enum class Emit { Exe, Llmc, Obj, Asm, LLVM, MLIR, Lib };
 
 struct CompileOptions {
   std::string model;  ///< directory, org/name, or "-": a module as text on stdin

@@ -140,7 +140,6 @@ class Compile(unittest.TestCase):
             (["compile", "model", "--compile-to", "codegen", "-o", "-"], "--output: '-' takes text forms only"),
             (["compile", "model", "-o", ""], "--output: the name is empty"),
             (["compile", ""], "MODEL: the name is empty"),
-            (["compile", "model", "--emit", "lib"], "--emit: libraries cannot be made yet (expected exe, llmc, obj, asm, llvm or mlir)"),
             (["compile", "model", "--report=report.txt"], "--report: 'report.txt' ends neither with .json nor with .html"),
             (["compile", "model", "--emit", "asm", "--report=report.json"], "--report: a file tells of whole artifacts"),
             (["compile", "model", "--emit", "exe", "--compile-to", "codegen"], "the stop 'codegen' has no such form (expected obj, asm or llvm)"),
