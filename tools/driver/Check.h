@@ -4,6 +4,7 @@
 #define LLMC_TOOLS_DRIVER_CHECK_H
 
 #include "llmc/llmc.h"
+#include "runtime/src/runner/OptionTable.h"
 #include "tools/driver/Messages.h"
 
 #include <string>
@@ -19,6 +20,9 @@ struct CheckOptions {
   double tolerance = 1e-4;     ///< largest difference over the largest value of the tensor
   bool json = false, all = false;
 };
+
+/// The command `check` as data: what checkMain knows.
+const runtime::CommandInfo &checkCommandInfo();
 
 /// The command line of `check`: argv[0] is skipped. Returns the exit code: 3 when the numbers differ.
 int checkMain(int argc, char **argv);

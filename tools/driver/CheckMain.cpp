@@ -17,32 +17,6 @@ namespace llmc::driver {
 
 namespace {
 
-const char helpText[] = R"(Compares a compiled model's numbers.
-
-Examples:
-  llmc check ./my-model                                  compiles it, and compares each op with the reference semantics
-  llmc check mine --against interpret --model ./my-model  the same for a file that was compiled before
-  llmc check smol-f16 --against smol --tolerance 0.01    logits of two compiled models, at every position
-  llmc check smol --against logits.npy --ids 1,2,3       beside recorded logits, float32 [tokens, vocabulary]
-
-Usage: llmc check FILE [--against interpret|FILE2] [OPTIONS]
-
-      --against X    interpret (default): the reference semantics of the model that FILE was compiled from; else a compiled
-                     model, or logits in a .npy file
-      --model MODEL  the checkpoint that FILE was compiled from; not needed where FILE is one
-      --ids 1,2,3    the tokens of the step that is compared
-      --text T       or the first tokens of a text; without either, tokens spread over the vocabulary
-      --tokens N     at most N tokens (8)
-      --tolerance X  largest difference, over the largest value of the tensor (1e-4)
-      --all          every value or position, not only the first that differs
-      --json         JSON lines
-  -h, --help
-
-With 'interpret' the code of FILE runs unchanged, one step on one thread; after each of its parts the values are compared with
-those that the reference semantics compute, and the packed weights with those of MODEL. The first op that differs is named, with
-its weights. Exit code 3 when something differs.
-)";
-
 struct Arguments {
   CheckOptions options;
   std::string text;
@@ -67,25 +41,57 @@ bool parseIds(llvm::StringRef text, std::vector<int32_t> &ids) {
   return true;
 }
 
-enum LongOption { OptAgainst = 256, OptModel, OptIds, OptText, OptTokens, OptTolerance, OptAll, OptJson };
-const option longOptions[] = {
-    {"against", required_argument, nullptr, OptAgainst},
-    {"model", required_argument, nullptr, OptModel},
-    {"ids", required_argument, nullptr, OptIds},
-    {"text", required_argument, nullptr, OptText},
-    {"tokens", required_argument, nullptr, OptTokens},
-    {"tolerance", required_argument, nullptr, OptTolerance},
-    {"all", no_argument, nullptr, OptAll},
-    {"json", no_argument, nullptr, OptJson},
-    {"help", no_argument, nullptr, 'h'},
-    {nullptr, 0, nullptr, 0},
+enum LongOption {
+  OptAgainst = 256,
+  OptModel,
+  OptIds,
+  OptText,
+  OptTokens,
+  OptTolerance,
+  OptAll,
+  OptJson,
+  OptDiagnostics
 };
+
+const char comparing[] = "Comparison", output[] = "Output";
+const runtime::OptionInfo checkOptions[] = {
+    {OptAgainst, "against", "interpret|FILE", comparing,
+     "interpret (default): the reference semantics of the model that FILE was\n"
+     "compiled from; else a compiled model, or logits in a .npy file"},
+    {OptModel, "model", "MODEL", comparing, "the checkpoint that FILE was compiled from; not needed where FILE is one"},
+    {OptIds, "ids", "LIST", comparing, "the tokens of the step that is compared, such as 1,2,3"},
+    {OptText, "text", "FILE", comparing,
+     "or the first tokens of a text; without either, tokens spread over the\nvocabulary"},
+    {OptTokens, "tokens", "N", comparing, "at most N tokens (8)"},
+    {OptTolerance, "tolerance", "X", comparing, "largest difference, over the largest value of the tensor (1e-4)"},
+    {OptAll, "all", nullptr, output, "every value or position, not only the first that differs"},
+    {OptJson, "json", nullptr, output, "JSON lines"},
+    {OptDiagnostics, "diagnostics", "text|json", output, "form of messages on standard error"},
+    {'h', "help", nullptr, output, "this page"},
+};
+
+const runtime::CommandInfo command = {
+    "check",
+    "Compares a compiled model's numbers with the reference semantics, or with another model's.",
+    R"(  %1 ./my-model                                  compiles it, and compares each op with the reference semantics
+  %1 mine --against interpret --model ./my-model  the same for a file that was compiled before
+  %1 smol-f16 --against smol --tolerance 0.01    logits of two compiled models, at every position
+  %1 smol --against logits.npy --ids 1,2,3       beside recorded logits, float32 [tokens, vocabulary]
+)",
+    "%1 [OPTIONS] FILE",
+    checkOptions,
+    sizeof checkOptions / sizeof *checkOptions,
+    "With 'interpret' the code of FILE runs unchanged, one step on one thread; after each of its parts the values are\n"
+    "compared with those that the reference semantics compute, and the packed weights with those of MODEL. The first "
+    "op\n"
+    "that differs is named, with its weights. Exit code 3 when something differs.\n"};
 
 /// -1, or the exit code.
 int readArguments(int argc, char **argv, Arguments &arguments) {
   opterr = 0;
   optind = 0;
-  for (int option; (option = getopt_long(argc, argv, ":h", longOptions, nullptr)) != -1;) {
+  runtime::GetoptTable table(command);
+  for (int option; (option = getopt_long(argc, argv, table.letters.c_str(), table.options.data(), nullptr)) != -1;) {
     switch (option) {
     case OptAgainst:
       arguments.options.against = optarg;
@@ -117,8 +123,12 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
     case OptJson:
       arguments.options.json = true;
       break;
+    case OptDiagnostics:
+      if (llvm::StringRef form = optarg; form != "text" && form != "json")
+        return usage("--diagnostics: '" + form.str() + "' is neither text nor json");
+      break;
     case 'h':
-      llvm::outs() << helpText;
+      runtime::printCommandHelp(command, "llmc check");
       return runtime::flushOutput() ? exitDone : exitInput;
     case ':':
       return usage(std::string("option '") + argv[optind - 1] + "' needs a value");
@@ -226,6 +236,8 @@ int check(Arguments &arguments, Messages &messages) {
 }
 
 } // namespace
+
+const runtime::CommandInfo &checkCommandInfo() { return command; }
 
 int checkMain(int argc, char **argv) {
   Arguments arguments;

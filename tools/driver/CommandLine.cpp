@@ -103,14 +103,16 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
          "--weights", arguments.weights,
          "form to store matrices in: keep, f32, bf16, f16, or q8, q4, q8_min, q4_min with the values that share a "
          "scale: q4:64, q8:row")
-      ->check([](const std::string &text) -> std::string {
-        std::optional<WeightBlocks> blocks;
-        return parseWeights(text, blocks)
-                   ? ""
-                   : "'" + text +
-                         "' is no form of weights (expected keep, f32, bf16, f16, q8, q4, q8_min or "
-                         "q4_min, the last four perhaps with a group: q4:64, q8:row)";
-      })
+      ->check(CLI::Validator(
+          [](std::string &text) -> std::string {
+            std::optional<WeightBlocks> blocks;
+            return parseWeights(text, blocks)
+                       ? ""
+                       : "'" + text +
+                             "' is no form of weights (expected keep, f32, bf16, f16, q8, q4, q8_min or "
+                             "q4_min, the last four perhaps with a group: q4:64, q8:row)";
+          },
+          "{keep,f32,bf16,f16,q8,q4,q8_min,q4_min}"))
       ->capture_default_str();
   app.add_flag("--allow-requantize", arguments.allowRequantize,
                "let --weights round what is stored in few bits already");
@@ -418,6 +420,8 @@ std::vector<Command> allCommands() {
   std::vector<Command> commands = {describe(compile, compileExamples),
                                    commandOf(runtime::runCommandInfo()),
                                    commandOf(runtime::benchCommandInfo()),
+                                   commandOf(runtime::evalCommandInfo()),
+                                   commandOf(checkCommandInfo()),
                                    inspectCommand,
                                    verifyCommand,
                                    completionCommand,

@@ -4,6 +4,7 @@
 #define LLMC_RUNTIME_RUNNER_EVAL_H
 
 #include "llmc/llmc.h"
+#include "runtime/src/runner/OptionTable.h"
 #include "runtime/src/runner/Runner.h"
 
 #include <functional>
@@ -55,6 +56,9 @@ using EvalProgress = std::function<bool(uint64_t done, uint64_t all, double perp
 /// @retval LLMC_CANCELLED         `progress` asked to stop
 llmc_status evaluate(const llmc_model *model, const llmc_model *other, const std::vector<int32_t> &tokens,
                      const EvalOptions &options, const EvalProgress &progress, EvalResult &result, llmc_error &error);
+
+/// The command `eval` as data: what evalMain knows.
+const CommandInfo &evalCommandInfo();
 
 /// The command line of `eval`: argv[0] is skipped. Returns the exit code: 3 when a threshold does not hold.
 int evalMain(const RunnerProgram &program, int argc, char **argv);

@@ -5,6 +5,7 @@
 #include "runtime/src/runner/CutShort.h"
 #include "runtime/src/runner/Interrupts.h"
 #include "runtime/src/runner/Messages.h"
+#include "runtime/src/runner/OptionTable.h"
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
 #include "runtime/src/runner/TextFile.h"
@@ -20,48 +21,52 @@ namespace llmc::runtime {
 
 namespace {
 
-const char helpText[] = R"(Measures how well a compiled model predicts a text.
-
-Examples:
-  llmc eval smol.llmc --text book.txt                       perplexity
-  llmc eval small --text book.txt --against large           and how far it is from another model of the same vocabulary
-  llmc eval small --text book.txt --against large --max-kld 0.01    exit code 3 when it is further
-
-Usage: llmc eval FILE --text T [OPTIONS]
-
-      --text T         the text, UTF-8; - reads standard input
-      --ids T          token ids in place of the text, separated by commas or white space, for models without a tokenizer
-      --against FILE2  the model to compare with, which counts as the right one
-  -c, --window N       tokens of a window (the model's context, at most 2048); alias --ctx-size
-      --stride N       from a window's start to the next one's (half a window)
-      --tokens N       only the first N tokens of the text
-  -t, --threads N      default: the cores this process may use
-      --max-ppl X      exit code 3 when the perplexity is above X
-      --max-kld X      exit code 3 when the mean KL divergence is above X
-      --json           one JSON line
-  -h, --help
-
-The convention is Hugging Face's for models of bounded length: a window every N tokens, each read from an empty cache, each
-scoring the tokens that none before it scored. Every token but the first counts once, among them what the tokenizer adds. The
-perplexity is exp of the mean of -log p. A divergence is that of FILE's distribution from FILE2's, in nats.
-)";
-
-enum LongOption { OptText = 256, OptIds, OptAgainst, OptStride, OptTokens, OptMaxPpl, OptMaxKld, OptJson };
-const option longOptions[] = {
-    {"text", required_argument, nullptr, OptText},
-    {"ids", required_argument, nullptr, OptIds},
-    {"against", required_argument, nullptr, OptAgainst},
-    {"window", required_argument, nullptr, 'c'},
-    {"ctx-size", required_argument, nullptr, 'c'},
-    {"stride", required_argument, nullptr, OptStride},
-    {"tokens", required_argument, nullptr, OptTokens},
-    {"threads", required_argument, nullptr, 't'},
-    {"max-ppl", required_argument, nullptr, OptMaxPpl},
-    {"max-kld", required_argument, nullptr, OptMaxKld},
-    {"json", no_argument, nullptr, OptJson},
-    {"help", no_argument, nullptr, 'h'},
-    {nullptr, 0, nullptr, 0},
+enum LongOption {
+  OptText = 256,
+  OptIds,
+  OptAgainst,
+  OptStride,
+  OptTokens,
+  OptMaxPpl,
+  OptMaxKld,
+  OptJson,
+  OptDiagnostics
 };
+
+const char measuring[] = "Measurements", thresholds[] = "Thresholds", output[] = "Output";
+const OptionInfo evalOptions[] = {
+    {OptText, "text", "FILE", measuring, "the text, UTF-8; - reads standard input"},
+    {OptIds, "ids", "FILE", measuring,
+     "token ids in place of the text, separated by commas or white space, for\nmodels without a tokenizer"},
+    {OptAgainst, "against", "FILE", measuring, "the model to compare with, which counts as the right one"},
+    {'c', "window,ctx-size", "N", measuring, "tokens of a window (the model's context, at most 2048)"},
+    {OptStride, "stride", "N", measuring, "from a window's start to the next one's (half a window)"},
+    {OptTokens, "tokens", "N", measuring, "only the first N tokens of the text"},
+    {'t', "threads", "N", measuring, "default: the cores this process may use"},
+    {OptMaxPpl, "max-ppl", "X", thresholds, "exit code 3 when the perplexity is above X"},
+    {OptMaxKld, "max-kld", "X", thresholds, "exit code 3 when the mean KL divergence is above X"},
+    {OptJson, "json", nullptr, output, "one JSON line"},
+    {OptDiagnostics, "diagnostics", "text|json", output, "form of messages on standard error"},
+    {'h', "help", nullptr, output, "this page"},
+};
+
+const CommandInfo command = {
+    "eval",
+    "Measures how well a compiled model predicts a text.",
+    R"(  %1 smol.llmc --text book.txt                perplexity
+  %1 small --text book.txt --against large    and how far it is from another model of the same vocabulary
+  %1 small --text book.txt --against large --max-kld 0.01
+                                                     exit code 3 when it is further
+)",
+    "%1 [OPTIONS] --text FILE MODEL",
+    evalOptions,
+    sizeof evalOptions / sizeof *evalOptions,
+    "The convention is Hugging Face's for models of bounded length: a window every N tokens, each read from an empty\n"
+    "cache, each scoring the tokens that none before it scored. Every token but the first counts once, among them "
+    "what\n"
+    "the tokenizer adds. The perplexity is exp of the mean of -log p. A divergence is that of MODEL's distribution "
+    "from\n"
+    "the other one's, in nats.\n"};
 
 int usage(const std::string &message) {
   printError("", message.c_str(), "all options: llmc eval --help");
@@ -262,10 +267,13 @@ int measure(const Arguments &arguments) {
 }
 
 /// -1, or the exit code.
-int readArguments(int argc, char **argv, Arguments &arguments) {
+int readArguments(const RunnerProgram &program, int argc, char **argv, Arguments &arguments) {
+  chooseMessageForm(argc, argv);
   opterr = 0;
   optind = 0;
-  for (int option, index = 0; (option = getopt_long(argc, argv, ":c:t:h", longOptions, &index)) != -1;) {
+  GetoptTable table(command);
+  for (int option, index = 0;
+       (option = getopt_long(argc, argv, table.letters.c_str(), table.options.data(), &index)) != -1;) {
     uint32_t least = 1, most = INT32_MAX;
     bool good = true, isLimit = false;
     std::string name = option == 't' ? "threads" : option == 'c' ? "window" : "";
@@ -302,8 +310,12 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
     case OptJson:
       arguments.json = true;
       break;
+    case OptDiagnostics:
+      if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+        return usage(std::string("--diagnostics: '") + optarg + "' is neither text nor json");
+      break;
     case 'h':
-      fputs(helpText, stdout);
+      printCommandHelp(command, program.name);
       return flushOutput() ? exitDone : exitFailed;
     case ':':
       return usage(std::string("option '") + argv[optind - 1] + "' needs a value");
@@ -311,7 +323,7 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
       return usage(std::string("unknown option '") + argv[optind - 1] + "'");
     }
     if (name.empty())
-      name = longOptions[index].name;
+      name = table.options[size_t(index)].name;
     if (!good && isLimit)
       return usage("--" + name + ": '" + optarg + "' is no number from 0 up");
     if (!good)
@@ -333,9 +345,11 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
 
 } // namespace
 
-int evalMain(const RunnerProgram &, int argc, char **argv) {
+const CommandInfo &evalCommandInfo() { return command; }
+
+int evalMain(const RunnerProgram &program, int argc, char **argv) {
   Arguments arguments;
-  int code = readArguments(argc, argv, arguments);
+  int code = readArguments(program, argc, argv, arguments);
   return code < 0 ? measure(arguments) : code;
 }
 

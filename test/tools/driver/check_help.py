@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 LLMC = None
-COMMANDS = ["compile", "run", "bench", "inspect", "verify", "completion", "manual"]  # at least
+COMMANDS = ["compile", "run", "bench", "eval", "check", "inspect", "verify", "completion", "manual"]  # at least
 
 
 def options_of(command):
@@ -55,10 +55,11 @@ class Help(unittest.TestCase):
         self.assertEqual(self.completed("comp"), ["compile", "completion"])
         self.assertTrue(set(COMMANDS) <= set(self.completed("")))
         self.assertEqual(self.completed("compile", "--em"), ["--emit"])
-        self.assertEqual(self.completed("compile", "--emit", "l"), ["llmc", "llvm"])
+        self.assertEqual(self.completed("compile", "--emit", "l"), ["llmc", "llvm", "lib"])
         self.assertEqual(self.completed("compile", "--emit", "=", "m"), ["mlir"])
-        self.assertEqual(self.completed("compile", "--emit", "="), ["exe", "llmc", "obj", "asm", "llvm", "mlir"])
+        self.assertEqual(self.completed("compile", "--emit", "="), ["exe", "llmc", "obj", "asm", "llvm", "mlir", "lib"])
         self.assertEqual(self.completed("compile", "--cpu", "n"), ["native"])
+        self.assertEqual(self.completed("compile", "--weights", "q"), ["q8", "q4", "q8_min", "q4_min"])
         self.assertEqual(self.completed("run", "x", "--context-policy", ""), ["stop", "shift"])
         self.assertEqual(self.completed("run", "x", "--temp", ""), [])
         self.assertEqual(self.completed("completion", "f"), ["fish"])
@@ -132,6 +133,10 @@ class Help(unittest.TestCase):
                 (["run", "--frob", "--diagnostics", "json"], 2, "unknown or ambiguous option '--frob'"),
                 (["bench", "--frob", "--diagnostics", "json"], 2, "unknown option '--frob'"),
                 (["bench", "absent", "--diagnostics=json"], 1, "cannot be opened: no such file or directory"),
+                (["eval", "--frob", "--diagnostics=json"], 2, "unknown option '--frob'"),
+                (["eval", "absent", "--text", "absent", "--diagnostics=json"], 1, "cannot be opened: no such file or directory"),
+                (["check", "--diagnostics=json"], 2, "no model file given"),
+                (["check", "absent", "--against", "absent", "--diagnostics=json"], 1, "cannot be opened: no such file or directory"),
                 (["inspect", "absent", "--diagnostics=json"], 1, "no such"),
                 (["inspect", "--diagnostics=json"], 2, "no file given"),
                 (["verify", "--diagnostics", "json", "absent"], 1, "cannot be opened: no such file or directory")):
@@ -141,7 +146,7 @@ class Help(unittest.TestCase):
                 self.assertEqual(said["severity"], "error")
                 self.assertIn(message, said["message"])
                 self.assertEqual(done.stderr.count(b"\n"), 1)
-        for command in ("compile", "run", "bench", "inspect", "verify"):
+        for command in ("compile", "run", "bench", "eval", "check", "inspect", "verify"):
             self.assertIn(b"xml", self.llmc(command, "absent", "--diagnostics", "xml", code=2).stderr)
 
 

@@ -1,4 +1,4 @@
-# install.py - lines about installing, models inside programs, licences, and llmc eval and check.
+# f_install.py - lines about installing, models inside programs, licences, and llmc eval and check.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import json
 import re
