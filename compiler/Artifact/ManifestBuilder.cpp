@@ -180,6 +180,14 @@ std::string nameOf(kernel::WeightOp weight, int64_t copy) {
 }
 
 std::string formatOf(kernel::PackedType type) {
+  if (kernel::CodesType codes = type.getCodes()) {
+    std::string name = (codes.getTable().empty() ? "code" : "table") + std::to_string(codes.getBits());
+    name += codes.hasMinimum() ? "+minimum" : "";
+    name += " 16x4, group " + std::to_string(codes.getGroup());
+    if (codes.getSuper())
+      name += " of " + std::to_string(codes.getSuper());
+    return type.getStreams() == 1 ? name : name + ", " + std::to_string(type.getStreams()) + " streams";
+  }
   std::string name = type.getElement().isF32() ? "f32" : type.getElement().isF16() ? "f16" : "bf16";
   if (type.getLayout() == kernel::PackedLayout::table)
     return name + " table";

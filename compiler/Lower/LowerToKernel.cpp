@@ -74,7 +74,9 @@ Value activate(OpBuilder &b, Location loc, tr::Activation kind, Value x) {
 struct Lowering {
   OpBuilder b;
   int64_t pageTokens;
-  explicit Lowering(MLIRContext *context, int64_t pageTokens) : b(context), pageTokens(pageTokens) {}
+  bool quantizesActivations;
+  Lowering(MLIRContext *context, int64_t pageTokens, bool quantizesActivations)
+      : b(context), pageTokens(pageTokens), quantizesActivations(quantizesActivations) {}
 
   LogicalResult refuse(Operation *op, const Twine &feature) {
     return op->emitOpError() << "has no lowering for " << feature;
@@ -82,7 +84,60 @@ struct Lowering {
 
   //===-- weights -------------------------------------------------------------------------------------------------===//
 
-  FailureOr<Value> pack(Operation *user, ValueRange weights, kn::PackedLayout layout) {
+  /// The blocks whose values `weight` is, where whole rows of them can be had: behind decodes, also of joined weights.
+  Value blocksOf(Value weight) {
+    if (isa<tr::BlockType>(cast<RankedTensorType>(weight.getType()).getElementType()))
+      return weight;
+    if (auto decode = weight.getDefiningOp<tr::WeightDecodeOp>())
+      return decode.getSource();
+    auto concat = weight.getDefiningOp<tr::WeightConcatOp>();
+    if (!concat || concat.getAxis() != 0)
+      return {};
+    SmallVector<Value> sources;
+    for (Value source : concat.getSources()) {
+      Value blocks = blocksOf(source);
+      if (!blocks || (!sources.empty() && cast<RankedTensorType>(blocks.getType()).getElementType() !=
+                                              cast<RankedTensorType>(sources[0].getType()).getElementType()))
+        return {};
+      sources.push_back(blocks);
+    }
+    return tr::WeightConcatOp::create(b, concat.getLoc(), sources, 0);
+  }
+
+  /// The weights as codes, where all are blocks of one format that has a compute layout; else null.
+  Value packCodes(Operation *user, ValueRange weights) {
+    SmallVector<Value> blocks;
+    for (Value weight : weights) {
+      auto type = cast<RankedTensorType>(weight.getType());
+      Value found = type.getRank() == 2 ? blocksOf(weight) : Value();
+      if (!found || (!blocks.empty() && found.getType() != blocks[0].getType()))
+        return {};
+      blocks.push_back(found);
+    }
+    auto type = cast<RankedTensorType>(blocks[0].getType());
+    kn::CodesType codes = kn::codesOf(cast<tr::BlockType>(type.getElementType()));
+    if (!codes)
+      return {};
+    auto packed = kn::PackedType::get(b.getContext(), kn::PackedLayout::codes, type.getDimSize(0), type.getDimSize(1),
+                                      weights.size(), codes);
+    return kn::PackOp::create(b, user->getLoc(), packed, blocks);
+  }
+
+  /// Blocks that have no layout of codes, or are not asked for as such, as their values.
+  Value decoded(Value weight) {
+    auto type = cast<RankedTensorType>(weight.getType());
+    if (!isa<tr::BlockType>(type.getElementType()))
+      return weight;
+    return tr::WeightDecodeOp::create(b, weight.getLoc(), type.clone(b.getF32Type()), weight);
+  }
+
+  FailureOr<Value> pack(Operation *user, ValueRange stored, kn::PackedLayout layout) {
+    if (layout == kn::PackedLayout::panels)
+      if (Value codes = packCodes(user, stored))
+        return codes;
+    SmallVector<Value> weights;
+    for (Value weight : stored)
+      weights.push_back(decoded(weight));
     auto type = cast<RankedTensorType>(weights[0].getType());
     Type element = type.getElementType();
     if (!element.isF32() && !element.isF16() && !element.isBF16())
@@ -110,9 +165,22 @@ struct Lowering {
     op->erase();
   }
 
+  /// The rows x as a product with this weight of codes takes them.
+  Value quantized(Location loc, Value x, kn::PackedType weight) {
+    auto rows = cast<RankedTensorType>(x.getType());
+    auto type = RankedTensorType::get({rows.getDimSize(0), kn::QuantizedRow(weight).bytes}, b.getI8Type());
+    kn::CodesType codes = weight.getCodes();
+    return kn::QuantizeOp::create(b, loc, TypeRange{type}, x, ValueRange{}, codes.segmentOf(weight.getK()),
+                                  codes.getOffset(), codes.hasMinimum())
+        ->getResult(0);
+  }
+
   /// A matmul whose epilogue `build` makes from the sums and extras.
   Value matmul(Location loc, Type type, Value x, Value weight, ValueRange extras,
                llvm::function_ref<Value(OpBuilder &, ValueRange)> build) {
+    auto packed = cast<kn::PackedType>(weight.getType());
+    if (packed.getCodes() && quantizesActivations)
+      x = quantized(loc, x, packed);
     auto op = kn::MatmulOp::create(b, loc, TypeRange{type}, x, weight, extras, ValueRange{});
     OpBuilder::InsertionGuard guard(b);
     Block &block = op.getEpilogue().emplaceBlock();
@@ -405,10 +473,14 @@ struct LowerToKernel : llmc::impl::LowerToKernelPassBase<LowerToKernel> {
       getOperation().emitError() << "page-tokens is a multiple of 64, found " << pageTokens.getValue();
       return signalPassFailure();
     }
+    if (activations != "q8" && activations != "f32") {
+      getOperation().emitError() << "activations are f32 or q8, found '" << activations << "'";
+      return signalPassFailure();
+    }
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (func.isDeclaration() || !func->hasAttr(tr::TransformerDialect::kEntryAttrName))
         continue;
-      Lowering lowering(&getContext(), pageTokens);
+      Lowering lowering(&getContext(), pageTokens, activations == "q8");
       if (failed(lowering.lowerBlock(func.getBody().front())))
         return signalPassFailure();
     }

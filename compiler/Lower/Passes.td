@@ -15,10 +15,15 @@ def LowerToKernelPass : Pass<"llmc-lower-to-kernel", "::mlir::ModuleOp"> {
     Before: `%y = transformer.linear %x, %w : (tensor<?x64xf32>, tensor<172x64xbf16>) -> tensor<?x172xf32>`
     After: `%p = kernel.pack %w ...`, `%y = kernel.matmul %x, %p { ^bb0(%s: f32): kernel.yield %s : f32 } ...`
 
-    A feature that no kernel has (a mask, a latent cache, a block format) is an error at the op that asks for it. Guarantees: no
+    A matrix in blocks, or the decoded values of one, is packed as codes where the format has a compute layout, and its product takes
+    rows quantised by `kernel.quantize` unless `activations` is f32; other blocks are decoded while they are packed.
+
+    A feature that no kernel has (a mask, a latent cache) is an error at the op that asks for it. Guarantees: no
     `transformer` op is left in an entry but ops on weights.
   }];
-  let options = [Option<"pageTokens", "page-tokens", "int64_t", "64", "positions in a page of the key-value cache, a multiple of 64">];
+  let options = [Option<"pageTokens", "page-tokens", "int64_t", "64", "positions in a page of the key-value cache, a multiple of 64">,
+                 Option<"activations", "activations", "std::string", "\"q8\"",
+                        "what products with weights of codes read: f32, or q8 for rows quantised at run time">];
   let dependentDialects = ["::llmc::kernel::KernelDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }

@@ -138,6 +138,7 @@ void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
   manager.addNestedPass<func::FuncOp>(createDecodeBlocksPass());
   LowerToKernelPassOptions lower;
   lower.pageTokens = options.pageTokens;
+  lower.activations = options.activations;
   manager.addPass(createLowerToKernelPass(lower));
   // Equal packed weights become one (tied embeddings), and what nothing reads goes, before anything is folded into its
   // users.

@@ -50,7 +50,8 @@ struct QuantizeOptions {
   bool allowRequantize = false; ///< round what is stored in blocks already
 };
 struct LowerOptions {
-  int64_t pageTokens = 64; ///< positions in a page of the cache
+  int64_t pageTokens = 64;        ///< positions in a page of the cache
+  std::string activations = "q8"; ///< what products with weights of codes read: f32 or q8
 };
 struct ScheduleOptions {};
 

@@ -27,6 +27,7 @@ namespace {
 /// Memory of one size: a buffer in an arena slot, or an output of the program.
 struct Storage {
   int64_t columns = 0;
+  Type element;
   DimKind rowsKind = DimKind::tokens;
   int64_t begin = 0, end = 0; ///< first and last op that touches it
   int64_t output = -1;        ///< number of the output, or -1
@@ -36,7 +37,7 @@ struct Storage {
 
 bool isRows(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.getRank() == 2 && type.getElementType().isF32();
+  return type && type.getRank() == 2 && (type.getElementType().isF32() || type.getElementType().isInteger(8));
 }
 
 /// True when nothing reads `value`, or a view of it, after `op` in the block where both stand. `value` must belong to
@@ -72,10 +73,12 @@ struct Planner {
 
   explicit Planner(func::FuncOp func) : func(func) {}
 
-  Storage *newStorage(int64_t columns, DimKind rowsKind, int64_t at) {
+  /// Memory for values of this type.
+  Storage *newStorage(Type type, DimKind rowsKind, int64_t at) {
     storages.push_back(std::make_unique<Storage>());
     Storage *storage = storages.back().get();
-    storage->columns = columns;
+    storage->columns = cast<RankedTensorType>(type).getDimSize(1);
+    storage->element = cast<RankedTensorType>(type).getElementType();
     storage->rowsKind = rowsKind;
     storage->begin = storage->end = at;
     return storage;
@@ -167,7 +170,7 @@ struct Planner {
           ++inPlace;
           return storageOf.lookup(candidate);
         }
-    Storage *storage = newStorage(columns, rowsKindOf(op), number.lookup(op));
+    Storage *storage = newStorage(result.getType(), rowsKindOf(op), number.lookup(op));
     if (output != outputOf.end())
       storage->output = output->second;
     return storage;
@@ -221,7 +224,7 @@ struct Planner {
     Value result = identity->getResult(0);
     Storage *source = storageOf.lookup(value);
     if (!storage)
-      storage = newStorage(cast<RankedTensorType>(value.getType()).getDimSize(1), source->rowsKind, number.lookup(op));
+      storage = newStorage(value.getType(), source->rowsKind, number.lookup(op));
     storageOf[result] = storage;
     touch(value, identity);
     touch(result, identity);
@@ -322,7 +325,8 @@ struct Planner {
       int64_t most[3] = {0, 0, 0}, sizes = 0;
       for (Storage *storage : resident) {
         int64_t &bytes = most[static_cast<int>(storage->rowsKind)];
-        bytes = std::max(bytes, paddedRowStride(storage->columns) * 4);
+        int64_t size = storage->element.getIntOrFloatBitWidth() / 8;
+        bytes = std::max(bytes, paddedRowStride(storage->columns, size) * size);
       }
       for (int kind = 0; kind < 3; ++kind)
         if (most[kind]) {
@@ -500,8 +504,8 @@ struct Planner {
         storage->memory = outputs[storage->output];
         continue;
       }
-      storage->memory = BufferOp::create(b, func.getLoc(), rowsBufferType(context, storage->columns), storage->slot,
-                                         storage->rowsKind);
+      storage->memory = BufferOp::create(b, func.getLoc(), rowsBufferType(context, storage->columns, storage->element),
+                                         storage->slot, storage->rowsKind);
       ++buffersMade;
     }
     emit(b, entry);

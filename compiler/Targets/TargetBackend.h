@@ -13,6 +13,9 @@
 #include <vector>
 
 namespace llmc {
+namespace vector_emit {
+class VectorBuilder;
+}
 
 /// The shape of a register tile: `rows` activation rows times `panels` panels of 16 columns.
 struct RegisterTile {
@@ -45,12 +48,26 @@ public:
   /// The tile of a matmul of many rows whose weight has been decoded to f32: with r rows and p panels it keeps r * p *
   /// streams accumulators and p * streams weight vectors of 16 f32 in registers, and one activation.
   virtual RegisterTile decodedTile(int64_t streams) const = 0;
+  /// Register tiles for a product of quantised rows with codes, in the order of matmulTiles(); the first is also the
+  /// tile of many rows. A tile keeps r * p * streams accumulators of 16 f32, as many of 16 i32, and p * streams vectors
+  /// of 64 bytes in registers.
+  virtual std::vector<RegisterTile> integerTiles(int64_t streams) const = 0;
+  /// sum + the products of four bytes with four bytes in each of 16 lanes, exact: sum <16 x i32>, numbers <64 x i8>
+  /// unsigned (below 16 where `small`), activations <64 x i8> from -127 to 127.
+  virtual mlir::Value dot(vector_emit::VectorBuilder &b, mlir::Value sum, mlir::Value numbers, mlir::Value activations,
+                          bool small) const = 0;
+  /// The bytes of `table` (<64 x i8>, the same 16 four times) that `codes` (<64 x i8>, below 16) say.
+  virtual mlir::Value lookUp(vector_emit::VectorBuilder &b, mlir::Value table, mlir::Value codes) const = 0;
+  /// Whether the variant differs from another in these products alone, so that a program without them needs only one
+  /// of the two.
+  virtual bool isForIntegers() const = 0;
+
   /// Tokens whose queries share a pass over the keys in prefill, and the vectors of 16 keys whose scores are computed
   /// at a time.
   virtual RegisterTile attentionTile() const = 0;
 };
 
-/// The backend of that name, or null. Names: "x86-64-v3", "x86-64-v4".
+/// The backend of that name, or null. Names: "x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni".
 const TargetBackend *targetBackend(llvm::StringRef name);
 /// The names of all backends, best first.
 std::vector<llvm::StringRef> targetBackendNames();

@@ -23,6 +23,8 @@ int64_t PackedWeight::numPieces() const { return panels ? (n + panelWidth - 1) /
 int64_t PackedWeight::pieceBytes() const {
   if (!panels)
     return k * bytesOf(element);
+  if (codes)
+    return static_cast<int64_t>(streams.size()) * codes->panelBytes;
   return static_cast<int64_t>(streams.size()) * storedK(*this) * panelWidth * bytesOf(element);
 }
 
@@ -87,7 +89,10 @@ void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t 
   int64_t streamBytes = weight.pieceBytes() / static_cast<int64_t>(weight.streams.size());
   for (int64_t panel = begin; panel < end; ++panel)
     for (const WeightRef &stream : weight.streams) {
-      packPanel(weight, *stream, panel, out, scratch);
+      if (weight.codes)
+        packCodes(weight, *stream, panel, out, scratch);
+      else
+        packPanel(weight, *stream, panel, out, scratch);
       out += streamBytes;
     }
 }

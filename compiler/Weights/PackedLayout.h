@@ -5,14 +5,28 @@
 
 #include "compiler/Weights/WeightValue.h"
 
+#include <optional>
+
 namespace llmc::weights {
+
+/// Panels of codes (`!kernel.codes`) and the blocks that they come from.
+struct CodesLayout {
+  int64_t bits = 0;
+  int64_t super = 0; ///< k of a scale that levels multiply, or 0
+  bool minimum = false;
+  BlockFormatId format = {};
+  int64_t blockGroup = 0;
+  /// Places in a panel and its length, as CodesType::planes() says; bytes of a scale.
+  int64_t scales = 0, supers = 0, minima = 0, superMinima = 0, panelBytes = 0, scaleBytes = 0;
+};
 
 /// A packed weight to be made: one or more weights `[N, K]` (or `[K]`, which is one row) and the layout they go to.
 struct PackedWeight {
   bool panels; ///< else a table, row-major
   int64_t n, k;
-  Element element;                ///< of the packed bytes
-  std::vector<WeightRef> streams; ///< one for a table
+  Element element;                                 ///< of the packed bytes
+  std::vector<WeightRef> streams;                  ///< one for a table
+  std::optional<CodesLayout> codes = std::nullopt; ///< panels of codes, in place of `element`
 
   /// The smallest piece that is packed on its own: a panel of 16 rows of all streams, or a row of a table.
   int64_t numPieces() const;
@@ -25,11 +39,16 @@ struct PackedWeight {
 struct PackScratch {
   std::vector<float> values;
   std::vector<uint8_t> rows;
+  std::vector<uint8_t> blocks; ///< of one row, as stored and taken apart
 };
 
 /// Packs pieces [begin, end) into `out`, (end - begin) * pieceBytes() bytes. Pure: the bytes depend on the weight
 /// alone.
 void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t *out, PackScratch &scratch);
+
+/// Packs one panel of one stream of codes.
+void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out,
+               PackScratch &scratch);
 
 } // namespace llmc::weights
 

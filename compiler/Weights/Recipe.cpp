@@ -102,13 +102,29 @@ private:
   FailureOr<PackedWeight> packed(kernel::PackOp pack) {
     kernel::PackedType type = pack.getResult().getType();
     PackedWeight result;
-    result.panels = type.getLayout() == kernel::PackedLayout::panels;
+    result.panels = type.getLayout() != kernel::PackedLayout::table;
     result.n = type.getN();
     result.k = type.getK();
-    result.element = *elementOf(type.getElement());
-    for (Value stream : pack.getWeights())
+    if (kernel::CodesType codes = type.getCodes())
+      result.codes = codesLayout(
+          codes, type.getK(),
+          cast<transformer::BlockType>(cast<RankedTensorType>(pack.getWeights()[0].getType()).getElementType()));
+    else
+      result.element = *elementOf(type.getElement());
+    for (Value stream : pack.getWeights()) {
       result.streams.push_back(values.lookup(stream));
+      if (result.codes && failed(checkBlocks(result, *result.streams.back(), pack)))
+        return failure();
+    }
     return result;
+  }
+
+  /// Every row can be read in whole blocks.
+  LogicalResult checkBlocks(const PackedWeight &packed, const WeightValue &source, kernel::PackOp pack) {
+    for (int64_t i = 0; i < packed.n; ++i)
+      if (!source.readBlocks(i * packed.k, packed.k, nullptr))
+        return pack.emitOpError() << "row " << i << " is not made of whole blocks";
+    return success();
   }
 
   /// A mistake in the checkpoint, which was another one when the module was made from it.
@@ -317,6 +333,23 @@ private:
 };
 
 } // namespace
+
+CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockType blocks) {
+  kernel::CodesType::Planes planes = codes.planes(k);
+  CodesLayout layout;
+  layout.bits = codes.getBits();
+  layout.super = codes.getSuper();
+  layout.minimum = codes.hasMinimum();
+  layout.format = blocks.getFormat();
+  layout.blockGroup = blocks.getGroup();
+  layout.scales = planes.scales;
+  layout.supers = planes.supers;
+  layout.minima = planes.minima;
+  layout.superMinima = planes.superMinima;
+  layout.panelBytes = planes.bytes;
+  layout.scaleBytes = codes.getScale().getIntOrFloatBitWidth() / 8;
+  return layout;
+}
 
 FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint,
                                    bool checksRange) {

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Convert each tiny checkpoint to GGUF, compile that, run it on the prompts, compare with the committed logits.
 
-    check_gguf.py --llmc build/dev/bin/llmc [NAME ...]
+    check_gguf.py --llmc build/dev/bin/llmc [--compile-arg=ARG ...] [--tolerance X] [NAME ...]
 
 NAME is a checkpoint of reference/tiny, or "mixed": a model whose matrices are in every block format. The tolerance and its reason
 are those of check_tiny_models.py; the sums of the mixed model have up to 512 terms and half the layers.
@@ -30,7 +30,7 @@ NAMES = [
 ]
 
 
-def check(llmc, name, prompts):
+def check(llmc, name, prompts, extra):
     """(largest error relative to the range, "") or (None, reason)."""
     mixed = name == "mixed"
     expected = np.load(TINY / ("gguf-mixed.logits.npy" if mixed else f"{name}.logits.npy"))
@@ -38,7 +38,7 @@ def check(llmc, name, prompts):
         path = pathlib.Path(scratch) / f"{name}.gguf"
         file = gguf_models.write_mixed(path) if mixed else gguf_models.convert(name, path, PARTS.get(name, 1))
         program = pathlib.Path(scratch) / "model"
-        done, reason = run([llmc, "compile", file, "-o", program], 120)
+        done, reason = run([llmc, "compile", file, *extra, "-o", program], 120)
         if not done:
             return None, "compile: " + reason
         worst, row = 0.0, 0
@@ -59,12 +59,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--llmc", default=os.environ.get("LLMC", "llmc"), help="the compiler (default: $LLMC, else llmc)")
+    parser.add_argument("--compile-arg", action="append", default=[], help="handed to the compiler")
+    parser.add_argument("--tolerance", type=float, default=TOLERANCE)
     args = parser.parse_args()
     prompts = json.loads((TINY / "prompts.json").read_text())
     failed = 0
     for name in args.names or NAMES:
-        error, reason = check(args.llmc, name, prompts)
-        holds = error is not None and error <= TOLERANCE
+        error, reason = check(args.llmc, name, prompts, args.compile_arg)
+        holds = error is not None and error <= args.tolerance
         failed += not holds
         print(f"{name:28} {'-' if error is None else format(error, '.1e'):>8}  {'ok' if holds else 'FAILED'}  {reason}", flush=True)
     return 1 if failed else 0

@@ -51,8 +51,8 @@ constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 
 /// What CLI11 fills; turned into CompileOptions once it is known to be consistent.
 struct CompileArguments {
   std::vector<std::string> dims;
-  std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", saveTemps, printAfter,
-                                                    failAt, reportFile;
+  std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", activations = "q8",
+                                                    saveTemps, printAfter, failAt, reportFile;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
   bool report = false, verbose = false, printPipeline = false, allowRequantize = false;
@@ -116,6 +116,10 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->capture_default_str();
   app.add_flag("--allow-requantize", arguments.allowRequantize,
                "let --weights round what is stored in few bits already");
+  app.add_option("--activations", arguments.activations,
+                 "what quantised weights are multiplied with: rows quantised at run time, or f32")
+      ->check(CLI::IsMember({"f32", "q8"}))
+      ->capture_default_str();
   app.add_option("--kv", arguments.kv, "type of the key-value cache")
       ->check(CLI::IsMember({"f32"}))
       ->capture_default_str();
@@ -224,6 +228,7 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   for (const std::string &dim : arguments.dims)
     if (std::string mistake = addDim(dim, options.pipeline.graph.dims); !mistake.empty())
       return mistake;
+  options.pipeline.lower.activations = arguments.activations;
   if (!arguments.saveTemps.empty())
     options.tempsFolder = arguments.saveTemps;
   if (!arguments.printAfter.empty())

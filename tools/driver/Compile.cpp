@@ -353,6 +353,12 @@ private:
 
   bool writeModule() { return writeText(moduleText()); }
 
+  bool hasIntegerProducts() {
+    WalkResult found = module->walk(
+        [](kernel::MatmulOp matmul) { return matmul.isQuantized() ? WalkResult::interrupt() : WalkResult::advance(); });
+    return found.wasInterrupted();
+  }
+
   /// Code for each variant, then the artifact or the form of code that was asked for.
   bool finish() {
     bool library = options.emit == Emit::Lib;
@@ -368,6 +374,9 @@ private:
     CrashText text(before);
     std::vector<char> object;
     for (const std::string &variant : options.variants) {
+      // Of two variants that differ in products of integers alone a model without them needs one.
+      if (options.variants.size() > 1 && targetBackend(variant)->isForIntegers() && !hasIntegerProducts())
+        continue;
       CodegenDumps dumps;
       bool keepsAll = options.tempsFolder.has_value();
       std::string llvmIR, assembly;

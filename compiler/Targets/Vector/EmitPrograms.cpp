@@ -222,7 +222,8 @@ struct ProgramEmitter {
     auto type = dyn_cast<MemRefType>(operand.getType());
     if (!firstRow || !type)
       return place;
-    return b.at(place, b.mul(firstRow, type.getRank() == 1 ? 4 : rowStride(type) * 4));
+    return b.at(place,
+                b.mul(firstRow, type.getRank() == 1 ? 4 : rowStride(type) * (type.getElementTypeBitWidth() / 8)));
   }
 
   /// Emits the op's kernel function and a call of it.
@@ -261,7 +262,8 @@ struct ProgramEmitter {
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](EmbedOp o) { emitEmbed(b, o, arguments); })
         .Case([&](RMSNormOp o) { emitRMSNorm(b, o, arguments); })
-        .Case([&](MatmulOp o) { emitMatmul(b, o, arguments); })
+        .Case([&](MatmulOp o) { (o.isQuantized() ? emitQuantizedMatmul : emitMatmul)(b, o, arguments); })
+        .Case([&](QuantizeOp o) { emitQuantize(b, o, arguments); })
         .Case([&](RopeTableOp o) { emitRopeTable(b, o, arguments); })
         .Case([&](RopeOp o) { emitRope(b, o, arguments); })
         .Case([&](CacheUpdateOp o) { emitCacheUpdate(b, o, arguments); })

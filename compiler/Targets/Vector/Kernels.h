@@ -44,9 +44,15 @@ std::pair<Value, Value> threadShare(VectorBuilder &b, const KernelArguments &arg
 Value loadExtra(VectorBuilder &b, const KernelArguments &arguments, Value extra, Value row, Value column,
                 int64_t lanes = kLanes);
 
+/// Stores what a matmul's epilogue makes of the sums [rows][width * streams] of 16 columns.
+void storeResults(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, int64_t rows, int64_t width,
+                  Value row, Value panel, ValueRange sums);
+
 void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &arguments);
 void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &arguments);
 void emitMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
+void emitQuantizedMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
+void emitQuantize(VectorBuilder &b, kernel::QuantizeOp op, const KernelArguments &arguments);
 void emitRopeTable(VectorBuilder &b, kernel::RopeTableOp op, const KernelArguments &arguments);
 void emitRope(VectorBuilder &b, kernel::RopeOp op, const KernelArguments &arguments);
 void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArguments &arguments);

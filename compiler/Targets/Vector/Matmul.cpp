@@ -5,8 +5,8 @@
 // them. Every output element is one chain of fused multiply-adds over ascending k whatever the tile, so that tiles can
 // be chosen for speed alone.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Codes.h"
 #include "compiler/Targets/Vector/Kernels.h"
-#include "compiler/Targets/Vector/Math.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -36,6 +36,8 @@ constexpr int64_t kManyRows = 32;
 /// Bytes of decoded weights in the frame: a fifth of a second-level cache of 2 MiB, and with the sums below what
 /// step_abi.h says of the stack.
 constexpr int64_t kDecodedBytes = 400 << 10;
+/// Decoded parts of k are multiples of this: of the loop's turn, and of the segments of codes.
+constexpr int64_t kDecodedTurn = 32;
 /// Where the decoded panels do not hold all of k: rows whose sums wait in the frame for the next part of k.
 constexpr int64_t kBlockRows = 256;
 /// Most rows of a tile of many rows, where few panels would leave registers for more: each has its own stream of
@@ -55,9 +57,10 @@ struct MatmulEmitter {
   RowsInMemory x, y;
   int64_t streams;
   RegisterTile decodedTile; ///< the tile of many rows
-  int64_t decodedK = 0;     ///< k that are decoded at a time; all of them where they fit
-  Value decoded;            ///< frame memory of many rows: [decodedK][vectors][16]
-  Value waiting;            ///< frame memory of sums between parts of k: [kBlockRows][vectors][16]
+  std::optional<CodesReader> codes;
+  int64_t decodedK = 0; ///< k that are decoded at a time; all of them where they fit
+  Value decoded;        ///< frame memory of many rows: [decodedK][vectors][16]
+  Value waiting;        ///< frame memory of sums between parts of k: [kBlockRows][vectors][16]
 
   MatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.rows(op.getX())),
@@ -65,8 +68,10 @@ struct MatmulEmitter {
         decodedTile(arguments.backend->decodedTile(streams)) {
     if (weight.getElement().isF32())
       return;
+    if (weight.getCodes())
+      codes.emplace(b, weight, *arguments.backend);
     int64_t vectorBytes = decodedTile.panels * streams * kLanes * 4;
-    decodedK = std::min(weight.getK(), kDecodedBytes / vectorBytes / kUnroll * kUnroll);
+    decodedK = std::min(weight.getK(), kDecodedBytes / vectorBytes / kDecodedTurn * kDecodedTurn);
     decoded = b.frame((decodedK + 1) * vectorBytes); // pairs of bf16 are decoded together
     if (decodedK < weight.getK())
       waiting = b.frame(kBlockRows * vectorBytes);
@@ -141,26 +146,38 @@ struct MatmulEmitter {
     }
   }
 
-  /// The panel's 16 columns of an extra at a row. Where the columns of a view end, its buffer may end, too: the last
-  /// panel then reads what there is.
-  Value extraColumns(Value extra, Value row, Value panel) {
-    Value column = b.mul(panel, kLanes);
-    int64_t panels = weight.getPanels(), left = weight.getN() % kLanes;
-    if (isa<PackedType>(extra.getType()) || left == 0)
-      return loadExtra(b, arguments, extra, row, column);
-    RowsInMemory rows = arguments.rows(extra);
-    if (rows.offset + panels * kLanes <= rows.stride)
-      return loadExtra(b, arguments, extra, row, column);
-    auto branch =
-        scf::IfOp::create(b, TypeRange{b.vecF32()}, b.equal(panel, b.i64(panels - 1)), /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    Value some = loadExtra(b, arguments, extra, row, column, left);
-    scf::YieldOp::create(b, ValueRange{vector::InsertStridedSliceOp::create(
-                                b, some, b.constant(b.vecF32(), 0.0), ArrayRef<int64_t>{0}, ArrayRef<int64_t>{1})});
-    b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(b, loadExtra(b, arguments, extra, row, column));
-    return branch.getResult(0);
+  /// Adds all products with panels of codes to the sums, segment by segment.
+  SmallVector<Value> codesTile(SmallVector<Value> sums, ArrayRef<Value> panels, Value xRow, int64_t rows) {
+    int64_t segment = codes->segment();
+    return b.forLoop(b.i64(0), b.i64(weight.getK() / segment), 1, sums, [&](Value s, ValueRange carried) {
+      SmallVector<Value> next(carried), scales, minima;
+      for (Value panel : panels) {
+        scales.push_back(codes->scale(panel, s));
+        minima.push_back(codes->hasMinimum() ? codes->minimum(panel, s) : Value());
+      }
+      next = b.forLoop(b.i64(0), b.i64(segment), codes->step(), next, [&](Value from, ValueRange inner) {
+        SmallVector<Value> added(inner);
+        SmallVector<SmallVector<Value, 2>> numbers;
+        Value k = b.add(b.mul(s, segment), from);
+        for (Value panel : panels) {
+          Value place = b.at(panel, b.mul(k, codes->codeBytes(16) / 16));
+          numbers.push_back(codes->numbers(place));
+          if (rows <= kPrefetchRows)
+            b.prefetch(b.at(place, kGroupPanels * weight.getPanelBytes()));
+        }
+        for (int64_t i = 0; i < codes->step(); ++i)
+          for (auto [p, four] : llvm::enumerate(numbers)) {
+            Value element = codes->element(four[i / 4], i % 4, scales[p], minima[p]);
+            for (int64_t row = 0; row < rows; ++row) {
+              Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + i) * 4));
+              Value &sum = added[row * panels.size() + p];
+              sum = b.fma(b.broadcast(b.load(b.f32(), address)), element, sum);
+            }
+          }
+        return added;
+      });
+      return next;
+    });
   }
 
   /// One register tile: `rows` rows from `row`, `width` panels from `panel`.
@@ -172,6 +189,10 @@ struct MatmulEmitter {
       panels.push_back(b.at(firstPanel, i * weight.getPanelBytes()));
     Value xRow = x.row(b, row);
     SmallVector<Value> sums(rows * panels.size(), b.constant(b.vecF32(), 0.0));
+    if (codes) {
+      finish(rows, width, row, panel, codesTile(std::move(sums), panels, xRow, rows));
+      return;
+    }
     int64_t whole = weight.getK() / kUnroll * kUnroll;
     if (whole > 0)
       sums = b.forLoop(b.i64(0), b.i64(whole), kUnroll, sums, [&](Value k, ValueRange carried) {
@@ -185,26 +206,35 @@ struct MatmulEmitter {
     finish(rows, width, row, panel, sums);
   }
 
-  /// Stores what the epilogue makes of the sums [rows][width * streams].
   void finish(int64_t rows, int64_t width, Value row, Value panel, ValueRange sums) {
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t p = 0; p < width; ++p) {
-        Value outputRow = b.add(row, r);
-        Value column = b.mul(b.add(panel, p), kLanes);
-        SmallVector<Value> values;
-        for (int64_t s = 0; s < streams; ++s)
-          values.push_back(sums[(r * width + p) * streams + s]);
-        for (Value extra : op.getExtras())
-          values.push_back(extraColumns(extra, outputRow, b.add(panel, p)));
-        Value result = emitScalarBody(b, op.getEpilogue().front(), values, kLanes)[0];
-        b.store(result, b.at(y.row(b, outputRow), b.mul(column, 4)), 64);
-      }
+    storeResults(b, op, arguments, rows, width, row, panel, sums);
   }
 
   //===-- many rows -----------------------------------------------------------------------------------------------===//
 
+  /// The same for panels of codes; `from` and `to` are multiples of the segment.
+  void decodeCodes(int64_t width, Value panel, Value from, Value to) {
+    int64_t vectors = width * streams, segment = codes->segment();
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    b.forLoop(b.div(from, segment), b.div(to, segment), 1, [&](Value s) {
+      Value place = b.at(decoded, b.mul(b.sub(b.mul(s, segment), from), vectors * kLanes * 4));
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value own = b.at(first, v * weight.getPanelBytes());
+        Value scale = codes->scale(own, s), minimum = codes->hasMinimum() ? codes->minimum(own, s) : Value();
+        for (int64_t i = 0; i < segment; i += codes->step()) {
+          auto numbers = codes->numbers(b.at(own, b.add(b.mul(s, codes->codeBytes(segment)), codes->codeBytes(i))));
+          for (int64_t j = 0; j < codes->step(); ++j)
+            b.store(codes->element(numbers[j / 4], j % 4, scale, minimum),
+                    b.at(place, ((i + j) * vectors + v) * kLanes * 4), 64);
+        }
+      }
+    });
+  }
+
   /// Decodes k `from` .. `to` of `width` panels from `panel` on.
   void decode(int64_t width, Value panel, Value from, Value to) {
+    if (codes)
+      return decodeCodes(width, panel, from, to);
     int64_t vectors = width * streams, pair = weight.getElement().isBF16() ? 2 : 1;
     Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
     b.forLoop(from, to, pair, [&](Value k) {

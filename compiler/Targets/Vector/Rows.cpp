@@ -2,6 +2,7 @@
 //
 // Threads split the rows; within a row the order of every sum is fixed.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Codes.h"
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
 
@@ -49,9 +50,19 @@ void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &argu
   PackedType table = op.getTable().getType();
   RowsInMemory y = arguments.rows(op.getOuts()[0]);
   Value ids = arguments.value(op.getIds()), weights = arguments.value(op.getTable());
+  float scale = op.getScale().convertToFloat();
+  if (table.getLayout() == kernel::PackedLayout::codes) {
+    CodesReader reader(b, table, *arguments.backend);
+    Value factor = scale == 1.0f ? Value() : b.constant(b.f32(), scale);
+    forRows(b, arguments, [&](Value row) {
+      Value id = b.widen(b.loadI32(b.at(ids, b.mul(row, 4))));
+      Value panel = b.at(weights, b.mul(b.div(id, kLanes), table.getPanelBytes() * table.getStreams()));
+      reader.storeRow(panel, b.rem(id, kLanes), y.row(b, row), factor);
+    });
+    return;
+  }
   Type element = table.getElement();
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  float scale = op.getScale().convertToFloat();
   auto finish = [&](Value value) { return scale == 1.0f ? value : b.fmul(value, b.constant(value.getType(), scale)); };
 
   forRows(b, arguments, [&](Value row) {

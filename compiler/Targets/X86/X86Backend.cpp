@@ -1,10 +1,13 @@
 // X86Backend.cpp - the x86-64 variants and their answers.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/TargetBackend.h"
+#include "compiler/Targets/X86/IntegerDot.h"
 
 #include "llmc/artifact_format.h"
 
 using namespace llmc;
+using mlir::Value;
+using vector_emit::VectorBuilder;
 
 namespace {
 
@@ -13,7 +16,7 @@ constexpr uint64_t featuresV4 =
     featuresV3 | LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL | LLMC_X86_AVX512CD;
 
 /// AVX2 and FMA: 16 registers of 8 f32, so a panel of 16 columns takes two.
-class AVX2Backend final : public TargetBackend {
+class AVX2Backend : public TargetBackend {
 public:
   llvm::StringRef name() const override { return "x86-64-v3"; }
   llvm::StringRef triple() const override { return "x86_64-unknown-linux-gnu"; }
@@ -31,10 +34,42 @@ public:
   }
   RegisterTile decodedTile(int64_t streams) const override { return {streams == 1 ? 6 : 3, 1}; }
   RegisterTile attentionTile() const override { return {4, 1}; }
+
+  std::vector<RegisterTile> integerTiles(int64_t streams) const override {
+    // Two kinds of accumulators, two registers each; bytes widened to words take four more.
+    if (streams == 1)
+      return {{2, 1}, {1, 2}, {1, 1}};
+    return {{1, 1}};
+  }
+  Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small) const override {
+    return x86::dotPairs(b, sum, numbers, activations, small, 256);
+  }
+  Value lookUp(VectorBuilder &b, Value table, Value codes) const override {
+    return x86::shuffleBytes(b, table, codes, 256);
+  }
+  bool isForIntegers() const override { return false; }
+};
+
+/// AVX2 with AVX-VNNI, on processors without AVX-512.
+class AVXVNNIBackend final : public AVX2Backend {
+public:
+  llvm::StringRef name() const override { return "x86-64-v3-vnni"; }
+  llvm::StringRef features() const override { return "+avxvnni"; }
+  uint64_t requiredFeatures() const override { return featuresV3 | LLMC_X86_AVXVNNI; }
+
+  std::vector<RegisterTile> integerTiles(int64_t streams) const override {
+    if (streams == 1)
+      return {{3, 1}, {2, 1}, {1, 2}, {1, 1}};
+    return {{1, 1}};
+  }
+  Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool) const override {
+    return x86::dotVNNI(b, sum, numbers, activations, 256);
+  }
+  bool isForIntegers() const override { return true; }
 };
 
 /// AVX-512: 32 registers of 16 f32.
-class AVX512Backend final : public TargetBackend {
+class AVX512Backend : public TargetBackend {
 public:
   llvm::StringRef name() const override { return "x86-64-v4"; }
   llvm::StringRef triple() const override { return "x86_64-unknown-linux-gnu"; }
@@ -56,11 +91,46 @@ public:
     return {6, streams == 1 ? 4 : 2};
   }
   RegisterTile attentionTile() const override { return {6, 4}; }
+
+  std::vector<RegisterTile> integerTiles(int64_t streams) const override {
+    // Two kinds of accumulators, and bytes widened to words.
+    if (streams == 1)
+      return {{6, 1}, {4, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
+    return {{2, 1}, {1, 2}, {1, 1}};
+  }
+  Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small) const override {
+    return x86::dotPairs(b, sum, numbers, activations, small, 512);
+  }
+  Value lookUp(VectorBuilder &b, Value table, Value codes) const override {
+    return x86::shuffleBytes(b, table, codes, 512);
+  }
+  bool isForIntegers() const override { return false; }
+};
+
+/// AVX-512 with its dot products of bytes.
+class AVX512VNNIBackend final : public AVX512Backend {
+public:
+  llvm::StringRef name() const override { return "x86-64-v4-vnni"; }
+  llvm::StringRef features() const override { return "+avx512vnni"; }
+  uint64_t requiredFeatures() const override { return featuresV4 | LLMC_X86_AVX512VNNI; }
+
+  std::vector<RegisterTile> integerTiles(int64_t streams) const override {
+    // 12 accumulators of each kind cover the latency of a dot product at two a cycle, and 8 loads bring what they take.
+    if (streams == 1)
+      return {{6, 2}, {6, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
+    return {{6, 1}, {4, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
+  }
+  Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool) const override {
+    return x86::dotVNNI(b, sum, numbers, activations, 512);
+  }
+  bool isForIntegers() const override { return true; }
 };
 
 const AVX2Backend avx2;
+const AVXVNNIBackend avxVNNI;
 const AVX512Backend avx512;
-const TargetBackend *const backends[] = {&avx512, &avx2};
+const AVX512VNNIBackend avx512VNNI;
+const TargetBackend *const backends[] = {&avx512VNNI, &avx512, &avxVNNI, &avx2};
 
 } // namespace
 

@@ -120,6 +120,7 @@ LogicalResult verifyExtra(Operation *op, Type type, int64_t columns) {
 void EmbedOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RMSNormOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void MatmulOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void QuantizeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeTableOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void AttentionOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
@@ -154,14 +155,44 @@ LogicalResult RMSNormOp::verify() {
   return success();
 }
 
+/// (C1): a weight of codes and rows quantised for it, as far as it can be seen.
+static LogicalResult verifyQuantized(MatmulOp op) {
+  CodesType codes = op.getWeight().getType().getCodes();
+  if (!codes)
+    return op.emitOpError() << "multiplies quantised rows with a weight of codes, found " << op.getWeight().getType();
+  auto made = op.getX().getDefiningOp<QuantizeOp>();
+  int64_t segment = codes.segmentOf(op.getWeight().getType().getK());
+  if (!made || (static_cast<int64_t>(made.getSegment()) == segment &&
+                static_cast<int64_t>(made.getZero()) == codes.getOffset() && made.getMinimum() == codes.hasMinimum()))
+    return success();
+  return op.emitOpError() << "needs rows quantised with segment " << segment << " and zero " << codes.getOffset()
+                          << (codes.hasMinimum() ? " and for minima" : "") << ", found " << made.getSegment() << " and "
+                          << made.getZero();
+}
+
+LogicalResult QuantizeOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  int64_t k = columnsOf(getX().getType()), segment = getSegment(), zero = getZero();
+  if ((segment != 16 && segment != 32) || k % segment != 0)
+    return emitOpError() << "segments of 16 or 32 divide the columns, found " << segment << " and " << k; // (C1)
+  if (zero < 0 || zero > 128 || (zero != 0 && getMinimum()))
+    return emitOpError() << "zero is from 0 to 128, and 0 with minimum, found " << zero;                       // (C3)
+  return expectColumns(*this, "output", columnsOf(*type), QuantizedRow(k, segment, zero, getMinimum()).bytes); // (C2)
+}
+
 LogicalResult MatmulOp::verify() {
   auto type = outputType(*this, getOuts());
   if (failed(type))
     return failure();
   PackedType weight = getWeight().getType();
-  if (weight.getLayout() != PackedLayout::panels)
+  if (weight.getLayout() == PackedLayout::table)
     return emitOpError() << "needs a weight in panels, found " << weight;
-  if (failed(expectColumns(*this, "x", columnsOf(getX().getType()), weight.getK())) ||
+  if (isQuantized() && failed(verifyQuantized(*this)))
+    return failure();
+  int64_t columns = isQuantized() ? QuantizedRow(weight).bytes : weight.getK();
+  if (failed(expectColumns(*this, "x", columnsOf(getX().getType()), columns)) ||
       failed(expectColumns(*this, "output", columnsOf(*type), weight.getN())))
     return failure();
   for (Value extra : getExtras())

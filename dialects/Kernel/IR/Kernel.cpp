@@ -31,8 +31,47 @@ void KernelDialect::initialize() {
       >();
 }
 
+static int64_t wholeLines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+CodesType::Planes CodesType::planes(int64_t k) const {
+  constexpr int64_t width = PackedType::panelWidth;
+  Planes planes;
+  int64_t scaleBytes = getScale().getIntOrFloatBitWidth() / 8;
+  int64_t each = wholeLines(k / getGroup() * width * (getSuper() ? 1 : scaleBytes));
+  int64_t supers = getSuper() ? wholeLines(k / getSuper() * width * scaleBytes) : 0;
+  planes.scales = wholeLines(k * width * getBits() / 8);
+  planes.supers = planes.scales + each;
+  planes.bytes = planes.supers + supers;
+  if (hasMinimum()) {
+    planes.minima = planes.bytes;
+    planes.superMinima = planes.minima + each;
+    planes.bytes = planes.superMinima + supers;
+  }
+  return planes;
+}
+
+LogicalResult CodesType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t group, int64_t zero,
+                                Type scale, int64_t super, int64_t minimum, ArrayRef<int64_t> table) {
+  if (bits != 4 && bits != 8)
+    return emitError() << "codes have 4 or 8 bits, found " << bits; // (C1)
+  if (group < 16 || group % 16 != 0)
+    return emitError() << "'group' is a multiple of 16, found " << group; // (C2)
+  if (super < 0 || super % group != 0)
+    return emitError() << "'super' is 0 or a multiple of the group " << group << ", found " << super; // (C2)
+  if (minimum != 0 && minimum != 1)
+    return emitError() << "'minimum' is 0 or 1, found " << minimum;
+  if (zero < 0 || zero > 128 || (zero != 0 && (minimum || !table.empty())))
+    return emitError() << "'zero' is from 0 to 128, and 0 with a table or a minimum, found " << zero; // (C3)
+  if (!scale.isF16() && !scale.isBF16() && (!scale.isF32() || super))
+    return emitError() << "a scale is f16, bf16 or, without levels, f32, found " << scale; // (C4)
+  bool fits = llvm::all_of(table, [](int64_t number) { return number >= -127 && number <= 127; });
+  if (!table.empty() && (table.size() != 16 || bits != 4 || !fits))
+    return emitError() << "a table has 16 numbers from -127 to 127 for codes of 4 bits"; // (C5)
+  return success();
+}
+
 int64_t PackedType::getSizeInBytes() const {
-  if (getLayout() == PackedLayout::panels)
+  if (getLayout() != PackedLayout::table)
     return getPanels() * getStreams() * getPanelBytes();
   return getN() * getK() * (getElement().getIntOrFloatBitWidth() / 8);
 }
@@ -45,22 +84,39 @@ LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError, P
     return emitError() << "a packed weight has 1 to 4 streams, found " << streams;
   if (layout == PackedLayout::table && (streams != 1 || !element.isF32()))
     return emitError() << "a table holds one stream of f32";
-  if (!element.isF32() && !element.isF16() && !element.isBF16())
+  auto codes = dyn_cast<CodesType>(element);
+  if (!codes != (layout != PackedLayout::codes))
+    return emitError() << "codes, and nothing else, stand in the layout 'codes', found " << element;
+  if (codes && (k % codes.getGroup() != 0 || (codes.getSuper() && k % codes.getSuper() != 0)))
+    return emitError() << "groups of " << std::max(codes.getGroup(), codes.getSuper()) << " do not divide k = " << k;
+  if (!codes && !element.isF32() && !element.isF16() && !element.isBF16())
     return emitError() << "a packed weight's element type is f32, f16 or bf16, found " << element;
   return success();
 }
 
 namespace llmc::kernel {
 
-int64_t paddedRowStride(int64_t columns) {
-  int64_t stride = (columns + 15) / 16 * 16;
-  return stride % 1024 == 0 ? stride + 16 : stride;
+int64_t paddedRowStride(int64_t columns, int64_t elementBytes) {
+  int64_t line = 64 / elementBytes, stride = (columns + line - 1) / line * line;
+  return stride * elementBytes % 4096 == 0 ? stride + line : stride;
 }
 
-MemRefType rowsBufferType(MLIRContext *context, int64_t columns) {
-  auto layout = StridedLayoutAttr::get(context, 0, {paddedRowStride(columns), 1});
-  return MemRefType::get({ShapedType::kDynamic, columns}, Float32Type::get(context), layout);
+MemRefType rowsBufferType(MLIRContext *context, int64_t columns, Type element) {
+  if (!element)
+    element = Float32Type::get(context);
+  int64_t stride = paddedRowStride(columns, element.getIntOrFloatBitWidth() / 8);
+  return MemRefType::get({ShapedType::kDynamic, columns}, element, StridedLayoutAttr::get(context, 0, {stride, 1}));
 }
+
+QuantizedRow::QuantizedRow(int64_t k, int64_t segment, int64_t zero, bool minimum) {
+  scales = wholeLines(k);
+  sums = scales + wholeLines((k + group - 1) / group * 4);
+  bytes = sums + (zero || minimum ? wholeLines(k / segment * 4) : 0);
+}
+
+QuantizedRow::QuantizedRow(PackedType weight)
+    : QuantizedRow(weight.getK(), weight.getCodes().segmentOf(weight.getK()), weight.getCodes().getOffset(),
+                   weight.getCodes().hasMinimum()) {}
 
 int64_t rowStride(MemRefType type) {
   if (auto layout = dyn_cast<StridedLayoutAttr>(type.getLayout()))

@@ -26,12 +26,29 @@
 
 namespace llmc::kernel {
 
-/// Row stride in elements of an activation buffer with `columns` columns: a multiple of 16, and not a multiple of 1024,
+/// Row stride in elements of an activation buffer with `columns` columns: a multiple of 64 bytes, and not one of 4096,
 /// since rows 4 KiB apart would compete for one set of a first-level cache.
-int64_t paddedRowStride(int64_t columns);
+int64_t paddedRowStride(int64_t columns, int64_t elementBytes = 4);
 
-/// The buffer type of `[T, columns]` f32 rows with the padded stride.
-mlir::MemRefType rowsBufferType(mlir::MLIRContext *context, int64_t columns);
+/// The buffer type of `[T, columns]` rows with the padded stride; f32 where no element type is given.
+mlir::MemRefType rowsBufferType(mlir::MLIRContext *context, int64_t columns, mlir::Type element = {});
+
+/// Where the parts of a row lie that kernel.quantize makes, in bytes from its start.
+struct QuantizedRow {
+  /// Consecutive k with one scale.
+  static constexpr int64_t group = 32;
+  int64_t scales = 0; ///< f32 [k / 32]; codes, i8 [k], come before
+  int64_t sums = 0;   ///< [k / segment]: i32 where codes of the weight have a zero, f32 where they have minima
+  int64_t bytes = 0;  ///< of the row: a multiple of 64
+
+  QuantizedRow(int64_t k, int64_t segment, int64_t zero, bool minimum);
+  /// What a product with this weight of codes reads.
+  explicit QuantizedRow(PackedType weight);
+};
+
+/// The compute layout that keeps every value of a block format, or null where there is none: then its values are
+/// decoded.
+CodesType codesOf(transformer::BlockType blocks);
 
 /// The row stride in elements of a `[T, C]` buffer type, and the offset in elements of its first column.
 int64_t rowStride(mlir::MemRefType type);

@@ -35,7 +35,8 @@ class Kernel_Type<string cppName, string typeMnemonic> : TypeDef<Kernel_Dialect,
 
 def Kernel_PackedLayout : I32EnumAttr<"PackedLayout", "how a packed weight's bytes are laid out", [
     I32EnumAttrCase<"panels", 0>,  // [N/16][K][16], bf16: [N/16][K/2][16][2]
-    I32EnumAttrCase<"table", 1>    // [N][K], row-major
+    I32EnumAttrCase<"table", 1>,   // [N][K], row-major
+    I32EnumAttrCase<"codes", 2>    // panels of codes, 16 x 4, and their scales
   ]> {
   let cppNamespace = "::llmc::kernel";
 }
@@ -52,6 +53,57 @@ def Kernel_RopeStyle : I32EnumAttr<"RopeStyle", "which two columns of a head one
   let cppNamespace = "::llmc::kernel";
 }
 
+def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
+  let summary = "elements kept as codes of a few bits with scales";
+  let description = [{
+    The element type of a weight in the layout `codes`: what a compute layout is (docs/rationale/2026-11-27-compute-layouts.md).
+    The number of a code u is `table[u]` where there is a table of 16, else `u - zero`; an element is `s * number`, or
+    `s * number + m` with a minimum, rounded after the product and after the sum.
+
+    * `bits`: 4 or 8, of a code.
+    * `group`: consecutive k with one scale s (and one minimum m), a multiple of 16.
+    * `scale`: the stored type of a scale and of a minimum, f16, bf16 or f32.
+    * `super` = 0: a scale stands as it is. Else s is the product of an 8-bit level (two's complement) of the group and of the
+      scale of `super` consecutive k; m likewise. The products are exact: the scale has at most 11 bits, the level 8.
+    * `minimum`: 1 where there are minima.
+
+    (C1) `bits` is 4 or 8. (C2) `group` is a multiple of 16 from 16 on, `super` 0 or a multiple of `group`. (C3) `zero` is from 0 to
+    128, and 0 with a table or a minimum. (C4) the scale is f16, bf16 or f32, with levels not f32. (C5) a table has 16 numbers
+    from -127 to 127 and 4 bits.
+
+    ```mlir
+    !q8_0 = !kernel.codes<8, group = 32, zero = 128, f16>
+    !q4_k = !kernel.codes<4, group = 32, zero = 0, f16 super = 256 minimum = 1>
+    ```
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$group, "int64_t":$zero, "::mlir::Type":$scale,
+                        DefaultValuedParameter<"int64_t", "0">:$super, DefaultValuedParameter<"int64_t", "0">:$minimum,
+                        OptionalArrayRefParameter<"int64_t">:$table);
+  let assemblyFormat = [{
+    `<` $bits `,` `group` `=` $group `,` `zero` `=` $zero `,` $scale (`super` `=` $super^)? (`minimum` `=` $minimum^)?
+    (`table` `=` `[` $table^ `]`)? `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// What is taken off a code, or off the entry of the table that kernels keep (entries plus 128), so that both are
+    /// unsigned bytes.
+    int64_t getOffset() const { return getTable().empty() ? getZero() : 128; }
+    bool hasMinimum() const { return getMinimum() != 0; }
+    /// Where planes of a panel of `k` columns begin, and how long the panel is; each plane begins at a multiple of 64.
+    struct Planes {
+      int64_t scales = 0;   ///< [k / group][16] scales, or levels as i8
+      int64_t supers = 0;   ///< [k / super][16] scales, where there are levels
+      int64_t minima = 0;   ///< as scales
+      int64_t superMinima = 0;
+      int64_t bytes = 0;
+    };
+    Planes planes(int64_t k) const;
+    /// Consecutive k whose products with quantised activations are added as integers, in a weight of `k` columns: 32, or 16
+    /// where 32 do not divide k and the group.
+    int64_t segmentOf(int64_t k) const { return k % 32 == 0 && getGroup() % 32 == 0 ? 32 : 16; }
+  }];
+}
+
 def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
   let summary = "a weight in the layout that kernels read";
   let description = [{
@@ -63,6 +115,10 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
       zeros. With `streams` = S > 1, panel p of the S weights stand side by side: `[N/16][S][K][16]`; a matmul then
       makes S sums for each output column, which its epilogue combines.
     * `table`: `[N][K]` row-major as it is (norm weights, biases, rope frequencies).
+    * `codes`: panels of 16 output rows as `panels`, each a plane of codes and planes of their scales (`!kernel.codes`). Codes of 8
+      bits stand as `[K/4][16][4]` bytes, four consecutive k of a row beside each other, as dot-product instructions and tiles
+      of bytes want them; codes of 4 bits as `[K/8][16][4]` bytes, the first four k in the low halves, the next four in
+      the high halves. K is a multiple of 16. Scales of padding rows are zero.
   }];
   let parameters = (ins EnumParameter<Kernel_PackedLayout>:$layout, "int64_t":$n, "int64_t":$k, "int64_t":$streams,
                         "::mlir::Type":$element);
@@ -77,8 +133,12 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
     int64_t getStoredK() const { return getElement().isBF16() ? (getK() + 1) / 2 * 2 : getK(); }
     /// Bytes of one panel of one stream.
     int64_t getPanelBytes() const {
+      if (CodesType codes = getCodes())
+        return codes.planes(getK()).bytes;
       return getStoredK() * panelWidth * (getElement().getIntOrFloatBitWidth() / 8);
     }
+    /// The element type of the layout `codes`; null for floats.
+    CodesType getCodes() const { return ::mlir::dyn_cast<CodesType>(getElement()); }
     /// Bytes of the whole weight.
     int64_t getSizeInBytes() const;
   }];

@@ -8,6 +8,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/RegionKindInterface.td"
 
 def Kernel_Rows : AnyTypeOf<[TensorRankOf<[F32], [2]>, MemRefRankOf<[F32], [2]>], "f32 rows [T, C], tensor or buffer">;
+def Kernel_Bytes : AnyTypeOf<[TensorRankOf<[I8], [2]>, MemRefRankOf<[I8], [2]>], "rows of bytes [T, B], tensor or buffer">;
+def Kernel_AnyRows : AnyTypeOf<[Kernel_Rows, Kernel_Bytes], "f32 rows or rows of bytes, tensor or buffer">;
 def Kernel_Indices : AnyTypeOf<[TensorRankOf<[I32], [1]>, MemRefRankOf<[I32], [1]>], "i32 [T], tensor or buffer">;
 def Kernel_State : Type<CPred<"::llvm::isa<::llmc::transformer::StateType>($_self)">, "a state">;
 
@@ -68,6 +70,15 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
     Columns are split over threads. Padding columns of y hold what the epilogue makes of zero sums and of the
     extras' padding.
 
+    A weight of codes (`!kernel.codes`) gives `w_i[n, k]` = the element, decoded in f32. With quantised rows (`kernel.quantize`) as x
+    its sums are made of segments of `S` consecutive k instead, in ascending order, S = 32, or 16 where 32 do not divide K
+    and the group: with the whole number `i = sum over the segment of code of x * number of w`, exact, and d the scale of x
+    there, `s = fma(f32(i), w's scale * d, s)` and, where w has minima m, then `s = fma(m, f32(sum of codes of x) * d, s)`. Each
+    product is rounded to f32. So a result does not depend on the instructions that made i.
+
+    (C1) x is f32 rows with the weight's K, or quantised rows made for the weight's zero, minima and segments, and then the
+    weight is one of codes.
+
     ```mlir
     %y = kernel.matmul %x, %w extras(%residual : tensor<?x576xf32>) {
     ^bb0(%s: f32, %r: f32):
@@ -76,13 +87,42 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
     } : (tensor<?x1536xf32>, <panels, 576, 1536, 1, bf16>) -> (tensor<?x576xf32>)
     ```
   }];
-  let arguments = (ins Kernel_Rows:$x, Kernel_PackedType:$weight, Variadic<AnyType>:$extras, Variadic<Kernel_Rows>:$outs);
+  let arguments = (ins Kernel_AnyRows:$x, Kernel_PackedType:$weight, Variadic<AnyType>:$extras, Variadic<Kernel_Rows>:$outs);
   let results = (outs Variadic<Kernel_Rows>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
+  let extraClassDeclaration = formsDeclaration # [{
+    /// True where x is quantised rows.
+    bool isQuantized() { return ::mlir::cast<::mlir::ShapedType>(getX().getType()).getElementType().isInteger(8); }
+  }];
   let assemblyFormat = [{
     $x `,` $weight (`extras` `(` $extras^ `:` type($extras) `)`)? (`outs` `(` $outs^ `:` type($outs) `)`)? $epilogue attr-dict
     `:` `(` type($x) `,` type($weight) `)` (`->` `(` type($result)^ `)`)?
   }];
+}
+
+def Kernel_QuantizeOp : Kernel_ComputeOp<"quantize"> {
+  let summary = "rows as 8-bit codes with a scale for each 32 columns";
+  let description = [{
+    For each row and each group of 32 consecutive columns (the last may be 16): with a = the largest magnitude of the group, the scale is
+    `d = a / 127` and a code is `rint(x * (127 / a))`, halves to even, every operation rounded to f32; where a < 2^-100 all
+    codes are zero. A group that holds a number that is not finite has a scale that is not finite, so that what is computed of
+    it is not a number. Codes are from -127 to 127.
+
+    A row of the result is bytes: codes i8 `[K]`, scales f32 `[K/32]`, and, for each `segment` (16 or 32) of consecutive columns, with `zero`
+    != 0 the i32 `-zero * sum of its codes`, with `minimum` the f32 `f32(sum of its codes) * d`. Each part begins at a multiple of 64 bytes.
+    Rows are split over threads.
+
+    (C1) K is a multiple of the segment. (C2) B is the number of bytes that this makes (QuantizedRow). (C3) `zero` is from 0 to
+    128, and 0 with `minimum`.
+
+    ```mlir
+    %q = kernel.quantize %x {segment = 32 : i64, zero = 8 : i64} : (tensor<?x576xf32>) -> tensor<?x832xi8>
+    ```
+  }];
+  let arguments = (ins Kernel_Rows:$x, Variadic<Kernel_Bytes>:$outs, I64Attr:$segment,
+                       DefaultValuedAttr<I64Attr, "0">:$zero, UnitAttr:$minimum);
+  let results = (outs Variadic<Kernel_Bytes>:$result);
+  let assemblyFormat = "$x (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)";
 }
 
 def Kernel_RopeTableOp : Kernel_ComputeOp<"rope_table"> {

@@ -26,7 +26,8 @@ def Kernel_PackOp : Op<Kernel_Dialect, "pack", [Pure]> {
   let summary = "weights in the layout that kernels read";
   let description = [{
     Packs one weight `[N, K]`, or S of them as streams side by side, into the layout of the result. A 1-D weight `[N]` becomes a
-    `table` of one row. Element types other than the result's are converted (round to nearest even).
+    `table` of one row. Element types other than the result's are converted (round to nearest even). Weights in blocks become
+    the `codes` that their format maps onto (codesOf), without a change of any value.
 
     ```mlir
     %p = kernel.pack %w : (tensor<576x576xbf16>) -> !kernel.packed<panels, 576, 576, 1, bf16>
@@ -153,15 +154,15 @@ def Kernel_ProgramOp : Op<Kernel_Dialect, "program", [Symbol, SingleBlock, Isola
 def Kernel_BufferOp : Op<Kernel_Dialect, "buffer", []> {
   let summary = "rows in an arena slot";
   let description = [{
-    A buffer `[T, C]` at the start of arena slot `slot`; `rows_kind` says what T is. The row stride is a multiple of 16 elements,
-    and not a multiple of 1024 (rows 4 KiB apart would share one set of a first-level cache).
+    A buffer `[T, C]` at the start of arena slot `slot`; `rows_kind` says what T is. The row stride is a multiple of 64 bytes,
+    and not a multiple of 4096 (such rows would share one set of a first-level cache).
 
     ```mlir
     %x = kernel.buffer 0 tokens : memref<?x576xf32, strided<[576, 1]>>
     ```
   }];
   let arguments = (ins I64Attr:$slot, Kernel_DimKind:$rows_kind);
-  let results = (outs MemRefRankOf<[F32], [2]>:$result);
+  let results = (outs MemRefRankOf<[F32, I8], [2]>:$result);
   let assemblyFormat = "$slot $rows_kind attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

@@ -3,6 +3,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 
 using namespace mlir;
+using namespace llmc;
 using namespace llmc::kernel;
 
 LogicalResult PackOp::verify() {
@@ -14,6 +15,9 @@ LogicalResult PackOp::verify() {
     int64_t n = tensor.getRank() == 1 ? 1 : tensor.getDimSize(0);
     int64_t k = tensor.getRank() == 1 ? tensor.getDimSize(0) : tensor.getRank() == 2 ? tensor.getDimSize(1) : -1;
     if (n != type.getN() || k != type.getK())
+      return emitOpError() << "packs " << tensor << " into " << type;
+    auto blocks = dyn_cast<transformer::BlockType>(tensor.getElementType());
+    if (blocks ? type.getElement() != codesOf(blocks) : type.getCodes() != nullptr)
       return emitOpError() << "packs " << tensor << " into " << type;
   }
   return success();
@@ -109,7 +113,7 @@ static LogicalResult verifySteps(Block &block) {
           return failure();
       continue;
     }
-    if (!isa<EmbedOp, RMSNormOp, MatmulOp, RopeTableOp, RopeOp, CacheUpdateOp, AttentionOp, GatherRowsOp,
+    if (!isa<EmbedOp, RMSNormOp, MatmulOp, QuantizeOp, RopeTableOp, RopeOp, CacheUpdateOp, AttentionOp, GatherRowsOp,
              ElementwiseOp>(op))
       return op.emitOpError() << "is nothing that a program runs";
     auto isTensor = [](Type type) { return isa<TensorType>(type); };
@@ -163,14 +167,14 @@ LogicalResult ProgramOp::verify() {
 
 LogicalResult BufferOp::verify() {
   auto type = getResult().getType();
-  int64_t stride = rowStride(type);
-  if (stride % 16 != 0 || stride < type.getDimSize(1) || stride % 1024 == 0 || columnOffset(type) != 0)
-    return emitOpError() << "needs the padded row stride " << paddedRowStride(type.getDimSize(1)) << ", found "
+  int64_t stride = rowStride(type), size = type.getElementType().getIntOrFloatBitWidth() / 8;
+  if (stride * size % 64 != 0 || stride < type.getDimSize(1) || stride * size % 4096 == 0 || columnOffset(type) != 0)
+    return emitOpError() << "needs the padded row stride " << paddedRowStride(type.getDimSize(1), size) << ", found "
                          << stride;
   auto program = (*this)->getParentOfType<ProgramOp>();
   if (!program || getSlot() >= program.getSlotSizes().size())
     return emitOpError() << "slot " << getSlot() << " is not one of the program's";
-  int64_t bytes = stride * 4, first = 0;
+  int64_t bytes = stride * size, first = 0;
   for (int64_t size : program.getSlotSizes().take_front(getSlot()))
     first += size;
   auto sizes = program.getSlots().slice(2 * first, 2 * program.getSlotSizes()[getSlot()]);

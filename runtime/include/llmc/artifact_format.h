@@ -203,6 +203,7 @@ enum llmc_architecture { LLMC_ARCH_X86_64 = 1, LLMC_ARCH_AARCH64 = 2 };
 #define LLMC_X86_AVX512VNNI (1ull << 9)
 #define LLMC_X86_AVX512BF16 (1ull << 10)
 #define LLMC_X86_AVX512FP16 (1ull << 11)
+#define LLMC_X86_AVXVNNI (1ull << 12)
 
 /** Code for one kind of processor. Variants stand best first; the first whose features are all present is used. */
 typedef struct llmc_variant {

@@ -34,11 +34,12 @@ const FeatureRow featureRows[] = {
     {LLMC_X86_AVX512VNNI, "avx512vnni", 7, 0, 'c', 11},
     {LLMC_X86_AVX512BF16, "avx512bf16", 7, 1, 'a', 5},
     {LLMC_X86_AVX512FP16, "avx512fp16", 7, 0, 'd', 23},
+    {LLMC_X86_AVXVNNI, "avxvnni", 7, 1, 'a', 4},
 };
 /// Everything that uses the 512-bit state; the rest but bmi2 uses the 256-bit state.
 constexpr uint64_t avx512Features = LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL |
                                     LLMC_X86_AVX512CD | LLMC_X86_AVX512VNNI | LLMC_X86_AVX512BF16 | LLMC_X86_AVX512FP16;
-constexpr uint64_t avxFeatures = LLMC_X86_AVX2 | LLMC_X86_FMA | LLMC_X86_F16C;
+constexpr uint64_t avxFeatures = LLMC_X86_AVX2 | LLMC_X86_FMA | LLMC_X86_F16C | LLMC_X86_AVXVNNI;
 } // namespace
 
 uint32_t hostArchitecture() {

@@ -1,7 +1,7 @@
 # inner_loops.py - reads assembly (AT&T) from stdin and tells about each innermost loop that multiplies and adds.
 #
 # One line a loop: its function, how many fused multiply-adds on zmm, ymm and xmm registers, how many instructions touch the
-# stack, how many calls. Then one line with what the whole text calls and how many instructions use zmm registers.
+# stack, how many calls, and how many dot products of bytes where there are any. Then one line with what the whole text calls and how many instructions use zmm registers.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import re
 import sys
@@ -29,8 +29,9 @@ def main():
             fma["xmm"] = sum("vfmadd" in l and "%zmm" not in l and "%ymm" not in l for l in body)
             if not any(fma.values()):
                 continue
+            dots = {width: sum("vpdpbusd" in l and "%" + width in l for l in body) for width in ("zmm", "ymm")}
             stack = sum("(%rsp" in l for l in body)
-            loops.append((function, fma, stack, sum("\tcall" in l for l in body), body))
+            loops.append((function, fma, stack, sum("\tcall" in l for l in body), body, dots))
 
     for line in sys.stdin:
         line = line.split("#")[0].rstrip()
@@ -46,10 +47,11 @@ def main():
             if "\tcall" in line:
                 calls.add(line.split()[-1])
     finish()
-    for function, fma, stack, called, body in loops:
+    for function, fma, stack, called, body, dots in loops:
+        products = f", dots zmm {dots['zmm']} ymm {dots['ymm']}, stack {stack}" if any(dots.values()) else ""
         print(
             f"{function}: fma zmm {fma['zmm']} ymm {fma['ymm']} xmm {fma['xmm']}, stack {stack}, calls {called},"
-            f" vpslld {sum('vpslld' in l for l in body)}, vpandd {sum('vpand' in l for l in body)}"
+            f" vpslld {sum('vpslld' in l for l in body)}, vpandd {sum('vpand' in l for l in body)}{products}"
         )
     names = sorted(name for name in calls if not name.startswith("*"))
     print(f"all: zmm {zmm}, calls {' '.join(names)}")

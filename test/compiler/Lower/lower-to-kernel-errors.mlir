@@ -41,17 +41,6 @@ func.func @concat(
 
 // -----
 
-func.func @block_format(
-    %x: tensor<?x64xf32> {transformer.role = #transformer.role<input>}) attributes {transformer.entry} {
-  %w = transformer.weight ["w"] : tensor<17x64x!transformer.block<q8, group = 32>>
-  // expected-error @+1 {{'transformer.linear' op has no lowering for weights of element type !transformer.block<q8, group = 32>}}
-  %y = transformer.linear %x, %w
-    : (tensor<?x64xf32>, tensor<17x64x!transformer.block<q8, group = 32>>) -> tensor<?x17xf32>
-  return
-}
-
-// -----
-
 func.func @gated_linear_with_limit(
     %x: tensor<?x13xf32> {transformer.role = #transformer.role<input>}) attributes {transformer.entry} {
   %w = transformer.weight ["w"] : tensor<17x13xf32>

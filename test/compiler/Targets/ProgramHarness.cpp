@@ -113,10 +113,11 @@ static std::string packedType(const std::string &layout, const Matrix &shape, si
 }
 
 void ProgramBuilder::weight(const std::string &name, const std::string &layout, const std::vector<Matrix> &streams,
-                            const std::string &element, const std::vector<uint8_t> &bytes) {
+                            const std::string &element, const std::string &tensorElement,
+                            const std::vector<uint8_t> &bytes) {
   std::string type = packedType(layout, streams[0], streams.size(), element);
   std::string tensor =
-      "tensor<" + std::to_string(streams[0].n) + "x" + std::to_string(streams[0].k) + "x" + element + ">";
+      "tensor<" + std::to_string(streams[0].n) + "x" + std::to_string(streams[0].k) + "x" + tensorElement + ">";
   section.resize((section.size() + 63) / 64 * 64);
   weightOps += "kernel.weight @" + name + " copies 1 at " + std::to_string(section.size()) +
                " stride 0 : !kernel.packed" + type + " {\n";
@@ -148,13 +149,23 @@ void ProgramBuilder::panels(const std::string &name, const std::vector<Matrix> &
             for (int64_t byte = 0; byte < size; ++byte)
               bytes.push_back(static_cast<uint8_t>(bits >> (8 * byte)));
           }
-  weight(name, "panels", streams, element, bytes);
+  weight(name, "panels", streams, element, element, bytes);
 }
 
 void ProgramBuilder::table(const std::string &name, const Matrix &matrix) {
   std::vector<uint8_t> bytes(matrix.values.size() * 4);
   std::memcpy(bytes.data(), matrix.values.data(), bytes.size());
-  weight(name, "table", {matrix}, "f32", bytes);
+  weight(name, "table", {matrix}, "f32", "f32", bytes);
+}
+
+void ProgramBuilder::packed(const std::string &name, int64_t n, int64_t k, size_t streams, const std::string &element,
+                            const std::string &tensorElement, const std::vector<uint8_t> &bytes) {
+  weight(name, "codes", std::vector<Matrix>(streams, Matrix{n, k, {}}), element, tensorElement, bytes);
+}
+
+void ProgramBuilder::byteBuffer(const std::string &name, int64_t columns) {
+  op("%" + name + " = kernel.buffer " + std::to_string(slots.size()) + " tokens : " + bytesType(columns));
+  slots.push_back(kernel::paddedRowStride(columns, 1));
 }
 
 std::string ProgramBuilder::weightType(const std::string &name, bool bare) const {
@@ -179,6 +190,11 @@ std::string ProgramBuilder::rowsType(int64_t columns) {
          ", 1]>>";
 }
 
+std::string ProgramBuilder::bytesType(int64_t columns) {
+  return "memref<?x" + std::to_string(columns) + "xi8, strided<[" +
+         std::to_string(kernel::paddedRowStride(columns, 1)) + ", 1]>>";
+}
+
 void ProgramBuilder::input(const std::string &name, const std::string &role) {
   inputs.push_back({name, "memref<?xi32>", role});
 }
@@ -196,9 +212,14 @@ std::string ProgramBuilder::text() const {
       roles += (roles.empty() ? "" : ", ") + ("#transformer.role<" + argument.role + ">");
       arguments += (arguments.empty() ? "%" : ", %") + argument.name + ": " + argument.type;
     }
+  std::string slotList, sizes;
+  for (int64_t bytes : slots) {
+    slotList += (slotList.empty() ? "" : ", ") + std::to_string(bytes) + ", 0";
+    sizes += sizes.empty() ? "1" : ", 1";
+  }
   return weightOps + "kernel.program @step inputs " + std::to_string(inputs.size()) + " outputs " +
-         std::to_string(outputs.size()) + " roles [" + roles + "] slots [] slot_sizes [] {\n^bb0(" + arguments +
-         "):\n" + body + "  kernel.yield\n}\n";
+         std::to_string(outputs.size()) + " roles [" + roles + "] slots [" + slotList + "] slot_sizes [" + sizes +
+         "] {\n^bb0(" + arguments + "):\n" + body + "  kernel.yield\n}\n";
 }
 
 //===-- execution
@@ -278,11 +299,17 @@ void Step::run(const Executable &executable, unsigned threads) const {
   for (Rows *output : outputs)
     outputPointers.push_back(output->memory());
   uint64_t dims[2] = {tokens, rows};
+  // Slots are memory of their own, each with its guard: offsets may be any.
+  std::vector<uint64_t> slotOffsets;
+  for (GuardedMemory *slot : slots)
+    slotOffsets.push_back(reinterpret_cast<uint64_t>(slot->data()) - reinterpret_cast<uint64_t>(slots[0]->data()));
   Team team;
   team.size = threads;
   llmc_step_context context = {};
   context.weights = weights ? weights->data() : nullptr;
   context.dims = dims;
+  context.arena = slots.empty() ? nullptr : slots[0]->data();
+  context.slot_offsets = slotOffsets.data();
   context.inputs = inputPointers.data();
   context.outputs = outputPointers.data();
   context.states = states.data();
@@ -299,7 +326,12 @@ void Step::run(const Executable &executable, unsigned threads) const {
 void VariantTest::SetUp() {
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
     GTEST_SKIP() << "this processor lacks AVX2, FMA or F16C";
-  if (std::string(GetParam()) == "x86-64-v4" &&
+  std::string variant = GetParam();
+  if (variant == "x86-64-v3-vnni" && !__builtin_cpu_supports("avxvnni"))
+    GTEST_SKIP() << "this processor lacks AVX-VNNI";
+  if (variant == "x86-64-v4-vnni" && !__builtin_cpu_supports("avx512vnni"))
+    GTEST_SKIP() << "this processor lacks AVX-512 VNNI";
+  if (variant.substr(0, 9) == "x86-64-v4" &&
       (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl") ||
        !__builtin_cpu_supports("avx512cd")))

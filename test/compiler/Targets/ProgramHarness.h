@@ -68,11 +68,19 @@ public:
   /// A weight in panels with `streams.size()` streams, or (one stream of f32) a table; defines %name in the program.
   void panels(const std::string &name, const std::vector<Matrix> &streams, const std::string &element);
   void table(const std::string &name, const Matrix &matrix);
+  /// A weight of n rows and k columns whose packed bytes are `bytes`, of the type `element` packed and `tensorElement`
+  /// as stored.
+  void packed(const std::string &name, int64_t n, int64_t k, size_t streams, const std::string &element,
+              const std::string &tensorElement, const std::vector<uint8_t> &bytes);
+  /// A buffer of rows of bytes, one a token, in a slot of its own.
+  void byteBuffer(const std::string &name, int64_t columns);
   /// One op per call, in order.
   void op(const std::string &text) { body += "  " + text + "\n"; }
 
   /// "memref<?x13xf32, strided<[16, 1]>>"
   static std::string rowsType(int64_t columns);
+  /// "memref<?x832xi8, strided<[832, 1]>>"
+  static std::string bytesType(int64_t columns);
   /// The type of the weight of that name, "!kernel.packed<...>"; `bare` without the dialect's prefix.
   std::string weightType(const std::string &name, bool bare = false) const;
   std::string text() const;
@@ -80,13 +88,14 @@ public:
 
 private:
   void weight(const std::string &name, const std::string &layout, const std::vector<Matrix> &streams,
-              const std::string &element, const std::vector<uint8_t> &bytes);
+              const std::string &element, const std::string &tensorElement, const std::vector<uint8_t> &bytes);
   struct Argument {
     std::string name, type, role;
   };
   std::vector<Argument> inputs, outputs, states;
   std::vector<std::pair<std::string, std::string>> weights; ///< name, type
   std::string weightOps, body;
+  std::vector<int64_t> slots; ///< bytes of a row
   std::vector<uint8_t> section;
 };
 
@@ -110,6 +119,7 @@ struct Step {
   std::vector<std::vector<int32_t>> inputs;
   std::vector<Rows *> outputs;
   std::vector<llmc_state_view> states;
+  std::vector<GuardedMemory *> slots; ///< the arena
 
   void run(const Executable &executable, unsigned threads) const;
 };
@@ -123,10 +133,14 @@ protected:
   }
 };
 inline std::string variantName(const ::testing::TestParamInfo<const char *> &info) {
-  return std::string(info.param) == "x86-64-v4" ? "v4" : "v3";
+  std::string name = std::string(info.param).substr(7); // x86-64-
+  return name.size() == 2 ? name : name.substr(0, 2) + name.substr(3);
 }
 #define LLMC_FOR_EACH_VARIANT(suite)                                                                                   \
   INSTANTIATE_TEST_SUITE_P(Variants, suite, ::testing::Values("x86-64-v3", "x86-64-v4"), variantName)
+#define LLMC_FOR_EACH_INTEGER_VARIANT(suite)                                                                           \
+  INSTANTIATE_TEST_SUITE_P(                                                                                            \
+      Variants, suite, ::testing::Values("x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni"), variantName)
 
 /// Distance in units in the last place of an f32 of the size of `exact` (of the smallest normal at least).
 double ulps(float value, long double exact);

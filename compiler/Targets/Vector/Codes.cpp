@@ -1,0 +1,145 @@
+// Codes.cpp - codes to numbers, levels to scales, numbers to elements.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Codes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::vector_emit;
+
+namespace {
+
+Value splat(VectorBuilder &b, VectorType type, int64_t value) {
+  unsigned bits = type.getElementTypeBitWidth();
+  APInt number(64, static_cast<uint64_t>(value));
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, number.trunc(bits)));
+}
+
+} // namespace
+
+CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, const TargetBackend &backend)
+    : b(b), codes(weight.getCodes()), backend(backend), k(weight.getK()), segmentSize(codes.segmentOf(k)),
+      planes(codes.planes(k)) {
+  if (codes.getTable().empty())
+    return;
+  // A copy for each 16 bytes, as shuffles of bytes want it.
+  SmallVector<uint8_t> bytes;
+  for (int64_t i = 0; i < kNumbers; ++i)
+    bytes.push_back(static_cast<uint8_t>(codes.getTable()[i % 16] + offset()));
+  VectorType type = b.vec(kNumbers, b.getI8Type());
+  table = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<uint8_t>(bytes)));
+}
+
+SmallVector<Value, 2> CodesReader::numbers(Value place) {
+  VectorType bytes = b.vec(kNumbers, b.getI8Type());
+  Value stored = b.load(bytes, place, 64);
+  if (areNumbers())
+    return {stored};
+  Value low = arith::AndIOp::create(b, stored, splat(b, bytes, 15));
+  Value high = arith::ShRUIOp::create(b, stored, splat(b, bytes, 4));
+  if (!table)
+    return {low, high};
+  return {backend.lookUp(b, table, low), backend.lookUp(b, table, high)};
+}
+
+/// A stored scale (or vector of them) as f32.
+Value CodesReader::wide(Value stored) {
+  Type type = stored.getType();
+  auto vector = dyn_cast<VectorType>(type);
+  auto like = [&](Type element) -> Type {
+    return vector ? Type(b.vec(vector.getDimSize(0), element)) : element;
+  };
+  if (codes.getScale().isF32())
+    return stored;
+  if (codes.getScale().isF16())
+    return arith::ExtFOp::create(b, like(b.f32()), stored);
+  Type words = like(b.getI32Type());
+  Value bits = arith::ExtUIOp::create(b, words, stored);
+  Value shift = vector ? splat(b, cast<VectorType>(words), 16) : b.i32(16);
+  return arith::BitcastOp::create(b, like(b.f32()), arith::ShLIOp::create(b, bits, shift));
+}
+
+Value CodesReader::scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane) {
+  int64_t bytes = codes.getScale().getIntOrFloatBitWidth() / 8;
+  Type stored = codes.getScale().isBF16() ? Type(b.getI16Type()) : codes.getScale();
+  auto group = [&](int64_t size) { return size == segmentSize ? segment : b.div(segment, size / segmentSize); };
+  auto load = [&](int64_t from, int64_t size) {
+    Value place = b.at(panel, b.add(b.mul(group(size), kLanes * bytes), from));
+    return wide(b.load(b.vec(kLanes, stored), place, static_cast<unsigned>(kLanes * bytes)));
+  };
+  if (!codes.getSuper())
+    return load(plane, codes.getGroup());
+  Value place = b.at(panel, b.add(b.mul(group(codes.getGroup()), kLanes), plane));
+  Value level = b.load(b.vec(kLanes, b.getI8Type()), place, 16);
+  level = arith::SIToFPOp::create(b, b.vecF32(), arith::ExtSIOp::create(b, b.vec(kLanes, b.getI32Type()), level));
+  return b.fmul(load(superPlane, codes.getSuper()), level);
+}
+
+/// Elements of numbers in words.
+Value CodesReader::elementOf(Value words, Value scale, Value minimum) {
+  auto type = cast<VectorType>(words.getType());
+  if (offset() != 0)
+    words = arith::SubIOp::create(b, words, splat(b, type, offset()));
+  Value value = b.fmul(scale, arith::SIToFPOp::create(b, b.vecF32(type.getDimSize(0)), words));
+  return minimum ? b.fadd(value, minimum) : value;
+}
+
+Value CodesReader::element(Value numbers, int64_t part, Value scale, Value minimum) {
+  VectorType words = b.vec(kLanes, b.getI32Type());
+  Value value = vector::BitCastOp::create(b, words, numbers);
+  if (part > 0)
+    value = arith::ShRUIOp::create(b, value, splat(b, words, 8 * part));
+  if (part < 3)
+    value = arith::AndIOp::create(b, value, splat(b, words, 255));
+  return elementOf(value, scale, minimum);
+}
+
+void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
+  int64_t bytes = codes.getScale().getIntOrFloatBitWidth() / 8;
+  Type stored = codes.getScale().isBF16() ? Type(b.getI16Type()) : codes.getScale();
+  VectorType quad = b.vec(4, b.getI32Type());
+  auto scalar = [&](Value segment, int64_t plane, int64_t superPlane) {
+    auto place = [&](int64_t from, int64_t size, int64_t each) {
+      Value group = size == segmentSize ? segment : b.div(segment, size / segmentSize);
+      return b.at(panel, b.add(b.mul(b.add(b.mul(group, kLanes), lane), each), from));
+    };
+    if (!codes.getSuper())
+      return wide(b.load(stored, place(plane, codes.getGroup(), bytes), static_cast<unsigned>(bytes)));
+    Value level = b.load(b.getI8Type(), place(plane, codes.getGroup(), 1), 1);
+    level = arith::SIToFPOp::create(b, b.f32(), arith::ExtSIOp::create(b, b.getI32Type(), level));
+    return b.fmul(wide(b.load(stored, place(superPlane, codes.getSuper(), bytes), static_cast<unsigned>(bytes))), level);
+  };
+  b.forLoop(b.i64(0), b.i64(k / segmentSize), 1, [&](Value segment) {
+    Value scale = b.broadcast(scalar(segment, planes.scales, planes.supers), 4), minimum;
+    if (hasMinimum())
+      minimum = b.broadcast(scalar(segment, planes.minima, planes.superMinima), 4);
+    for (int64_t from = 0; from < segmentSize; from += step()) {
+      Value place = b.at(panel, b.add(b.mul(segment, codeBytes(segmentSize)), codeBytes(from)));
+      Value word = b.loadI32(b.at(place, b.mul(lane, 4)));
+      for (int64_t half = 0; half < step() / 4; ++half) {
+        // Byte j of the word, or half of it, is k + j.
+        SmallVector<int32_t> shifts;
+        for (int32_t j = 0; j < 4; ++j)
+          shifts.push_back(static_cast<int32_t>(8 * j + 4 * half));
+        Value words = arith::ShRUIOp::create(
+            b, b.broadcast(word, 4), arith::ConstantOp::create(b, DenseElementsAttr::get(quad, ArrayRef<int32_t>(shifts))));
+        words = arith::AndIOp::create(b, words, splat(b, quad, areNumbers() ? 255 : 15));
+        if (table) {
+          // The number of one code after the other: the table is small.
+          Value numbers = splat(b, quad, 0);
+          for (int64_t code = 0; code < 16; ++code) {
+            Value is = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, words, splat(b, quad, code));
+            numbers = arith::SelectOp::create(b, is, splat(b, quad, codes.getTable()[code] + offset()), numbers);
+          }
+          words = numbers;
+        }
+        Value value = elementOf(words, scale, minimum);
+        if (factor)
+          value = b.fmul(value, b.broadcast(factor, 4));
+        b.store(value, b.at(out, b.add(b.mul(segment, segmentSize * 4), (from + 4 * half) * 4)));
+      }
+    }
+  });
+}

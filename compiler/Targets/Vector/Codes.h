@@ -1,0 +1,59 @@
+// Codes.h - reading weights kept as codes of a few bits with scales (!kernel.codes).
+//
+// Not here: products with them (QuantizedMatmul.cpp, Matmul.cpp).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_TARGETS_VECTOR_CODES_H
+#define LLMC_COMPILER_TARGETS_VECTOR_CODES_H
+
+#include "compiler/Targets/Vector/Kernels.h"
+
+namespace llmc::vector_emit {
+
+/// Bytes in a vector of numbers: four consecutive k of each of a panel's 16 columns.
+constexpr int64_t kNumbers = 4 * kLanes;
+
+/// Emits what reads panels of codes of one weight. A vector of numbers is <64 x i8>, [16 columns][4 k], unsigned: the
+/// number that a code stands for plus offset().
+class CodesReader {
+public:
+  /// Emits the constants; call at the start of a function.
+  CodesReader(VectorBuilder &b, kernel::PackedType weight, const TargetBackend &backend);
+
+  int64_t offset() const { return codes.getOffset(); }
+  bool hasMinimum() const { return codes.hasMinimum(); }
+  /// True where numbers are below 16.
+  bool areSmall() const { return codes.getBits() == 4 && codes.getTable().empty(); }
+  /// True where codes stand in memory as numbers.
+  bool areNumbers() const { return codes.getBits() == 8; }
+  /// Consecutive k that one load of codes brings, and bytes of the codes of one k of a panel.
+  int64_t step() const { return areNumbers() ? 4 : 8; }
+  int64_t codeBytes(int64_t k) const { return k * kLanes * codes.getBits() / 8; }
+  /// Consecutive k of one segment, and segments with one scale.
+  int64_t segment() const { return segmentSize; }
+
+  /// The numbers of step() consecutive k whose codes begin at `place`, four k a vector.
+  llvm::SmallVector<Value, 2> numbers(Value place);
+  /// Scales, and minima, of a panel's 16 columns in a segment: 16 f32.
+  Value scale(Value panel, Value segment) { return scaleAt(panel, segment, planes.scales, planes.supers); }
+  Value minimum(Value panel, Value segment) { return scaleAt(panel, segment, planes.minima, planes.superMinima); }
+  /// The 16 elements, f32, of k `part` (0 to 3) of a vector of numbers; a null minimum is none.
+  Value element(Value numbers, int64_t part, Value scale, Value minimum);
+  /// Stores the elements of one row, column `lane` of a panel, times `factor` where there is one.
+  void storeRow(Value panel, Value lane, Value out, Value factor);
+
+private:
+  Value scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane);
+  Value wide(Value stored);
+  Value elementOf(Value words, Value scale, Value minimum);
+
+  VectorBuilder &b;
+  kernel::CodesType codes;
+  const TargetBackend &backend;
+  int64_t k, segmentSize;
+  kernel::CodesType::Planes planes;
+  Value table;
+};
+
+} // namespace llmc::vector_emit
+
+#endif // LLMC_COMPILER_TARGETS_VECTOR_CODES_H

@@ -1,0 +1,308 @@
+// QuantizedMatmul.cpp - quantised rows times panels of codes, in whole numbers; and what makes such rows.
+//
+// A segment of 16 or 32 columns is a chain of integer dot products into one accumulator of 16 i32, exact; then one step
+// of the element's f32 chain takes it in, with both scales. So every variant and every tile gives the same bits.
+// Few rows: groups of panels that stay in the second-level cache, codes turned to numbers in registers. Many rows: a few
+// panels at a time, whose codes of four bits are turned to bytes once for all rows.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Codes.h"
+#include "compiler/Targets/Vector/Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include "llmc/step_abi.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::vector_emit;
+using kernel::PackedType;
+using kernel::QuantizedRow;
+
+namespace {
+
+/// Panels that one thread walks for all of few rows: 8 panels with K = 2048 in 8 bits are 272 KiB.
+constexpr int64_t kGroupPanels = 8;
+/// Rows from which a few panels are walked by all rows before the next ones are: the panels are then in the first or
+/// second-level cache, and codes of four bits are turned to bytes once.
+constexpr int64_t kManyRows = 12;
+/// Row counts up to which the weights' way from memory is what takes the time.
+constexpr int64_t kPrefetchRows = 2;
+/// Bytes of codes turned to numbers in the frame.
+constexpr int64_t kExpandedBytes = 400 << 10;
+static_assert(kExpandedBytes <= LLMC_STEP_STACK_BYTES - (64 << 10), "spills and tables aside");
+
+struct QuantizedMatmulEmitter {
+  VectorBuilder &b;
+  kernel::MatmulOp op;
+  const KernelArguments &arguments;
+  PackedType weight;
+  CodesReader reader;
+  QuantizedRow row;
+  Value x;
+  int64_t xStride, streams, segments;
+  RegisterTile manyTile;
+  Value expanded; ///< frame memory: [vectors][K][16] numbers
+
+  QuantizedMatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
+      : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), reader(b, weight, *arguments.backend),
+        row(weight), x(arguments.value(op.getX())), xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))),
+        streams(weight.getStreams()), segments(weight.getK() / reader.segment()),
+        manyTile(arguments.backend->integerTiles(streams).front()) {
+    int64_t bytes = manyTile.panels * streams * kLanes * weight.getK();
+    if (!reader.areNumbers() && bytes <= kExpandedBytes)
+      expanded = b.frame(bytes);
+  }
+
+  /// One register tile: `rows` rows from `firstRow`, `width` panels from `panel`; with `bytes` their codes stand in the
+  /// frame as numbers.
+  void tile(int64_t rows, int64_t width, Value firstRow, Value panel, bool bytes) {
+    int64_t vectors = width * streams, segment = reader.segment();
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    SmallVector<Value> panels, codes;
+    for (int64_t v = 0; v < vectors; ++v) {
+      panels.push_back(b.at(first, v * weight.getPanelBytes()));
+      codes.push_back(bytes ? b.at(expanded, v * kLanes * weight.getK()) : panels.back());
+    }
+    Value xRow = b.at(x, b.mul(firstRow, xStride));
+    SmallVector<Value> sums(rows * vectors, b.constant(b.vecF32(), 0.0));
+    sums = b.forLoop(b.i64(0), b.i64(segments), 1, sums, [&](Value s, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, rows <= kPrefetchRows);
+      SmallVector<Value> scales;
+      for (Value p : panels)
+        scales.push_back(reader.scale(p, s));
+      for (int64_t r = 0; r < rows; ++r) {
+        Value group = segment == QuantizedRow::group ? s : b.div(s, QuantizedRow::group / segment);
+        Value d = b.broadcast(b.load(b.f32(), b.at(xRow, b.add(b.mul(group, 4), r * xStride + row.scales))));
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value exact = arith::SIToFPOp::create(b, b.vecF32(), whole[r * vectors + v]);
+          Value &sum = next[r * vectors + v];
+          sum = b.fma(exact, b.fmul(scales[v], d), sum);
+        }
+      }
+      if (reader.hasMinimum())
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value minimum = reader.minimum(panels[v], s);
+          for (int64_t r = 0; r < rows; ++r)
+            next[r * vectors + v] =
+                b.fma(minimum, b.broadcast(b.load(b.f32(), sumPlace(xRow, r, s))), next[r * vectors + v]);
+        }
+      return next;
+    });
+    storeResults(b, op, arguments, rows, width, firstRow, panel, sums);
+  }
+
+  Value sumPlace(Value xRow, int64_t r, Value s) { return b.at(xRow, b.add(b.mul(s, 4), r * xStride + row.sums)); }
+
+  /// The whole-numbered sums of segment s, [rows][vectors] of 16 i32.
+  SmallVector<Value> dots(int64_t rows, int64_t vectors, ArrayRef<Value> codes, Value xRow, Value s, bool bytes,
+                          bool prefetches) {
+    VectorType words = b.vec(kLanes, b.getI32Type()), byteVector = b.vec(kNumbers, b.getI8Type());
+    int64_t segment = reader.segment(), step = bytes ? 4 : reader.step();
+    SmallVector<Value> sums;
+    for (int64_t r = 0; r < rows; ++r) {
+      Value start = reader.offset() ? b.broadcast(b.loadI32(sumPlace(xRow, r, s)))
+                                    : arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 0)));
+      for (int64_t v = 0; v < vectors; ++v)
+        sums.push_back(start);
+    }
+    for (int64_t from = 0; from < segment; from += step) {
+      SmallVector<SmallVector<Value, 2>> numbers;
+      for (Value c : codes) {
+        int64_t codeBytes = bytes ? kLanes : reader.codeBytes(16) / 16;
+        Value place = b.at(c, b.add(b.mul(s, segment * codeBytes), from * codeBytes));
+        if (bytes)
+          numbers.push_back({b.load(byteVector, place, 64)});
+        else
+          numbers.push_back(reader.numbers(place));
+        if (prefetches)
+          b.prefetch(b.at(place, kGroupPanels * weight.getPanelBytes()));
+      }
+      for (int64_t part = 0; part < step / 4; ++part)
+        for (int64_t r = 0; r < rows; ++r) {
+          Value four = b.loadI32(b.at(xRow, b.add(b.mul(s, segment), r * xStride + from + 4 * part)));
+          Value activations = vector::BitCastOp::create(b, byteVector, b.broadcast(four));
+          for (int64_t v = 0; v < vectors; ++v) {
+            Value &sum = sums[r * vectors + v];
+            sum = arguments.backend->dot(b, sum, numbers[v][part], activations, reader.areSmall());
+          }
+        }
+    }
+    return sums;
+  }
+
+  //===-- few rows ------------------------------------------------------------------------------------------------===//
+
+  /// All rows times panels `from` .. `to`, tiles of fewer rows than `most`.
+  void fewRows(Value from, Value to) {
+    std::vector<RegisterTile> tiles = arguments.backend->integerTiles(streams);
+    b.forLoop(from, to, kGroupPanels, [&](Value group) {
+      Value groupEnd = b.min(b.add(group, kGroupPanels), to);
+      Value firstRow = b.i64(0);
+      for (size_t i = 0; i < tiles.size();) {
+        int64_t rows = tiles[i].rows;
+        size_t end = i;
+        while (end < tiles.size() && tiles[end].rows == rows)
+          ++end;
+        Value rowEnd = b.add(firstRow, b.mul(b.div(b.sub(arguments.count, firstRow), rows), rows));
+        b.forLoop(firstRow, rowEnd, rows, [&](Value tileRow) {
+          Value panel = group;
+          for (size_t width = i; width < end; ++width) {
+            int64_t panels = tiles[width].panels;
+            Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
+            b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p, /*bytes=*/false); });
+            panel = panelEnd;
+          }
+        });
+        firstRow = rowEnd;
+        i = end;
+      }
+    });
+  }
+
+  //===-- many rows -----------------------------------------------------------------------------------------------===//
+
+  /// Turns the codes of `width` panels to numbers.
+  void expand(int64_t width, Value panel) {
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    int64_t step = reader.step();
+    b.forLoop(b.i64(0), b.i64(weight.getK() / step), 1, [&](Value i) {
+      for (int64_t v = 0; v < width * streams; ++v) {
+        Value place = b.at(first, b.add(b.mul(i, reader.codeBytes(step)), v * weight.getPanelBytes()));
+        for (auto [part, numbers] : llvm::enumerate(reader.numbers(place))) {
+          int64_t offset = v * kLanes * weight.getK() + static_cast<int64_t>(part) * kNumbers;
+          b.store(numbers, b.at(expanded, b.add(b.mul(i, step * kLanes), offset)), 64);
+        }
+      }
+    });
+  }
+
+  /// All rows times `width` panels from `panel` on.
+  void manyRows(int64_t width, Value panel) {
+    if (expanded)
+      expand(width, panel);
+    Value from = b.i64(0);
+    SmallVector<int64_t> tileRows = {manyTile.rows};
+    for (int64_t rows : {4, 2, 1})
+      if (rows < manyTile.rows)
+        tileRows.push_back(rows);
+    for (int64_t rows : tileRows) {
+      Value end = b.add(from, b.mul(b.div(b.sub(arguments.count, from), rows), rows));
+      b.forLoop(from, end, rows, [&](Value r) { tile(rows, width, r, panel, static_cast<bool>(expanded)); });
+      from = end;
+    }
+  }
+
+  void emit() {
+    auto [first, last] = threadShare(b, arguments, b.i64(weight.getPanels()));
+    Value from = first, to = last;
+    b.ifThenElse(
+        b.lessEqual(b.i64(kManyRows), arguments.count),
+        [&] {
+          Value panel = from;
+          for (int64_t width = manyTile.panels; width >= 1; --width) {
+            Value end = b.add(panel, b.mul(b.div(b.sub(to, panel), width), width));
+            b.forLoop(panel, end, width, [&](Value p) { manyRows(width, p); });
+            panel = end;
+          }
+        },
+        [&] { fewRows(from, to); });
+  }
+};
+
+} // namespace
+
+void llmc::vector_emit::emitQuantizedMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments) {
+  QuantizedMatmulEmitter(b, op, arguments).emit();
+}
+
+//===-- quantize ----------------------------------------------------------------------------------------------------===//
+
+namespace {
+
+/// 1.5 * 2^23: added to an f32 of magnitude below 2^22 it leaves the number, rounded to the nearest whole one, halves to
+/// even, in the low bits.
+constexpr float kRounding = 12582912.0f;
+/// Below, 127 / a might not be finite.
+constexpr float kSmallest = 0x1p-100f;
+
+struct RowQuantizer {
+  VectorBuilder &b;
+  kernel::QuantizeOp op;
+  int64_t segment, zero;
+  QuantizedRow layout;
+
+  /// Quantises the columns of a group, `columns` of them (16 or 32).
+  void group(int64_t columns, Value source, Value target, Value number) {
+    VectorType words = b.vec(kLanes, b.getI32Type());
+    auto splat = [&](int32_t value) -> Value {
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, static_cast<uint32_t>(value))));
+    };
+    SmallVector<Value> values;
+    Value most; // bits of magnitudes are in the order of the magnitudes, and those of what is no number come last
+    for (int64_t i = 0; i < columns; i += kLanes) {
+      Value place = b.at(source, b.add(b.mul(number, QuantizedRow::group * 4), i * 4));
+      values.push_back(b.load(b.vecF32(), place));
+      Value bits = arith::BitcastOp::create(b, words, values.back());
+      bits = arith::AndIOp::create(b, bits, splat(0x7fffffff));
+      most = most ? Value(arith::MaxSIOp::create(b, most, bits)) : bits;
+    }
+    Value largest = most;
+    for (int64_t n = kLanes / 2; n >= 1; n /= 2)
+      largest = arith::MaxSIOp::create(b, b.lanes(largest, 0, n), b.lanes(largest, n, n));
+    largest = arith::BitcastOp::create(b, b.f32(), b.lane(largest, 0));
+    Value scale = b.fdiv(largest, b.constant(b.f32(), 127.0));
+    Value inverse = b.fdiv(b.constant(b.f32(), 127.0), largest);
+    Value small = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, largest, b.constant(b.f32(), kSmallest));
+    inverse = arith::SelectOp::create(b, small, b.constant(b.f32(), 0.0), inverse);
+    b.store(scale, b.at(target, b.add(b.mul(number, 4), layout.scales)));
+    Value wide = b.broadcast(inverse), sum;
+    for (int64_t i = 0; i < columns; i += kLanes) {
+      Value rounded = b.fadd(b.fmul(values[i / kLanes], wide), b.constant(b.vecF32(), kRounding));
+      Value bits = arith::BitcastOp::create(b, words, rounded);
+      b.store(arith::TruncIOp::create(b, b.vec(kLanes, b.getI8Type()), bits),
+              b.at(target, b.add(b.mul(number, QuantizedRow::group), i)), 16);
+      if (zero == 0 && !op.getMinimum())
+        continue;
+      // Small whole numbers: these sums are exact in any order.
+      Value own = b.fsub(rounded, b.constant(b.vecF32(), kRounding));
+      sum = sum ? b.fadd(sum, own) : own;
+      if (segment == QuantizedRow::group && i + kLanes < columns)
+        continue;
+      Value total = b.pairwiseSum(sum);
+      sum = {};
+      int64_t within = segment == QuantizedRow::group ? 0 : i / segment;
+      Value place = b.at(target, b.add(b.mul(number, QuantizedRow::group / segment * 4), layout.sums + within * 4));
+      if (op.getMinimum()) {
+        b.store(b.fmul(total, scale), place);
+        continue;
+      }
+      // As an i32, and again by adding: what is not a number is then no number out of the range of i32.
+      Value moved = b.fadd(b.fmul(total, b.constant(b.f32(), -static_cast<double>(zero))), b.constant(b.f32(), kRounding));
+      Value whole = arith::BitcastOp::create(b, b.getI32Type(), moved);
+      b.store(arith::SubIOp::create(b, whole, b.i32(0x4b400000)), place);
+    }
+  }
+};
+
+} // namespace
+
+void llmc::vector_emit::emitQuantize(VectorBuilder &b, kernel::QuantizeOp op, const KernelArguments &arguments) {
+  RowsInMemory x = arguments.rows(op.getX());
+  Value y = arguments.value(op.getOuts()[0]);
+  int64_t stride = kernel::rowStride(cast<MemRefType>(op.getOuts()[0].getType()));
+  int64_t segment = op.getSegment(), zero = op.getZero();
+  RowQuantizer quantizer{b, op, segment, zero, QuantizedRow(x.columns, segment, zero, op.getMinimum())};
+  auto [first, last] = threadShare(b, arguments, arguments.count);
+  b.forLoop(first, last, 1, [&](Value row) {
+    Value source = x.row(b, row), target = b.at(y, b.mul(row, stride));
+    int64_t groups = x.columns / QuantizedRow::group;
+    if (groups > 0)
+      b.forLoop(b.i64(0), b.i64(groups), 1,
+                [&](Value number) { quantizer.group(QuantizedRow::group, source, target, number); });
+    if (x.columns % QuantizedRow::group != 0)
+      quantizer.group(x.columns % QuantizedRow::group, source, target, b.i64(groups));
+  });
+}

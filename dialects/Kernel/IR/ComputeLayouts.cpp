@@ -1,0 +1,71 @@
+// ComputeLayouts.cpp - which layout of codes keeps the values of a block format, read off the format's descriptor.
+//
+// Not here: how blocks become panels of codes (compiler/Weights/PackedCodes.cpp).
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include "mlir/IR/Builders.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::kernel;
+
+/// The 16 numbers of a field's table where they are whole and small, or nothing.
+static SmallVector<int64_t> wholeNumbers(const BlockField &field) {
+  SmallVector<int64_t> numbers;
+  if (!field.table || field.bits != 4)
+    return numbers;
+  for (int code = 0; code < 16; ++code) {
+    float number = field.table[code];
+    if (number != std::floor(number) || std::fabs(number) > 127)
+      return {};
+    numbers.push_back(static_cast<int64_t>(number));
+  }
+  return numbers;
+}
+
+CodesType llmc::kernel::codesOf(transformer::BlockType blocks) {
+  Builder b(blocks.getContext());
+  const BlockFormatDescriptor &format = blockFormat(blocks.getFormat());
+  int64_t group = blocks.getGroup(), super = 0;
+  Type scale;
+  switch (format.scale) {
+  case BlockNumber::F16:
+    scale = b.getF16Type();
+    break;
+  case BlockNumber::HalfE8M0: // a power of two
+    scale = b.getBF16Type();
+    break;
+  case BlockNumber::F32:
+    scale = b.getF32Type();
+    break;
+  case BlockNumber::None:
+    // The smaller scales alone; those of a table have 4 bits and are between 2^-10 and 2^8.
+    if (!format.subScales.table || format.subMinima.bits)
+      return {};
+    scale = b.getF16Type();
+    group = format.subScales.each;
+  }
+  if (format.scale != BlockNumber::None && format.subScales.bits) {
+    if (format.subScales.table || scale.isF32() || (format.subScales.bits == 8 && !format.subScales.isSigned))
+      return {};
+    super = group;
+    group = format.subScales.each;
+  }
+  bool minimum = format.minimum != BlockNumber::None;
+  if (minimum && (format.minimum != BlockNumber::F16 || !scale.isF16() ||
+                  (format.subMinima.bits != 0) != (super != 0) || (super && format.subMinima.each != group)))
+    return {};
+  SmallVector<int64_t> table = wholeNumbers(format.codes);
+  if (format.codes.table && table.empty())
+    return {};
+  int64_t bits = format.codes.bits <= 4 ? 4 : 8;
+  int64_t zero = format.codes.isSigned ? int64_t(1) << (format.codes.bits - 1) : format.codes.zero;
+  if (!table.empty())
+    zero = 0;
+  if (group % 16 != 0 || (minimum && zero != 0))
+    return {};
+  return CodesType::get(blocks.getContext(), bits, group, zero, scale, super, minimum, table);
+}

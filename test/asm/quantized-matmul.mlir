@@ -1,0 +1,55 @@
+// The inner loops of products of quantised rows: one instruction for 64 products where there is one, no loop of AVX-512 spills.
+// RUN: llmc compile - --emit asm --cpu x86-64-v4-vnni -o %t.s < %s && %python %S/Inputs/inner_loops.py < %t.s > %t.txt
+// RUN: FileCheck %s --check-prefix=VNNI < %t.txt && not grep -E "dots .*stack [1-9]" %t.txt
+// RUN: llmc compile - --emit asm --cpu x86-64-v3-vnni -o %t.avx.s < %s && %python %S/Inputs/inner_loops.py < %t.avx.s > %t.avx.txt
+// RUN: FileCheck %s --check-prefix=AVXVNNI < %t.avx.txt && not grep -E "step_1.*dots .*stack [1-9]" %t.avx.txt
+// RUN: llmc compile - --emit asm --cpu x86-64-v4 -o - < %s | FileCheck %s --check-prefix=V4 --implicit-check-not=vpdpbusd
+// RUN: llmc compile - --emit asm --cpu x86-64-v3 -o - < %s | FileCheck %s --check-prefix=V3 --implicit-check-not=vpdpbusd --implicit-check-not=zmm
+
+// 6 rows by 2 panels, 32 columns of x a turn; then one row, whose 8 panels are read at once.
+// VNNI: step_1_matmul: fma zmm 12 {{.*}}dots zmm 96 ymm 0
+// VNNI: step_1_matmul: fma zmm 8 {{.*}}dots zmm 64 ymm 0
+// VNNI: step_2_matmul: fma zmm 12 {{.*}}dots zmm 96 ymm 0
+// AVXVNNI: step_1_matmul: fma zmm 0 ymm 6 {{.*}}dots zmm 0 ymm 48
+// AVXVNNI: step_2_matmul:
+
+// Bytes of 8 bits are widened, since sums of pairs of products may not fit in 16 bits; of 4 bits they are not.
+// V4-LABEL: step_1_matmul:
+// V4-NOT: vpmaddubsw
+// V4: vpmaddwd {{.*}}%zmm
+// V4-LABEL: step_2_matmul:
+// V4: vpmaddubsw {{.*}}%zmm
+// V3-LABEL: step_1_matmul:
+// V3-NOT: vpmaddubsw
+// V3: vpmaddwd {{.*}}%ymm
+// V3-LABEL: step_2_matmul:
+// V3: vpmaddubsw {{.*}}%ymm
+module {
+  transformer.checkpoint safetensors in "models/tiny"
+  kernel.weight @b copies 1 at 0 stride 0 : !kernel.packed<codes, 208, 96, 1, !kernel.codes<8, group = 32, zero = 128, f16>> {
+    %w = transformer.weight ["b"] : tensor<208x96x!transformer.block<q8_0, group = 32>>
+    %p = kernel.pack %w : (tensor<208x96x!transformer.block<q8_0, group = 32>>) -> !kernel.packed<codes, 208, 96, 1, !kernel.codes<8, group = 32, zero = 128, f16>>
+    kernel.yield %p : !kernel.packed<codes, 208, 96, 1, !kernel.codes<8, group = 32, zero = 128, f16>>
+  }
+  kernel.weight @n copies 1 at 21248 stride 0 : !kernel.packed<codes, 208, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>> {
+    %w = transformer.weight ["n"] : tensor<208x96x!transformer.block<q4_0, group = 32>>
+    %p = kernel.pack %w : (tensor<208x96x!transformer.block<q4_0, group = 32>>) -> !kernel.packed<codes, 208, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>>
+    kernel.yield %p : !kernel.packed<codes, 208, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>>
+  }
+  kernel.program @step inputs 0 outputs 2 roles [#transformer.role<output>, #transformer.role<output>] slots [256, 0] slot_sizes [1] {
+  ^bb0(%x: memref<?x96xf32, strided<[96, 1]>>, %y: memref<?x208xf32, strided<[208, 1]>>):
+    %b = kernel.get_weight @b : <codes, 208, 96, 1, !kernel.codes<8, group = 32, zero = 128, f16>>
+    %n = kernel.get_weight @n : <codes, 208, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>>
+    %q = kernel.buffer 0 tokens : memref<?x256xi8, strided<[256, 1]>>
+    kernel.quantize %x outs(%q) {segment = 32 : i64, zero = 128 : i64} : (memref<?x96xf32, strided<[96, 1]>>, memref<?x256xi8, strided<[256, 1]>>) -> ()
+    kernel.matmul %q, %b outs(%y : memref<?x208xf32, strided<[208, 1]>>) {
+    ^bb0(%s: f32):
+      kernel.yield %s : f32
+    } : (memref<?x256xi8, strided<[256, 1]>>, <codes, 208, 96, 1, !kernel.codes<8, group = 32, zero = 128, f16>>)
+    kernel.matmul %q, %n outs(%y : memref<?x208xf32, strided<[208, 1]>>) {
+    ^bb0(%s: f32):
+      kernel.yield %s : f32
+    } : (memref<?x256xi8, strided<[256, 1]>>, <codes, 208, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>>)
+    kernel.yield
+  } {bounds = #transformer.bounds<max_tokens = 7, max_sequences = 3, max_context = 11>}
+}
