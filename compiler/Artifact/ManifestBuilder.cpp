@@ -20,6 +20,8 @@ llmc_element_type elementTypeOf(Type type) {
     return LLMC_BF16;
   if (type.isInteger(32))
     return LLMC_I32;
+  if (isa<transformer::BlockType>(type))
+    return LLMC_I8;
   return LLMC_F32;
 }
 

@@ -331,7 +331,11 @@ struct Lowering {
   FailureOr<kn::PageAttr> page(Operation *op, tr::StateType state) {
     if (!state.isKVCache() || state.getLatent() || state.getValueDim() != state.getHeadDim())
       return refuse(op, "a state other than a full key-value cache with values as wide as keys");
-    if (!state.getElementType().isF32())
+    Type element = state.getElementType();
+    auto blocks = dyn_cast<tr::BlockType>(element);
+    bool known = blocks ? blocks.getFormat() == BlockFormatId::Q8 && blocks.getGroup() == state.getHeadDim()
+                        : element.isF32() || element.isF16() || element.isBF16();
+    if (!known)
       return refuse(op, "a cache of " + llvm::Twine(debugString(state.getElementType())));
     return kn::PageAttr::get(op->getContext(), pageTokens, state.getSlots(), state.getHeads(), state.getHeadDim(),
                              state.getElementType());

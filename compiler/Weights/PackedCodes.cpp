@@ -43,8 +43,7 @@ public:
     }
     if (format.scale == BlockNumber::None) { // the smaller scales alone, from a table
       for (int64_t i = 0; i < layout.blockGroup / each; ++i)
-        put(layout.scales, (k / each + i) * panelWidth + row,
-            floatToHalf(format.subScales.table[parts.subScales[i]]));
+        put(layout.scales, (k / each + i) * panelWidth + row, floatToHalf(format.subScales.table[parts.subScales[i]]));
       return;
     }
     int64_t place = k / each * panelWidth + row;

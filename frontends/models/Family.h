@@ -30,6 +30,8 @@ public:
   virtual int64_t getVocabSize() const = 0;
   /// Positions the model was made for.
   virtual int64_t getContextLength() const = 0;
+  /// Numbers of one head's key.
+  virtual int64_t getHeadDim() const = 0;
   /// Emits the model's entries. Stops early once `builder` holds a mistake.
   virtual void build(EntryBuilder &builder) const = 0;
   /// Tensors that a checkpoint of the family may hold for no use: buffers that are computed.

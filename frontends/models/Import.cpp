@@ -115,9 +115,21 @@ private:
                            .Case("f16", Float16Type::get(context))
                            .Case("bf16", BFloat16Type::get(context))
                            .Default(Type());
+    if (kv == "q8") { // a scale for each head
+      const int64_t group = model.getHeadDim();
+      if (!isBlockGroup(BlockFormatId::Q8, group))
+        return Diagnostic{
+            "", 0, 0, "--kv = 'q8' needs heads of a multiple of 16 numbers, the model's have " + std::to_string(group),
+            "store the cache as f16, bf16 or f32"};
+      bounds.cacheType = transformer::BlockType::get(context, BlockFormatId::Q8, group);
+    }
     if (!bounds.cacheType)
-      return Diagnostic{
-          "", 0, 0, "--kv = '" + json::printable(kv.getValue()) + "' is not supported (expected f32, f16 or bf16)", {}};
+      return Diagnostic{"",
+                        0,
+                        0,
+                        "--kv = '" + json::printable(kv.getValue()) +
+                            "' is not supported (expected f32, f16, bf16 or q8)",
+                        {}};
     return bounds;
   }
 

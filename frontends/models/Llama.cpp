@@ -70,6 +70,7 @@ public:
 
   int64_t getVocabSize() const override { return config.vocabSize; }
   int64_t getContextLength() const override { return config.maxPositions; }
+  int64_t getHeadDim() const override { return config.headDim; }
   void build(EntryBuilder &entry) const override;
   bool ignoresTensor(std::string_view key) const override {
     const llvm::StringRef tensor(key.data(), key.size());

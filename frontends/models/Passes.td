@@ -61,7 +61,7 @@ def ImportPass : Pass<"llmc-import", "::mlir::ModuleOp"> {
     Option<"maxContext", "max-context", "int64_t", "0", "Positions of a sequence; 0: what the model was made for">,
     Option<"maxStep", "max-step", "int64_t", "512", "Tokens in one step; longer prompts are cut">,
     Option<"maxSequences", "max-sequences", "int64_t", "4", "Sequences alive at once">,
-    Option<"kv", "kv", "std::string", "\"f32\"", "Element type of the cache: f32, f16 or bf16">
+    Option<"kv", "kv", "std::string", "\"f32\"", "Element type of the cache: f32, f16, bf16 or q8">
   ];
   let statistics = [Statistic<"numWeights", "num-weights", "Weights that the model names">];
   let dependentDialects = ["::llmc::transformer::TransformerDialect", "::mlir::func::FuncDialect"];

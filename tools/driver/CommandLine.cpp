@@ -121,7 +121,7 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->check(CLI::IsMember({"f32", "q8"}))
       ->capture_default_str();
   app.add_option("--kv", arguments.kv, "type of the key-value cache")
-      ->check(CLI::IsMember({"f32"}))
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8"}))
       ->capture_default_str();
   app.add_option("--max-context", arguments.maxContext, "positions of a sequence (default: the model's own)")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));

@@ -6,6 +6,7 @@
 // chunk's own maximum, sum and output into it (transformer.attention says in which order). What a query computes is the
 // same in a tile and alone: chunks in which it sees nothing leave its state as it was, to the bit.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Cache.h"
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
 
@@ -36,6 +37,7 @@ struct AttentionEmitter {
   kernel::AttentionOp op;
   const KernelArguments &arguments;
   kernel::PageAttr page;
+  CacheCells cells;
   RowsInMemory q, y;
   int64_t headDim;
   /// Frame memory of a tile, f32: scores [rows][64], outputs [rows][outputStride]; the others [16], a lane a row, of
@@ -46,7 +48,7 @@ struct AttentionEmitter {
   int64_t group;        ///< query heads of one key-value head
 
   AttentionEmitter(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments)
-      : b(b), op(op), arguments(arguments), page(op.getPage()), q(arguments.rows(op.getQ())),
+      : b(b), op(op), arguments(arguments), page(op.getPage()), cells(b, op.getPage()), q(arguments.rows(op.getQ())),
         y(arguments.rows(op.getOuts()[0])), headDim(page.getHeadDim()), stateView(arguments.value(op.getState())),
         slot(arguments.value(op.getSlot())), positions(arguments.value(op.getPositions())),
         sequences(arguments.value(op.getSequences())), outputStride((headDim + kLanes - 1) / kLanes * kLanes),
@@ -77,16 +79,21 @@ struct AttentionEmitter {
   }
 
   /// scores[r][j] = masked, scaled q_r . k_j for the chunk's 64 keys.
-  void computeScores(QueryRows queries, Value token, Value headOffset, Value keys, Value firstKey) {
+  void computeScores(QueryRows queries, Value token, Value headOffset, Value keys, Value keyScales, Value firstKey) {
     int64_t rows = queries.count, width = vectorsAtOnce(rows);
     Value qRow = b.at(q.row(b, token), headOffset);
     b.forLoop(b.i64(0), b.i64(kChunkVectors), width, [&](Value vector) {
-      Value block = b.at(keys, b.mul(vector, headDim * kLanes * 4));
+      const int64_t vectorBytes = kLanes * cells.bytes();
+      Value block = b.at(keys, b.mul(vector, headDim * vectorBytes));
+      SmallVector<Value> scales;
+      for (int64_t i = 0; i < width; ++i)
+        scales.push_back(cells.scales(keyScales, b.mul(b.add(vector, i), kLanes), kLanes));
       SmallVector<Value> dots(rows * width, b.constant(b.vecF32(), 0.0));
       dots = b.forLoop(b.i64(0), b.i64(headDim), 1, dots, [&](Value d, ValueRange carried) {
         SmallVector<Value> next(carried), columns;
         for (int64_t i = 0; i < width; ++i)
-          columns.push_back(b.load(b.vecF32(), b.at(block, b.add(b.mul(d, kLanes * 4), i * headDim * kLanes * 4)), 64));
+          columns.push_back(
+              cells.load(b.at(block, b.add(b.mul(d, vectorBytes), i * headDim * vectorBytes)), kLanes, scales[i]));
         for (int64_t r = 0; r < rows; ++r) {
           Value query = b.broadcast(b.load(b.f32(), b.at(qRow, b.add(b.mul(d, 4), r * rowStep(queries, q)))));
           for (int64_t i = 0; i < width; ++i)
@@ -168,7 +175,7 @@ struct AttentionEmitter {
 
   /// outputs[r] = outputs[r] * old[r] + fresh[r] * sum over the chunk's keys j < `keysInChunk` ascending of
   /// weight[r][j] v_j.
-  void addValues(int64_t rows, Value values, Value keysInChunk) {
+  void addValues(int64_t rows, Value values, Value valueScales, Value keysInChunk) {
     int64_t width = vectorsAtOnce(rows);
     // Runs of `width` vectors of columns, the last shorter.
     SmallVector<std::pair<int64_t, int64_t>> columns;
@@ -181,9 +188,11 @@ struct AttentionEmitter {
           chains.push_back(b.constant(b.vecF32(lanes), 0.0));
       chains = b.forLoop(b.i64(0), keysInChunk, 1, chains, [&](Value j, ValueRange carried) {
         SmallVector<Value> next(carried), loaded;
-        Value vRow = b.at(values, b.mul(j, headDim * 4));
+        Value vRow = b.at(values, b.mul(j, headDim * cells.bytes()));
+        Value scale = cells.scales(valueScales, j, 1);
         for (auto [column, lanes] : run)
-          loaded.push_back(b.load(b.vecF32(lanes), b.at(vRow, column * 4)));
+          loaded.push_back(
+              cells.load(b.at(vRow, column * cells.bytes()), lanes, scale ? b.broadcast(scale, lanes) : Value()));
         for (int64_t r = 0; r < rows; ++r) {
           Value weight = b.load(b.f32(), b.at(scores, b.add(b.mul(j, 4), r * kChunk * 4)));
           for (size_t i = 0; i < run.size(); ++i) {
@@ -230,11 +239,12 @@ struct AttentionEmitter {
     b.forLoop(from, b.add(lastPosition, 1), kChunk, [&](Value firstKey) {
       PageBlocks blocks = pageBlocks(b, page, stateView, owner, b.div(firstKey, page.getTokens()), slot, kvHead);
       Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
-      Value rowBytes = b.mul(within, headDim * 4);
-      computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), firstKey);
+      Value rowBytes = b.mul(within, headDim * cells.bytes());
+      computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), cells.scalesFrom(blocks.keys, within),
+                    firstKey);
       softmax(rows);
       Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
-      addValues(rows, b.at(blocks.values, rowBytes), keys);
+      addValues(rows, b.at(blocks.values, rowBytes), cells.scalesFrom(blocks.values, within), keys);
     });
     forRows(rows, [&](Value r) {
       Value sum = b.load(b.f32(), rowPlace(sums, r));

@@ -48,9 +48,7 @@ SmallVector<Value, 2> CodesReader::numbers(Value place) {
 Value CodesReader::wide(Value stored) {
   Type type = stored.getType();
   auto vector = dyn_cast<VectorType>(type);
-  auto like = [&](Type element) -> Type {
-    return vector ? Type(b.vec(vector.getDimSize(0), element)) : element;
-  };
+  auto like = [&](Type element) -> Type { return vector ? Type(b.vec(vector.getDimSize(0), element)) : element; };
   if (codes.getScale().isF32())
     return stored;
   if (codes.getScale().isF16())
@@ -109,7 +107,8 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
       return wide(b.load(stored, place(plane, codes.getGroup(), bytes), static_cast<unsigned>(bytes)));
     Value level = b.load(b.getI8Type(), place(plane, codes.getGroup(), 1), 1);
     level = arith::SIToFPOp::create(b, b.f32(), arith::ExtSIOp::create(b, b.getI32Type(), level));
-    return b.fmul(wide(b.load(stored, place(superPlane, codes.getSuper(), bytes), static_cast<unsigned>(bytes))), level);
+    return b.fmul(wide(b.load(stored, place(superPlane, codes.getSuper(), bytes), static_cast<unsigned>(bytes))),
+                  level);
   };
   b.forLoop(b.i64(0), b.i64(k / segmentSize), 1, [&](Value segment) {
     Value scale = b.broadcast(scalar(segment, planes.scales, planes.supers), 4), minimum;
@@ -124,7 +123,8 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
         for (int32_t j = 0; j < 4; ++j)
           shifts.push_back(static_cast<int32_t>(8 * j + 4 * half));
         Value words = arith::ShRUIOp::create(
-            b, b.broadcast(word, 4), arith::ConstantOp::create(b, DenseElementsAttr::get(quad, ArrayRef<int32_t>(shifts))));
+            b, b.broadcast(word, 4),
+            arith::ConstantOp::create(b, DenseElementsAttr::get(quad, ArrayRef<int32_t>(shifts))));
         words = arith::AndIOp::create(b, words, splat(b, quad, areNumbers() ? 255 : 15));
         if (table) {
           // The number of one code after the other: the table is small.

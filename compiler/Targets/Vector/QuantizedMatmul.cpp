@@ -2,8 +2,8 @@
 //
 // A segment of 16 or 32 columns is a chain of integer dot products into one accumulator of 16 i32, exact; then one step
 // of the element's f32 chain takes it in, with both scales. So every variant and every tile gives the same bits.
-// Few rows: groups of panels that stay in the second-level cache, codes turned to numbers in registers. Many rows: a few
-// panels at a time, whose codes of four bits are turned to bytes once for all rows.
+// Few rows: groups of panels that stay in the second-level cache, codes turned to numbers in registers. Many rows: a
+// few panels at a time, whose codes of four bits are turned to bytes once for all rows.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Codes.h"
 #include "compiler/Targets/Vector/Kernels.h"
@@ -218,12 +218,13 @@ void llmc::vector_emit::emitQuantizedMatmul(VectorBuilder &b, kernel::MatmulOp o
   QuantizedMatmulEmitter(b, op, arguments).emit();
 }
 
-//===-- quantize ----------------------------------------------------------------------------------------------------===//
+//===-- quantize
+//----------------------------------------------------------------------------------------------------===//
 
 namespace {
 
-/// 1.5 * 2^23: added to an f32 of magnitude below 2^22 it leaves the number, rounded to the nearest whole one, halves to
-/// even, in the low bits.
+/// 1.5 * 2^23: added to an f32 of magnitude below 2^22 it leaves the number, rounded to the nearest whole one, halves
+/// to even, in the low bits.
 constexpr float kRounding = 12582912.0f;
 /// Below, 127 / a might not be finite.
 constexpr float kSmallest = 0x1p-100f;
@@ -280,7 +281,8 @@ struct RowQuantizer {
         continue;
       }
       // As an i32, and again by adding: what is not a number is then no number out of the range of i32.
-      Value moved = b.fadd(b.fmul(total, b.constant(b.f32(), -static_cast<double>(zero))), b.constant(b.f32(), kRounding));
+      Value moved =
+          b.fadd(b.fmul(total, b.constant(b.f32(), -static_cast<double>(zero))), b.constant(b.f32(), kRounding));
       Value whole = arith::BitcastOp::create(b, b.getI32Type(), moved);
       b.store(arith::SubIOp::create(b, whole, b.i32(0x4b400000)), place);
     }

@@ -1,5 +1,6 @@
 // Rope.cpp - rotary angles and their application, and the cache that rotated keys go into.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Cache.h"
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
 
@@ -120,6 +121,8 @@ void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArg
   RowsInMemory k = arguments.rows(op.getK()), v = arguments.rows(op.getV());
   Value positions = arguments.value(op.getPositions()), sequences = arguments.value(op.getSequences());
   int64_t headDim = page.getHeadDim();
+  CacheCells cells(b, page);
+  const int64_t bytes = cells.bytes();
 
   forRows(b, arguments, [&](Value row) {
     Value position = b.widen(b.loadI32(b.at(positions, b.mul(row, 4))));
@@ -131,14 +134,18 @@ void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArg
                                      b.div(position, page.getTokens()), arguments.value(op.getSlot()), head);
       Value headOffset = b.mul(head, headDim * 4);
       // K: the key's lane of its group of 16; V: a row.
-      Value lane = b.add(b.mul(b.div(within, kLanes), headDim * kLanes * 4), b.mul(b.rem(within, kLanes), 4));
+      Value lane = b.add(b.mul(b.div(within, kLanes), headDim * kLanes * bytes), b.mul(b.rem(within, kLanes), bytes));
       Value kTarget = b.at(blocks.keys, lane), kSource = b.at(kRow, headOffset);
+      Value kScale = cells.scaleOf(kSource);
+      cells.storeScale(kScale, blocks.keys, within);
       b.forLoop(b.i64(0), b.i64(headDim), 1, [&](Value d) {
-        b.store(b.load(b.f32(), b.at(kSource, b.mul(d, 4))), b.at(kTarget, b.mul(d, kLanes * 4)));
+        cells.store(b.load(b.f32(), b.at(kSource, b.mul(d, 4))), kScale, b.at(kTarget, b.mul(d, kLanes * bytes)));
       });
-      Value vTarget = b.at(blocks.values, b.mul(within, headDim * 4)), vSource = b.at(vRow, headOffset);
+      Value vTarget = b.at(blocks.values, b.mul(within, headDim * bytes)), vSource = b.at(vRow, headOffset);
+      Value vScale = cells.scaleOf(vSource);
+      cells.storeScale(vScale, blocks.values, within);
       forColumns(headDim, [&](int64_t d, int64_t lanes) {
-        b.store(b.load(b.vecF32(lanes), b.at(vSource, d * 4)), b.at(vTarget, d * 4));
+        cells.store(b.load(b.vecF32(lanes), b.at(vSource, d * 4)), vScale, b.at(vTarget, d * bytes));
       });
     });
   });

@@ -62,10 +62,9 @@ Value x86::dotPairs(VectorBuilder &b, Value sum, Value numbers, Value activation
     // Bytes of 8 bits would be: they are widened, the even and the odd ones.
     Value number = vector::BitCastOp::create(b, words, v[1]), activation = vector::BitCastOp::create(b, words, v[2]);
     Value eight = splat(b, words, 8);
-    Value even = intrinsic(
-        b, v[0].getType(), halves,
-        {arith::AndIOp::create(b, number, splat(b, words, 255)),
-         arith::ShRSIOp::create(b, arith::ShLIOp::create(b, activation, eight), eight)});
+    Value even = intrinsic(b, v[0].getType(), halves,
+                           {arith::AndIOp::create(b, number, splat(b, words, 255)),
+                            arith::ShRSIOp::create(b, arith::ShLIOp::create(b, activation, eight), eight)});
     Value odd = intrinsic(b, v[0].getType(), halves,
                           {arith::ShRUIOp::create(b, number, eight), arith::ShRSIOp::create(b, activation, eight)});
     return arith::AddIOp::create(b, arith::AddIOp::create(b, v[0], even), odd);
@@ -74,6 +73,5 @@ Value x86::dotPairs(VectorBuilder &b, Value sum, Value numbers, Value activation
 
 Value x86::shuffleBytes(VectorBuilder &b, Value table, Value codes, unsigned bits) {
   StringRef name = bits == 512 ? "llvm.x86.avx512.pshuf.b.512" : "llvm.x86.avx2.pshuf.b";
-  return inRegisters(b, bits, {table, codes},
-                     [&](ArrayRef<Value> v) { return intrinsic(b, v[0].getType(), name, v); });
+  return inRegisters(b, bits, {table, codes}, [&](ArrayRef<Value> v) { return intrinsic(b, v[0].getType(), name, v); });
 }

@@ -91,8 +91,11 @@ LogicalResult verifyPage(Operation *op, PageAttr page, transformer::StateType st
   if (page.getTokens() < 1 || page.getTokens() % PageAttr::chunkKeys != 0)
     return op->emitOpError() << "a page holds a multiple of " << PageAttr::chunkKeys << " tokens, found "
                              << page.getTokens();
-  if (!page.getElement().isF32())
-    return op->emitOpError() << "a page holds f32, found " << page.getElement();
+  Type element = page.getElement();
+  auto blocks = dyn_cast<transformer::BlockType>(element);
+  if (!element.isF32() && !element.isF16() && !element.isBF16() &&
+      (!blocks || blocks.getFormat() != BlockFormatId::Q8 || blocks.getGroup() != page.getHeadDim()))
+    return op->emitOpError() << "a page holds f32, f16, bf16 or q8 in groups of a head, found " << element;
   if (!state.isKVCache() || page.getSlots() != state.getSlots() || page.getHeads() != state.getHeads() ||
       page.getHeadDim() != state.getHeadDim() || page.getHeadDim() != state.getValueDim() ||
       page.getElement() != state.getElementType())

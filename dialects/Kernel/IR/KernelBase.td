@@ -150,7 +150,8 @@ def Kernel_PageAttr : AttrDef<Kernel_Dialect, "Page"> {
   let description = [{
     A page holds `tokens` consecutive positions of one sequence, for every layer slot `[slots]`, for K and V `[2]`, for
     every key-value head `[heads]`. A head's K block is `[tokens/16][head_dim][16]` (16 keys side by side, so that scores of 16
-    keys come from one vector), its V block is `[tokens][head_dim]`. `tokens` is a multiple of the 64-key chunk in which
+    keys come from one vector), its V block is `[tokens][head_dim]`. With an element type `!transformer.block<q8, group = head_dim>` numbers are bytes, and the f16 scales of the
+    block's positions, `[tokens]`, follow them. `tokens` is a multiple of the 64-key chunk in which
     attention walks the cache.
   }];
   let parameters = (ins "int64_t":$tokens, "int64_t":$slots, "int64_t":$heads, "int64_t":$head_dim, "::mlir::Type":$element);
@@ -158,9 +159,14 @@ def Kernel_PageAttr : AttrDef<Kernel_Dialect, "Page"> {
   let extraClassDeclaration = [{
     /// Keys of one chunk of attention; chunks are anchored at position 0.
     static constexpr int64_t chunkKeys = 64;
-    int64_t getElementBytes() const { return getElement().getIntOrFloatBitWidth() / 8; }
+    /// Whether each head's numbers at a position have a scale.
+    bool hasScales() const { return ::mlir::isa<::llmc::transformer::BlockType>(getElement()); }
+    /// Bytes of a number, scales aside.
+    int64_t getElementBytes() const { return hasScales() ? 1 : getElement().getIntOrFloatBitWidth() / 8; }
     /// Bytes of one head's K or V block, a multiple of 64.
-    int64_t getBlockBytes() const { return getTokens() * getHeadDim() * getElementBytes(); }
+    int64_t getBlockBytes() const {
+      return getTokens() * (getHeadDim() * getElementBytes() + (hasScales() ? 2 : 0));
+    }
     /// Bytes of one slot's part of a page: K of all heads, then V of all heads.
     int64_t getSlotBytes() const { return 2 * getHeads() * getBlockBytes(); }
     int64_t getPageBytes() const { return getSlots() * getSlotBytes(); }

@@ -117,18 +117,18 @@ func.func @latent_cache(
 
 // -----
 
-!kv = !transformer.state<kv_cache, slots = 5, heads = 3, head_dim = 7, bf16>
-func.func @cache_of_bf16(
-    %k: tensor<?x21xf32> {transformer.role = #transformer.role<input>},
+!kv = !transformer.state<kv_cache, slots = 5, heads = 3, head_dim = 32, !transformer.block<q8, group = 16>>
+func.func @cache_of_small_groups(
+    %k: tensor<?x96xf32> {transformer.role = #transformer.role<input>},
     %p: tensor<?xi32> {transformer.role = #transformer.role<positions>},
     %s: tensor<?xi32> {transformer.role = #transformer.role<sequences>},
     %kv: !kv {transformer.role = #transformer.role<state>})
     -> (!kv {transformer.role = #transformer.role<state>})
     attributes {transformer.entry} {
   %slot = arith.constant 1 : index
-  // expected-error @+1 {{'transformer.cache_update' op has no lowering for a cache of bf16}}
+  // expected-error @+1 {{'transformer.cache_update' op has no lowering for a cache of !transformer.block<q8, group = 16>}}
   %kv1 = transformer.cache_update %kv[%slot], %k, %k at %p of %s
-    : (!kv, index, tensor<?x21xf32>, tensor<?x21xf32>, tensor<?xi32>, tensor<?xi32>) -> !kv
+    : (!kv, index, tensor<?x96xf32>, tensor<?x96xf32>, tensor<?xi32>, tensor<?xi32>) -> !kv
   return %kv1 : !kv
 }
 

@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "test/compiler/Targets/ProgramHarness.h"
 
+#include "dialects/Transformer/Formats/BlockFormats.h"
+#include "dialects/Transformer/Formats/HalfFloats.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -15,6 +18,11 @@ struct Shape {
   int64_t headDim, heads, kvHeads, window = 0;
   float softcap = 0;
   int64_t pageTokens = 64;
+  std::string element = "f32";
+  /// Bytes of a head's numbers, K or V, at one position.
+  int64_t headBytes() const {
+    return element == "f32" ? headDim * 4 : element.front() == '!' ? headDim + 2 : headDim * 2;
+  }
 };
 
 /// A cache of 3 slots for 3 sequences of `pages` pages each; the pages lie in another order than the sequences'
@@ -22,7 +30,7 @@ struct Shape {
 struct Cache {
   static constexpr int64_t slots = 3, sequences = 3;
   Cache(const Shape &shape, int64_t pages)
-      : pages(pages), pageBytes(slots * 2 * shape.kvHeads * shape.pageTokens * shape.headDim * 4),
+      : pages(pages), pageBytes(slots * 2 * shape.kvHeads * shape.pageTokens * shape.headBytes()),
         memory(pageBytes * pages * sequences) {
     std::memset(memory.data(), 0xff, pageBytes * pages * sequences);
     for (int64_t i = 0; i < pages * sequences; ++i)
@@ -48,9 +56,10 @@ protected:
 
   ProgramBuilder program(const Shape &shape) {
     std::string d = std::to_string(shape.headDim), kv = std::to_string(shape.kvHeads);
-    std::string state = "!transformer.state<kv_cache, slots = 3, heads = " + kv + ", head_dim = " + d + ", f32>";
+    std::string state =
+        "!transformer.state<kv_cache, slots = 3, heads = " + kv + ", head_dim = " + d + ", " + shape.element + ">";
     std::string page = "page = #kernel.page<tokens = " + std::to_string(shape.pageTokens) +
-                       ", slots = 3, heads = " + kv + ", head_dim = " + d + ", f32>";
+                       ", slots = 3, heads = " + kv + ", head_dim = " + d + ", " + shape.element + ">";
     std::string q = ProgramBuilder::rowsType(shape.headDim * shape.heads);
     std::string k = ProgramBuilder::rowsType(shape.headDim * shape.kvHeads);
     ProgramBuilder builder;
@@ -184,9 +193,61 @@ protected:
   }
 };
 
+/// Rounds the numbers of each head as a cache of that type keeps them, by the scalar codecs.
+void roundHeads(Rows &rows, const Shape &shape) {
+  for (int64_t row = 0; row < rows.rows; ++row)
+    for (int64_t head = 0; head < shape.kvHeads; ++head) {
+      float *numbers = &rows.at(row, head * shape.headDim);
+      if (shape.element == "f16" || shape.element == "bf16") {
+        for (int64_t d = 0; d < shape.headDim; ++d)
+          numbers[d] = shape.element == "f16" ? llmc::halfToFloat(llmc::floatToHalf(numbers[d]))
+                                              : llmc::bfloatToFloat(llmc::floatToBfloat(numbers[d]));
+        continue;
+      }
+      std::vector<uint8_t> block(llmc::blockBytes(llmc::BlockFormatId::Q8, shape.headDim));
+      llmc::encodeBlock(llmc::BlockFormatId::Q8, shape.headDim, numbers, block.data());
+      llmc::decodeBlock(llmc::BlockFormatId::Q8, shape.headDim, block.data(), numbers);
+    }
+}
+
 using Runs = std::vector<std::pair<int32_t, std::pair<int32_t, int32_t>>>;
 
 } // namespace
+
+// A cache of another type gives what an f32 cache of the rounded numbers gives, to the bit, in every tile, team and
+// cut.
+TEST_P(Attention, CacheTypes) {
+  for (const char *element : {"f16", "bf16", "!transformer.block<q8, group = 48>"}) {
+    SCOPED_TRACE(element);
+    Shape typed{48, 6, 2, 0, 0, 128, element}, plain{48, 6, 2, 0, 0, 128};
+    if (std::string(element) == "f16")
+      typed.headDim = plain.headDim = 23;
+    auto executable = compile(program(typed)), expecting = compile(program(plain));
+    ASSERT_TRUE(executable && expecting);
+    Tokens all = tokens(typed, {{1, {0, 150}}, {2, {0, 9}}});
+    for (int64_t column = 0; column < all.k.columns; ++column) {
+      all.k.at(3, column) = 0; // scales of zero
+      all.v.at(4, column) = column % 2 ? -0.0f : 0.0f;
+      all.v.at(5, column) = std::ldexp(all.v.at(5, column), -20); // scales that f16 has few bits for
+      all.v.at(6, column) = std::ldexp(all.v.at(6, column), -30);
+      all.v.at(7, column) = std::ldexp(all.v.at(7, column), 12);
+    }
+    Tokens rounded{all.positions, all.sequences, Rows(all.count(), all.q.columns), Rows(all.count(), all.k.columns),
+                   Rows(all.count(), all.v.columns)};
+    for (auto [to, from] : {std::pair(&rounded.q, &all.q), {&rounded.k, &all.k}, {&rounded.v, &all.v}})
+      std::memcpy(to->memory(), from->memory(), from->rows * from->stride * 4);
+    roundHeads(rounded.k, typed);
+    roundHeads(rounded.v, typed);
+    Rows expected(all.count(), all.q.columns), whole(all.count(), all.q.columns), cut(all.count(), all.q.columns);
+    Cache plainCache(plain, 2), cache(typed, 2), cutCache(typed, 2);
+    step(*expecting, plainCache, rounded, 0, all.count(), expected, 1);
+    step(*executable, cache, all, 0, all.count(), whole, 2);
+    EXPECT_TRUE(whole.sameBits(expected));
+    for (int64_t token = 0; token < all.count(); token += token < 20 ? 1 : 7)
+      step(*executable, cutCache, all, token, std::min(token + (token < 20 ? 1 : 7), all.count()), cut, 1);
+    EXPECT_TRUE(cut.sameBits(expected)) << "in steps";
+  }
+}
 
 // One sequence over three chunks and pages.
 TEST_P(Attention, HeadDims) {

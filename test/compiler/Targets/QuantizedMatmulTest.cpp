@@ -1,4 +1,5 @@
-// QuantizedMatmulTest.cpp - weights in blocks, packed and multiplied by every variant, against scalar code on the blocks.
+// QuantizedMatmulTest.cpp - weights in blocks, packed and multiplied by every variant, against scalar code on the
+// blocks.
 //
 // Products of quantised rows, of float rows, and the embedding: bit by bit, for every format that has a compute layout.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -43,8 +44,8 @@ BlockMatrix randomBlocks(std::mt19937 &random, const char *name, int64_t group, 
   };
   for (int64_t block = 0; block < n * k / group; ++block) {
     std::vector<uint8_t> codes(group), subScales(16), subMinima(16);
-    for (auto [field, list] : {std::pair(&format.codes, &codes), {&format.subScales, &subScales},
-                               {&format.subMinima, &subMinima}})
+    for (auto [field, list] :
+         {std::pair(&format.codes, &codes), {&format.subScales, &subScales}, {&format.subMinima, &subMinima}})
       for (uint8_t &code : *list)
         code = static_cast<uint8_t>(random() & ((1u << field->bits) - 1));
     BlockParts parts = {scaleBits(format.scale), scaleBits(format.minimum), subScales.data(), subMinima.data(),
@@ -102,12 +103,12 @@ struct Format {
 };
 /// K with an odd number of segments, of 16 and of 32; N that ends within a panel.
 const Format formats[] = {
-    {"q8_0", 32, 149, 96},   {"q8_0", 32, 16, 32},    {"q4_0", 32, 53, 160},   {"q4_0", 32, 149, 64},
-    {"q4_1", 32, 37, 96},    {"q5_0", 32, 19, 96},    {"q5_1", 32, 23, 32},    {"iq4_nl", 32, 37, 96},
-    {"mxfp4", 32, 29, 96},   {"nvfp4", 64, 37, 192},  {"q2_k", 256, 37, 256},  {"q3_k", 256, 19, 512},
-    {"q4_k", 256, 37, 512},  {"q5_k", 256, 21, 256},  {"q6_k", 256, 37, 768},  {"iq4_xs", 256, 53, 512},
-    {"q8", 16, 37, 48},      {"q8", 48, 21, 144},     {"q8", 64, 37, 192},     {"q8", 176, 5, 176},
-    {"q4", 128, 37, 384},    {"q8_min", 32, 37, 160}, {"q4_min", 64, 37, 192}, {"q4_min", 16, 5, 16},
+    {"q8_0", 32, 149, 96},  {"q8_0", 32, 16, 32},    {"q4_0", 32, 53, 160},   {"q4_0", 32, 149, 64},
+    {"q4_1", 32, 37, 96},   {"q5_0", 32, 19, 96},    {"q5_1", 32, 23, 32},    {"iq4_nl", 32, 37, 96},
+    {"mxfp4", 32, 29, 96},  {"nvfp4", 64, 37, 192},  {"q2_k", 256, 37, 256},  {"q3_k", 256, 19, 512},
+    {"q4_k", 256, 37, 512}, {"q5_k", 256, 21, 256},  {"q6_k", 256, 37, 768},  {"iq4_xs", 256, 53, 512},
+    {"q8", 16, 37, 48},     {"q8", 48, 21, 144},     {"q8", 64, 37, 192},     {"q8", 176, 5, 176},
+    {"q4", 128, 37, 384},   {"q8_min", 32, 37, 160}, {"q4_min", 64, 37, 192}, {"q4_min", 16, 5, 16},
 };
 const int64_t rowCounts[] = {0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 17, 18, 33};
 

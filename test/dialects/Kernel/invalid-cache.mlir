@@ -34,12 +34,12 @@ func.func @page_of_half_a_chunk(%kv: !kv, %slot: index, %k: tensor<?x21xf32>, %p
 
 // -----
 
-!kv = !transformer.state<kv_cache, slots = 5, heads = 3, head_dim = 7, bf16>
-#page = #kernel.page<tokens = 64, slots = 5, heads = 3, head_dim = 7, bf16>
-func.func @page_of_bf16(%kv: !kv, %slot: index, %k: tensor<?x21xf32>, %p: tensor<?xi32>) {
-  // expected-error @+1 {{a page holds f32, found 'bf16'}}
+!kv = !transformer.state<kv_cache, slots = 5, heads = 3, head_dim = 32, !transformer.block<q8, group = 16>>
+#page = #kernel.page<tokens = 64, slots = 5, heads = 3, head_dim = 32, !transformer.block<q8, group = 16>>
+func.func @page_of_small_groups(%kv: !kv, %slot: index, %k: tensor<?x96xf32>, %p: tensor<?xi32>) {
+  // expected-error @+1 {{a page holds f32, f16, bf16 or q8 in groups of a head, found '!transformer.block<q8, group = 16>'}}
   %0 = kernel.cache_update %kv[%slot], %k, %k, %p, %p {page = #page}
-    : (!kv, index, tensor<?x21xf32>, tensor<?x21xf32>, tensor<?xi32>, tensor<?xi32>) -> !kv
+    : (!kv, index, tensor<?x96xf32>, tensor<?x96xf32>, tensor<?xi32>, tensor<?xi32>) -> !kv
   return
 }
 

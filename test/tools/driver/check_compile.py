@@ -127,7 +127,7 @@ class Compile(unittest.TestCase):
             (["bake"], "unknown command 'bake'"),
             (["compile"], "MODEL is required"),
             (["compile", "model", "--weights", "q3"], "--weights"),
-            (["compile", "model", "--kv", "q8"], "--kv"),
+            (["compile", "model", "--kv", "q5"], "--kv"),
             (["compile", "model", "--max-step", "0"], "--max-step"),
             (["compile", "model", "--frobnicate"], "--frobnicate"),
             (["compile", "model", "--cpu", "z80"], "--cpu: unknown processor 'z80' (expected native, all, x86-64-v4-vnni, x86-64-v4, x86-64-v3-vnni, x86-64-v3)"),
