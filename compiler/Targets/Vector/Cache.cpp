@@ -119,6 +119,7 @@ void CacheCells::store(Value numbers, Value scale, Value place) {
   steps = b.fmax(least, steps);
   Value over = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, steps, most);
   steps = arith::SelectOp::create(b, over, most, steps);
-  Value bits = arith::BitcastOp::create(b, shaped(b, b.getI32Type(), numbers), b.fadd(steps, b.constant(type, kRounding)));
+  Value bits =
+      arith::BitcastOp::create(b, shaped(b, b.getI32Type(), numbers), b.fadd(steps, b.constant(type, kRounding)));
   b.store(arith::TruncIOp::create(b, shaped(b, b.getI8Type(), numbers), bits), place, 1);
 }
