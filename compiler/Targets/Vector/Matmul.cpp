@@ -26,6 +26,8 @@ namespace {
 constexpr int64_t kGroupPanels = 8;
 /// Row counts up to which the weights' way from memory is what takes the time.
 constexpr int64_t kPrefetchRows = 2;
+/// How far ahead in a panel: what a core reads from memory in 400 ns, when eight panels are read side by side.
+constexpr int64_t kPrefetchBytes = 1024;
 /// k steps in one turn of the loop, a multiple of 2 for pairs.
 constexpr int64_t kUnroll = 4;
 /// Up to so many rows panels are worked through one by one, above activations are.
@@ -101,12 +103,12 @@ struct MatmulEmitter {
     return result;
   }
 
-  /// Asks for what the same place of the next tile's panels holds: with few rows a product waits for memory, and the
-  /// processor's own prefetching ends at each page of each panel.
+  /// Asks for the line that lies kPrefetchBytes further on in the panel: with few rows a product waits for memory, and
+  /// the processor's own prefetching ends at each page of each panel.
   void prefetchAhead(Value panel, Value k, int64_t kOffset) {
-    int64_t bytes = weight.getElement().getIntOrFloatBitWidth() / 8;
-    int64_t ahead = kGroupPanels * weight.getPanelBytes();
-    b.prefetch(b.at(panel, b.add(b.mul(k, kLanes * bytes), kOffset * kLanes * bytes + ahead)));
+    int64_t stepBytes = kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
+    if (kOffset * stepBytes % kLineBytes == 0)
+      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + kPrefetchBytes)));
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
