@@ -108,7 +108,7 @@ struct MatmulEmitter {
   void prefetchAhead(Value panel, Value k, int64_t kOffset) {
     int64_t stepBytes = kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
     if (kOffset * stepBytes % kLineBytes == 0)
-      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + kPrefetchBytes)));
+      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + kPrefetchBytes)), CacheLevel::First);
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
@@ -304,7 +304,7 @@ struct MatmulEmitter {
     Value next = b.at(arguments.value(op.getWeight()), b.mul(b.add(panel, width), weight.getPanelBytes() * streams));
     b.ifThen(b.less(offset, b.i64(bytes)), [&] {
       for (int64_t line = 0; line < rows * lines; ++line)
-        b.prefetch(b.at(next, b.add(offset, line * kLineBytes)));
+        b.prefetch(b.at(next, b.add(offset, line * kLineBytes)), CacheLevel::Second);
     });
   }
 

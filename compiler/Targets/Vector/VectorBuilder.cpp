@@ -51,8 +51,8 @@ void VectorBuilder::store(Value value, Value pointer, unsigned align) {
 Value VectorBuilder::frame(int64_t bytes) {
   return LLVM::AllocaOp::create(*this, pointerType(), getI8Type(), i64(bytes), 64);
 }
-void VectorBuilder::prefetch(Value pointer) {
-  LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/2, /*cache=*/1);
+void VectorBuilder::prefetch(Value pointer, CacheLevel level) {
+  LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/level == CacheLevel::First ? 3 : 2, /*cache=*/1);
 }
 
 //===-- floats

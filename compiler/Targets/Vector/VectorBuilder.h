@@ -23,6 +23,8 @@ using mlir::ValueRange;
 /// Lanes of the f32 vectors all kernels work with: a panel's width.
 constexpr int64_t kLanes = 16;
 
+enum class CacheLevel { First, Second };
+
 class VectorBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
@@ -62,8 +64,8 @@ public:
   Value loadPointer(Value pointer) { return load(pointerType(), pointer, 8); }
   /// Memory of the function's frame, 64-byte aligned. Call only at the start of a function.
   Value frame(int64_t bytes);
-  /// Asks for the line at `pointer` to be read into the second-level cache.
-  void prefetch(Value pointer);
+  /// Asks for the line at `pointer` to be read into a cache.
+  void prefetch(Value pointer, CacheLevel level);
 
   //===-- floats, scalars or vectors -----------------------------------------------------------------------------===//
   Value constant(Type type, double value); ///< f32/f64 or a vector of them, splat
