@@ -367,7 +367,7 @@ struct Lowering {
     double cap = op.getSoftCap() ? op.getSoftCap()->convertToDouble() : 0.0;
     auto attention = kn::AttentionOp::create(
         b, op.getLoc(), TypeRange{op.getType()}, op.getQuery(), op.getState(), op.getSlot(), op.getPositions(),
-        op.getSequences(), ValueRange{}, b.getI64IntegerAttr(op.getNumHeads()),
+        op.getSequences(), /*scratch=*/ValueRange{}, /*outs=*/ValueRange{}, b.getI64IntegerAttr(op.getNumHeads()),
         b.getF32FloatAttr(op.getScale().convertToDouble()), b.getI64IntegerAttr(op.getWindow().value_or(0)),
         b.getF32FloatAttr(cap), *layout);
     replace(op, attention->getResults());

@@ -79,6 +79,8 @@ SmallVector<Access> accessesOf(Operation *op, bool wantedRows) {
     add(attention.getQ(), false, {});
     add(attention.getState(), false, {});
     add(attention.getOuts()[0], true, {});
+    for (Value scratch : attention.getScratch())
+      add(scratch, true, {});
   } else if (auto update = dyn_cast<CacheUpdateOp>(op)) {
     add(update.getK(), false, byRows);
     add(update.getV(), false, byRows);

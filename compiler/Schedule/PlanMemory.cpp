@@ -66,6 +66,7 @@ struct Planner {
   func::FuncOp func;
   int64_t buffersMade = 0, slotsMade = 0, inPlace = 0;
   std::vector<std::unique_ptr<Storage>> storages;
+  llvm::DenseMap<Operation *, Storage *> scratchOf; ///< memory that an op alone uses
   llvm::DenseMap<Value, Storage *> storageOf;
   llvm::DenseMap<Value, int64_t> outputOf; ///< value returned -> output number
   llvm::DenseMap<Operation *, int64_t> number;
@@ -247,6 +248,8 @@ struct Planner {
       if (op.getNumResults() == 1 && isRows(op.getResult(0))) {
         storageOf[op.getResult(0)] = storageForResult(&op);
       }
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        scratchOf[&op] = newStorage(attention.getScratchColumns(), DimKind::one, number.lookup(&op));
       for (Value operand : op.getOperands())
         if (isRows(operand) && !op.hasTrait<OpTrait::IsTerminator>())
           touch(operand, &op);
@@ -351,10 +354,15 @@ struct Planner {
     auto properties = dyn_cast_or_null<DictionaryAttr>(op->getPropertiesAsAttribute());
     OperationState state(op->getLoc(), op->getName());
     if (op->getNumResults() == 1 && isRows(op->getResult(0))) {
+      Storage *scratch = scratchOf.lookup(op);
+      if (scratch) // stands before the outs
+        operands.push_back(scratch->memory);
       operands.push_back(mapping.lookup(op->getResult(0)));
       if (auto sizes = properties ? properties.getAs<DenseI32ArrayAttr>("operandSegmentSizes") : nullptr) {
         SmallVector<int32_t> segments(sizes.asArrayRef());
         segments.back() = 1;
+        if (scratch)
+          segments[segments.size() - 2] = 1;
         NamedAttrList list(properties);
         list.set("operandSegmentSizes", b.getDenseI32ArrayAttr(segments));
         properties = list.getDictionary(b.getContext());

@@ -141,10 +141,8 @@ struct AttentionEmitter {
   Value rowPlace(Value array, Value r) { return b.at(array, b.mul(r, 4)); }
   Value loadRows(Value array) { return b.load(b.vecF32(), array, 64); }
 
-  /// Turns the rows' scores into the chunk's weights e = exp(s - chunk maximum), merges the chunk's maximum and sum
-  /// into the rows', and stores the factors by which the output so far and the chunk's output are to be multiplied.
-  /// What is one number a row is done for all rows at once.
-  void softmax(int64_t rows) {
+  /// Turns the rows' scores into the chunk's weights e = exp(s - chunk maximum); stores its maxima and sums.
+  void chunkWeights(int64_t rows) {
     auto scoresOf = [&](Value r, int64_t i) { return b.at(scores, b.add(b.mul(r, kChunk * 4), i * kLanes * 4)); };
     forRows(rows, [&](Value r) {
       Value most = b.load(b.vecF32(), scoresOf(r, 0), 64);
@@ -153,12 +151,6 @@ struct AttentionEmitter {
       // A chunk without a visible key has the finite maximum "none", and so weights and a factor of zero.
       b.store(b.fmax(b.constant(b.f32(), kNoKeys), b.pairwiseMax(most)), rowPlace(chunkMaxima, r));
     });
-    Value before = loadRows(maxima), chunkMaximum = loadRows(chunkMaxima), after = b.fmax(before, chunkMaximum);
-    Value old = emitExp(b, b.fsub(before, after));
-    Value fresh = emitExp(b, b.fsub(chunkMaximum, after));
-    b.store(after, maxima, 64);
-    b.store(old, oldFactors, 64);
-    b.store(fresh, freshFactors, 64);
     forRows(rows, [&](Value r) {
       Value wideMaximum = b.broadcast(b.load(b.f32(), rowPlace(chunkMaxima, r)));
       Value lanes = b.constant(b.vecF32(), 0.0);
@@ -170,12 +162,30 @@ struct AttentionEmitter {
       }
       b.store(b.pairwiseSum(lanes), rowPlace(chunkSums, r));
     });
-    b.store(b.fadd(b.fmul(loadRows(sums), old), b.fmul(loadRows(chunkSums), fresh)), sums, 64);
   }
 
-  /// outputs[r] = outputs[r] * old[r] + fresh[r] * sum over the chunk's keys j < `keysInChunk` ascending of
-  /// weight[r][j] v_j.
-  void addValues(int64_t rows, Value values, Value valueScales, Value keysInChunk) {
+  /// Merges a chunk's maxima and sums into the rows' (each 16 lanes, a lane a row), and stores the factors by which the
+  /// output so far and the chunk's output are to be multiplied. Returns the rows' new maxima and sums.
+  std::pair<Value, Value> merge(Value maximum, Value sum, Value chunkMaximum, Value chunkSum) {
+    Value after = b.fmax(maximum, chunkMaximum);
+    Value old = emitExp(b, b.fsub(maximum, after)), fresh = emitExp(b, b.fsub(chunkMaximum, after));
+    b.store(old, oldFactors, 64);
+    b.store(fresh, freshFactors, 64);
+    return {after, b.fadd(b.fmul(sum, old), b.fmul(chunkSum, fresh))};
+  }
+
+  /// The vector at `place` of row r's output, merged with a chunk's.
+  void mergeOutput(int64_t r, Value place, Value chunkOutput) {
+    int64_t lanes = cast<VectorType>(chunkOutput.getType()).getDimSize(0);
+    Value old = b.load(b.f32(), b.at(oldFactors, r * 4)), fresh = b.load(b.f32(), b.at(freshFactors, r * 4));
+    Value kept = b.fmul(b.load(b.vecF32(lanes), place, 64), b.broadcast(old, lanes));
+    b.store(b.fadd(kept, b.fmul(chunkOutput, b.broadcast(fresh, lanes))), place, 64);
+  }
+
+  /// Calls done(r, column, v) with vectors of the chunk's output: v = sum over its keys j < `keysInChunk` ascending of
+  /// weight[r][j] v_j, at `column`.
+  void chunkOutputs(int64_t rows, Value values, Value valueScales, Value keysInChunk,
+                    llvm::function_ref<void(int64_t, int64_t, Value)> done) {
     int64_t width = vectorsAtOnce(rows);
     // Runs of `width` vectors of columns, the last shorter.
     SmallVector<std::pair<int64_t, int64_t>> columns;
@@ -202,17 +212,42 @@ struct AttentionEmitter {
         }
         return next;
       });
-      for (int64_t r = 0; r < rows; ++r) {
-        Value old = b.load(b.f32(), b.at(oldFactors, r * 4)), fresh = b.load(b.f32(), b.at(freshFactors, r * 4));
-        for (size_t i = 0; i < run.size(); ++i) {
-          auto [column, lanes] = run[i];
-          Value place = b.at(outputs, (r * outputStride + column) * 4);
-          Value kept = b.fmul(b.load(b.vecF32(lanes), place, 64), b.broadcast(old, lanes));
-          Value added = b.fmul(chains[r * run.size() + i], b.broadcast(fresh, lanes));
-          b.store(b.fadd(kept, added), place, 64);
-        }
-      }
+      for (int64_t r = 0; r < rows; ++r)
+        for (size_t i = 0; i < run.size(); ++i)
+          done(r, run[i].first, chains[r * run.size() + i]);
     }
+  }
+
+  /// The first position of the chunk where what a query at `position` sees begins.
+  Value firstChunk(Value position) {
+    if (op.getWindow() <= 0)
+      return b.i64(0);
+    Value oldest = b.max(b.add(position, 1 - static_cast<int64_t>(op.getWindow())), b.i64(0));
+    return b.mul(b.div(oldest, kChunk), kChunk);
+  }
+
+  /// The chunk at `firstKey` for the tile's queries: leaves its maxima and sums in the frame, and hands its outputs to
+  /// `done`. In between calls `weighted`.
+  void chunk(QueryRows queries, Value token, Value headOffset, Value kvHead, Value owner, Value firstKey,
+             Value lastPosition, llvm::function_ref<void()> weighted,
+             llvm::function_ref<void(int64_t, int64_t, Value)> done) {
+    PageBlocks blocks = pageBlocks(b, page, stateView, owner, b.div(firstKey, page.getTokens()), slot, kvHead);
+    Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
+    Value rowBytes = b.mul(within, headDim * cells.bytes());
+    computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), cells.scalesFrom(blocks.keys, within),
+                  firstKey);
+    chunkWeights(queries.count);
+    weighted();
+    Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
+    chunkOutputs(queries.count, b.at(blocks.values, rowBytes), cells.scalesFrom(blocks.values, within), keys, done);
+  }
+
+  /// Row r's output, divided by its sum, to `out`.
+  void finishRow(Value output, Value sum, Value out) {
+    forColumns(headDim, [&](int64_t column, int64_t lanes) {
+      Value value = b.load(b.vecF32(lanes), b.at(output, column * 4), 64);
+      b.store(b.fdiv(value, b.broadcast(sum, lanes)), b.at(out, column * 4));
+    });
   }
 
   /// The queries from `token` and `head` on; tokens of one sequence, heads of one key-value head.
@@ -231,39 +266,147 @@ struct AttentionEmitter {
       for (int64_t column = 0; column < outputStride; column += kLanes)
         b.store(zero, b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
     });
-    Value from = b.i64(0);
-    if (op.getWindow() > 0) {
-      Value oldest = b.max(b.add(firstPosition, 1 - static_cast<int64_t>(op.getWindow())), b.i64(0));
-      from = b.mul(b.div(oldest, kChunk), kChunk);
-    }
-    b.forLoop(from, b.add(lastPosition, 1), kChunk, [&](Value firstKey) {
-      PageBlocks blocks = pageBlocks(b, page, stateView, owner, b.div(firstKey, page.getTokens()), slot, kvHead);
-      Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
-      Value rowBytes = b.mul(within, headDim * cells.bytes());
-      computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), cells.scalesFrom(blocks.keys, within),
-                    firstKey);
-      softmax(rows);
-      Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
-      addValues(rows, b.at(blocks.values, rowBytes), cells.scalesFrom(blocks.values, within), keys);
+    b.forLoop(firstChunk(firstPosition), b.add(lastPosition, 1), kChunk, [&](Value firstKey) {
+      chunk(
+          queries, token, headOffset, kvHead, owner, firstKey, lastPosition,
+          [&] {
+            auto [maximum, sum] = merge(loadRows(maxima), loadRows(sums), loadRows(chunkMaxima), loadRows(chunkSums));
+            b.store(maximum, maxima, 64);
+            b.store(sum, sums, 64);
+          },
+          [&](int64_t r, int64_t column, Value output) {
+            mergeOutput(r, b.at(outputs, (r * outputStride + column) * 4), output);
+          });
     });
     forRows(rows, [&](Value r) {
-      Value sum = b.load(b.f32(), rowPlace(sums, r));
-      Value out = b.at(b.at(y.row(b, token), headOffset), b.mul(r, rowStep(queries, y)));
-      forColumns(headDim, [&](int64_t column, int64_t lanes) {
-        Value value = b.load(b.vecF32(lanes), b.at(outputs, b.add(b.mul(r, outputStride * 4), column * 4)), 64);
-        b.store(b.fdiv(value, b.broadcast(sum, lanes)), b.at(out, column * 4));
-      });
+      finishRow(b.at(outputs, b.mul(r, outputStride * 4)), b.load(b.f32(), rowPlace(sums, r)),
+                b.at(b.at(y.row(b, token), headOffset), b.mul(r, rowStep(queries, y))));
     });
+  }
+
+  /// Runs of the query heads of a key-value head that are computed together: body(first head, heads).
+  void forHeadRuns(llvm::function_ref<void(int64_t, int64_t)> body) {
+    int64_t most = arguments.backend->attentionTile().rows;
+    for (int64_t from = 0; from < group; from += most)
+      body(from, std::min(most, group - from));
   }
 
   /// One token's heads that share a key-value head.
   void decode(Value token, Value kvHead) {
-    int64_t most = arguments.backend->attentionTile().rows;
-    for (int64_t from = 0; from < group; from += most)
-      tile({std::min(most, group - from), /*overTokens=*/false}, token, b.add(b.mul(kvHead, group), from));
+    forHeadRuns([&](int64_t from, int64_t count) {
+      tile({count, /*overTokens=*/false}, token, b.add(b.mul(kvHead, group), from));
+    });
+  }
+
+  //===-- one token on several threads ----------------------------------------------------------------------------===//
+
+  /// In `scratch`, what is kept for a run of a key-value head's query heads: maxima and sums [16], outputs
+  /// [heads][outputStride].
+  struct Record {
+    Value maxima, sums, outputs;
+  };
+  Record record(Value place, int64_t firstHead) {
+    int64_t runsBefore = firstHead / arguments.backend->attentionTile().rows;
+    Value own = b.at(place, (runsBefore * 2 * kLanes + firstHead * outputStride) * 4);
+    return {own, b.at(own, kLanes * 4), b.at(own, 2 * kLanes * 4)};
+  }
+
+  /// Chunks of the only token for all heads, in rounds: threads share out the round's (chunk, key-value head) pairs,
+  /// meet, and merge what came out in the order of chunks, each some heads.
+  void decodeShared(Value lastPosition) {
+    Value scratch = arguments.value(op.getScratch()[0]), token = b.i64(0), owner = sequence(token);
+    int64_t heads = page.getHeads(), recordBytes = op.getRecordColumns() * 4;
+    constexpr int64_t chunksOfRound = kernel::AttentionOp::sharedChunks;
+    auto stateOf = [&](Value kvHead) { return b.at(scratch, b.mul(kvHead, recordBytes)); };
+    auto partOf = [&](Value half, Value chunkOfRound, Value kvHead) {
+      Value number = b.add(b.mul(b.add(b.mul(half, chunksOfRound), chunkOfRound), heads), kvHead);
+      return b.at(scratch, b.mul(b.add(number, heads), recordBytes));
+    };
+    auto forOwnHeads = [&](llvm::function_ref<void(Value)> body) {
+      b.forLoop(arguments.thread, b.i64(heads), arguments.threads, body);
+    };
+    forOwnHeads([&](Value kvHead) {
+      forHeadRuns([&](int64_t from, int64_t count) {
+        Record state = record(stateOf(kvHead), from);
+        b.store(b.constant(b.vecF32(), kNoKeys), state.maxima, 64);
+        b.store(b.constant(b.vecF32(), 0.0), state.sums, 64);
+        for (int64_t i = 0; i < count * outputStride; i += kLanes)
+          b.store(b.constant(b.vecF32(), 0.0), b.at(state.outputs, i * 4), 64);
+      });
+    });
+    constexpr int64_t keysOfRound = chunksOfRound * kChunk;
+    b.forLoop(firstChunk(lastPosition), b.add(lastPosition, 1), keysOfRound, [&](Value roundKey) {
+      Value left = b.sub(b.add(lastPosition, 1), roundKey);
+      Value chunks = b.min(b.i64(chunksOfRound), b.div(b.add(left, kChunk - 1), kChunk));
+      // While some still merge the round before, others fill the other half.
+      Value half = b.rem(b.div(roundKey, keysOfRound), 2);
+      auto [first, last] = threadShare(b, arguments, b.mul(chunks, heads));
+      b.forLoop(first, last, 1, [&](Value unit) {
+        Value chunkOfRound = b.div(unit, heads), kvHead = b.rem(unit, heads);
+        Value place = partOf(half, chunkOfRound, kvHead), firstKey = b.add(roundKey, b.mul(chunkOfRound, kChunk));
+        forHeadRuns([&](int64_t from, int64_t count) {
+          Record part = record(place, from);
+          Value headOffset = b.mul(b.add(b.mul(kvHead, group), from), headDim * 4);
+          chunk(
+              {count, /*overTokens=*/false}, token, headOffset, kvHead, owner, firstKey, lastPosition, [] {},
+              [&](int64_t r, int64_t column, Value output) {
+                b.store(output, b.at(part.outputs, (r * outputStride + column) * 4), 64);
+              });
+          b.store(loadRows(chunkMaxima), part.maxima, 64);
+          b.store(loadRows(chunkSums), part.sums, 64);
+        });
+      });
+      emitBarrier(b, arguments.context, arguments.thread);
+      forOwnHeads([&](Value kvHead) {
+        b.forLoop(b.i64(0), chunks, 1, [&](Value chunkOfRound) {
+          Value place = partOf(half, chunkOfRound, kvHead);
+          forHeadRuns([&](int64_t from, int64_t count) {
+            Record part = record(place, from), state = record(stateOf(kvHead), from);
+            auto [maximum, sum] =
+                merge(loadRows(state.maxima), loadRows(state.sums), loadRows(part.maxima), loadRows(part.sums));
+            b.store(maximum, state.maxima, 64);
+            b.store(sum, state.sums, 64);
+            for (int64_t r = 0; r < count; ++r)
+              forColumns(headDim, [&](int64_t column, int64_t lanes) {
+                int64_t offset = (r * outputStride + column) * 4;
+                mergeOutput(r, b.at(state.outputs, offset), b.load(b.vecF32(lanes), b.at(part.outputs, offset), 64));
+              });
+          });
+        });
+      });
+    });
+    forOwnHeads([&](Value kvHead) {
+      forHeadRuns([&](int64_t from, int64_t count) {
+        Record state = record(stateOf(kvHead), from);
+        for (int64_t r = 0; r < count; ++r)
+          finishRow(b.at(state.outputs, r * outputStride * 4), b.load(b.f32(), b.at(state.sums, r * 4)),
+                    b.at(y.row(b, token), b.mul(b.add(b.mul(kvHead, group), from + r), headDim * 4)));
+      });
+    });
+  }
+
+  /// Whether the step is one token whose chunks are more evenly shared out than its key-value heads are; meeting costs
+  /// about what a chunk of a head takes.
+  Value sharesChunks() {
+    Value last = position(b.i64(0));
+    Value chunks = b.add(b.div(b.sub(last, firstChunk(last)), kChunk), 1);
+    auto most = [&](Value things) {
+      return b.div(b.add(things, b.sub(arguments.threads, b.i64(1))), arguments.threads);
+    };
+    Value shared = b.add(most(b.mul(chunks, page.getHeads())), 1);
+    Value better = b.less(shared, b.mul(most(b.i64(page.getHeads())), chunks));
+    return arith::AndIOp::create(b, b.equal(arguments.count, b.i64(1)), better);
   }
 
   void emit() {
+    if (op.getScratch().empty())
+      return emitTiles();
+    // A step may have no rows at all, and so no position to look at.
+    b.ifThen(b.less(b.i64(0), arguments.count),
+             [&] { b.ifThenElse(sharesChunks(), [&] { decodeShared(position(b.i64(0))); }, [&] { emitTiles(); }); });
+  }
+
+  void emitTiles() {
     int64_t rows = arguments.backend->attentionTile().rows;
     Value tiles = b.div(b.add(arguments.count, rows - 1), rows);
     // Units are tiles of tokens for one key-value head. The rows of a causal prompt grow longer: threads take them in

@@ -60,6 +60,18 @@ Value rowsOperand(Operation *op) {
   return op->getOperand(op->getNumOperands() - 1); // outs come last
 }
 
+} // namespace
+
+void llmc::vector_emit::emitBarrier(VectorBuilder &b, Value context, Value thread) {
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
+  Value thread32 = arith::TruncIOp::create(b, b.getI32Type(), thread);
+  LLVM::CallOp::create(b, type,
+                       ValueRange{b.loadPointer(b.at(context, LLMC_STEP_OFFSET_BARRIER)),
+                                  b.loadPointer(b.at(context, LLMC_STEP_OFFSET_TEAM)), thread32});
+}
+
+namespace {
+
 struct ProgramEmitter {
   ProgramOp program;
   const TargetBackend &backend;
@@ -149,11 +161,7 @@ struct ProgramEmitter {
         values[get.getResult()] =
             b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), static_cast<int64_t>(constant.getOffset()));
       } else if (isa<BarrierOp>(op)) {
-        auto type =
-            LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
-        Value thread32 = arith::TruncIOp::create(b, b.getI32Type(), thread);
-        LLVM::CallOp::create(
-            b, type, ValueRange{contextField(LLMC_STEP_OFFSET_BARRIER), contextField(LLMC_STEP_OFFSET_TEAM), thread32});
+        emitBarrier(b, context, thread);
       } else if (auto wanted = dyn_cast<WantedRowsOp>(op)) {
         Value some = b.less(b.i64(0), rowCount(DimKind::rows));
         Value trimmed = arith::AndIOp::create(b, lastLayer, some);
@@ -210,7 +218,7 @@ struct ProgramEmitter {
           block(body.front());
           break;
         }
-        Value own = b.equal(tableEntry("classes", classes, layer), b.i64(number));
+        Value own = b.equal(tableEntry("classes", classes, layer), b.i64(static_cast<int64_t>(number)));
         b.ifThen(own, [&] { block(body.front()); });
       }
     });
@@ -220,7 +228,7 @@ struct ProgramEmitter {
   /// Where `place`, the memory of `operand`, has its first row to compute.
   Value fromFirstRow(Value operand, Value place) {
     auto type = dyn_cast<MemRefType>(operand.getType());
-    if (!firstRow || !type)
+    if (!firstRow || !type || rowsKindOf(operand) == DimKind::one)
       return place;
     return b.at(place,
                 b.mul(firstRow, type.getRank() == 1 ? 4 : rowStride(type) * (type.getElementTypeBitWidth() / 8)));
@@ -235,9 +243,9 @@ struct ProgramEmitter {
       types.push_back(operands.back().getType());
     }
     Value count = isa<GenericOp>(op) ? b.i64(1) : rowCount(rowsKindOf(rowsOperand(op)));
-    for (Value value : {firstRow ? b.sub(count, firstRow) : count, thread, threads}) {
+    for (Value value : {firstRow ? b.sub(count, firstRow) : count, thread, threads, context}) {
       operands.push_back(value);
-      types.push_back(b.getI64Type());
+      types.push_back(value.getType());
     }
     std::string name =
         (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
@@ -258,6 +266,7 @@ struct ProgramEmitter {
     arguments.count = entry->getArgument(numOperands);
     arguments.thread = entry->getArgument(numOperands + 1);
     arguments.threads = entry->getArgument(numOperands + 2);
+    arguments.context = entry->getArgument(numOperands + 3);
     arguments.backend = &backend;
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](EmbedOp o) { emitEmbed(b, o, arguments); })

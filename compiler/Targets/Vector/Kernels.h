@@ -34,8 +34,12 @@ struct KernelArguments {
   Value count;   ///< rows of the op's output in this step, i64
   Value thread;  ///< i64
   Value threads; ///< i64
+  Value context; ///< llmc_step_context
   const TargetBackend *backend = nullptr;
 };
+
+/// The team meets.
+void emitBarrier(VectorBuilder &b, Value context, Value thread);
 
 /// This thread's part [first, last) of `total` things.
 std::pair<Value, Value> threadShare(VectorBuilder &b, const KernelArguments &arguments, Value total);

@@ -126,7 +126,11 @@ void MatmulOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effec
 void QuantizeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeTableOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
-void AttentionOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void AttentionOp::getEffects(Effects &effects) {
+  addEffects(*this, getOuts(), effects);
+  for (OpOperand &scratch : getScratchMutable())
+    effects.emplace_back(MemoryEffects::Write::get(), &scratch);
+}
 void GatherRowsOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void ElementwiseOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void CacheUpdateOp::getEffects(Effects &effects) {
@@ -238,6 +242,12 @@ LogicalResult CacheUpdateOp::verify() {
   return success();
 }
 
+int64_t AttentionOp::getRecordColumns() {
+  int64_t group = static_cast<int64_t>(getNumHeads()) / getPage().getHeads();
+  int64_t runs = (group + sharedRows - 1) / sharedRows, paddedHead = (getPage().getHeadDim() + 15) / 16 * 16;
+  return runs * 32 + group * paddedHead;
+}
+
 LogicalResult AttentionOp::verify() {
   auto type = outputType(*this, getOuts());
   if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getQ().getType()))))
@@ -249,6 +259,11 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "num_heads = " << numHeads << " is not a multiple of the cache's " << heads << " heads";
   if (window < 0)
     return emitOpError() << "window is not negative, found " << window;
+  if (getScratch().size() > 1 || (!getScratch().empty() && !isBufferForm()))
+    return emitOpError() << "scratch is one buffer, in the buffer form";
+  if (!getScratch().empty() &&
+      failed(expectColumns(*this, "scratch", columnsOf(getScratch()[0].getType()), getScratchColumns())))
+    return failure();
   return expectColumns(*this, "q", columnsOf(getQ().getType()), numHeads * getPage().getHeadDim());
 }
 

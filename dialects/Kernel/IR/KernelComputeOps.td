@@ -185,7 +185,7 @@ def Kernel_CacheUpdateOp : Kernel_ComputeOp<"cache_update", []> {
   }];
 }
 
-def Kernel_AttentionOp : Kernel_ComputeOp<"attention"> {
+def Kernel_AttentionOp : Kernel_ComputeOp<"attention", [AttrSizedOperandSegments]> {
   let summary = "softmax attention of the step's queries over cached keys and values";
   let description = [{
     For each token t at position p and each query head h (key-value head h / (num_heads / heads)): scores
@@ -199,6 +199,10 @@ def Kernel_AttentionOp : Kernel_ComputeOp<"attention"> {
     `window` = 0 means none; a window of W sees W keys, the token's own included. Units of (key-value head, tile of tokens) are
     split over threads.
 
+    The buffer form of a step has `scratch`, memory of its own of getScratchColumns() numbers: a single token's heads are too
+    few to keep threads equally busy, so they share out (chunk, key-value head) pairs, meet, and merge the chunks' results in
+    order.
+
     ```mlir
     %y = kernel.attention %q, %kv[%slot], %positions, %sequences {num_heads = 9 : i64, scale = 0.125 : f32,
            page = #kernel.page<tokens = 64, slots = 30, heads = 3, head_dim = 64, f32>}
@@ -206,13 +210,25 @@ def Kernel_AttentionOp : Kernel_ComputeOp<"attention"> {
     ```
   }];
   let arguments = (ins Kernel_Rows:$q, Kernel_State:$state, Index:$slot, Kernel_Indices:$positions,
-                       Kernel_Indices:$sequences, Variadic<Kernel_Rows>:$outs, I64Attr:$num_heads, F32Attr:$scale,
+                       Kernel_Indices:$sequences, Variadic<Kernel_Rows>:$scratch, Variadic<Kernel_Rows>:$outs,
+                       I64Attr:$num_heads, F32Attr:$scale,
                        DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap,
                        Kernel_PageAttr:$page);
   let results = (outs Variadic<Kernel_Rows>:$result);
   let assemblyFormat = [{
-    $q `,` $state `[` $slot `]` `,` $positions `,` $sequences (`outs` `(` $outs^ `)`)? attr-dict
-    `:` functional-type(operands, results)
+    $q `,` $state `[` $slot `]` `,` $positions `,` $sequences (`scratch` `(` $scratch^ `)`)? (`outs` `(` $outs^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = formsDeclaration # [{
+    /// Chunks that threads share out before they meet.
+    static constexpr int64_t sharedChunks = 32;
+    /// Query heads whose states lie side by side, at least: no target takes fewer at a time where there are more.
+    static constexpr int64_t sharedRows = 4;
+    /// Numbers that a chunk's result for the query heads of one key-value head takes: for each run of sharedRows heads
+    /// 16 maxima and 16 sums, and an output row a head, padded to 16.
+    int64_t getRecordColumns();
+    /// Columns of `scratch`: the state of every key-value head, and two rounds of sharedChunks records a head.
+    int64_t getScratchColumns() { return getPage().getHeads() * (1 + 2 * sharedChunks) * getRecordColumns(); }
   }];
 }
 

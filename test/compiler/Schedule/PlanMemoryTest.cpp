@@ -385,7 +385,7 @@ TEST(PlanMemory, AttentionLayers) {
   int64_t slots = 0, buffers = 0;
   EXPECT_EQ(plan(text, &slots, &buffers), Planned::Agrees);
   // The table, the residual, a norm, and one that qkv, the attention's output and the gate take in turns, or nearly so.
-  EXPECT_LE(slots, 4);
+  EXPECT_LE(slots, 5); // the carried rows, two that come and go, the rope table, and attention's own
   EXPECT_GT(buffers, slots);
 }
 

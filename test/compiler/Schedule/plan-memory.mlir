@@ -92,6 +92,7 @@ kernel.weight @o copies 1 at -1 stride 0 : !kernel.packed<panels, 40, 24, 1, f32
 // CHECK: %[[X:.*]] = kernel.buffer {{[0-9]}} tokens : memref<?x40xf32, strided<[48, 1]>>
 // CHECK: %[[QKV:.*]] = kernel.buffer {{[0-9]}} tokens : memref<?x40xf32, strided<[48, 1]>>
 // CHECK: %[[A:.*]] = kernel.buffer {{[0-9]}} tokens : memref<?x24xf32, strided<[32, 1]>>
+// CHECK: %[[OWN:.*]] = kernel.buffer {{[0-9]}} one : memref<?x5200xf32, strided<[5200, 1]>>
 // CHECK: kernel.layers classes [0, 0] slots [0, 1] {
 // CHECK-NEXT: ^bb0(%[[SLOT:.*]]: index, %{{.*}}: index):
 // CHECK: kernel.elementwise ins(%[[X]] : {{.*}}) outs(%[[QKV]] :
@@ -101,7 +102,7 @@ kernel.weight @o copies 1 at -1 stride 0 : !kernel.packed<panels, 40, 24, 1, f32
 // CHECK-NEXT: kernel.rope %[[Q]], %[[T]] outs(%[[Q]])
 // CHECK-NEXT: kernel.rope %[[K]], %[[T]] outs(%[[K]])
 // CHECK-NEXT: kernel.cache_update %[[KV:.*]][%[[SLOT]]], %[[K]], %[[V]]
-// CHECK-NEXT: kernel.attention %[[Q]], %[[KV]][%[[SLOT]]], {{.*}} outs(%[[A]])
+// CHECK-NEXT: kernel.attention %[[Q]], %[[KV]][%[[SLOT]]], {{.*}} scratch(%[[OWN]]) outs(%[[A]])
 // CHECK: kernel.matmul %[[A]], %{{.*}} extras(%[[X]] : {{.*}}) outs(%[[X]] :
 // CHECK: } {bounds = #transformer.bounds<max_tokens = 7, max_sequences = 3, max_context = 11>}
 func.func @layers(%ids: tensor<?xi32> {transformer.role = #transformer.role<tokens>},

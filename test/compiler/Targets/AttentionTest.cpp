@@ -23,6 +23,13 @@ struct Shape {
   int64_t headBytes() const {
     return element == "f32" ? headDim * 4 : element.front() == '!' ? headDim + 2 : headDim * 2;
   }
+  bool scratch = false;
+
+  /// As kernel.attention says: states and two rounds of 32 chunks, each with 32 numbers for 4 query heads and the rows.
+  int64_t scratchColumns() const {
+    int64_t group = heads / kvHeads;
+    return kvHeads * 65 * ((group + 3) / 4 * 32 + group * ((headDim + 15) / 16 * 16));
+  }
 };
 
 /// A cache of 3 slots for 3 sequences of `pages` pages each; the pages lie in another order than the sequences'
@@ -69,15 +76,18 @@ protected:
     builder.output("k", shape.headDim * shape.kvHeads);
     builder.output("v", shape.headDim * shape.kvHeads);
     builder.output("y", shape.headDim * shape.heads);
+    if (shape.scratch)
+      builder.output("scratch", shape.scratchColumns());
+    std::string scratchType = shape.scratch ? ProgramBuilder::rowsType(shape.scratchColumns()) + ", " : "";
     builder.state("kv", state);
     // Slot 2: one layer, so that the offset of a slot counts.
     builder.op("kernel.layers classes [0] slots [2] {\n  ^bb0(%slot: index, %member: index):");
     builder.op("kernel.cache_update %kv[%slot], %k, %v, %p, %s {" + page + "} : (" + state + ", index, " + k + ", " +
                k + ", memref<?xi32>, memref<?xi32>) -> ()\n  kernel.barrier");
-    builder.op("kernel.attention %q, %kv[%slot], %p, %s outs(%y) {num_heads = " + std::to_string(shape.heads) +
-               " : i64, scale = 0.31 : f32, window = " + std::to_string(shape.window) +
-               " : i64, softcap = " + std::to_string(shape.softcap) + " : f32, " + page + "} : (" + q + ", " + state +
-               ", index, memref<?xi32>, memref<?xi32>, " + q + ") -> ()");
+    builder.op("kernel.attention %q, %kv[%slot], %p, %s " + std::string(shape.scratch ? "scratch(%scratch) " : "") +
+               "outs(%y) {num_heads = " + std::to_string(shape.heads) + " : i64, scale = 0.31 : f32, window = " +
+               std::to_string(shape.window) + " : i64, softcap = " + std::to_string(shape.softcap) + " : f32, " + page +
+               "} : (" + q + ", " + state + ", index, memref<?xi32>, memref<?xi32>, " + scratchType + q + ") -> ()");
     builder.op("  kernel.yield\n  }");
     return builder;
   }
@@ -101,7 +111,7 @@ protected:
 
   /// Runs tokens [from, to) of `all` as one step and writes their rows of y.
   void step(const Executable &executable, const Cache &cache, const Tokens &all, int64_t from, int64_t to, Rows &y,
-            unsigned threads) {
+            unsigned threads, Rows *scratch = nullptr) {
     auto part = [&](const Rows &rows) {
       Rows copy(to - from, rows.columns);
       std::memcpy(copy.memory(), rows.memory() + from * rows.stride, (to - from) * rows.stride * 4);
@@ -113,6 +123,8 @@ protected:
     step.inputs = {{all.positions.begin() + from, all.positions.begin() + to},
                    {all.sequences.begin() + from, all.sequences.begin() + to}};
     step.outputs = {&q, &k, &v, &out};
+    if (scratch)
+      step.outputs.push_back(scratch);
     step.states = {cache.view()};
     step.run(executable, threads);
     for (int64_t row = from; row < to; ++row)
@@ -271,6 +283,38 @@ TEST_P(Attention, Windows) {
 TEST_P(Attention, SoftCap) {
   check({16, 2, 1, 0, 0.5f}, Runs{{1, {0, 70}}}, 3);
   check({16, 2, 1, 30, 2.0f}, Runs{{1, {0, 70}}}, 3);
+}
+
+// A token alone shares its chunks out where heads are too few for the team: over more than one round, from the middle
+// of a round on where a window begins, with query heads in several runs. The bits are those of one thread and many
+// tokens.
+TEST_P(Attention, ChunksSharedByTheTeam) {
+  for (Shape shape : {Shape{20, 6, 3}, Shape{8, 7, 1}, Shape{7, 18, 2, 2100}, Shape{16, 3, 3, 300, 2.0f},
+                      Shape{48, 6, 3, 0, 0, 128, "!transformer.block<q8, group = 48>"}}) {
+    SCOPED_TRACE("head_dim " + std::to_string(shape.headDim) + ", heads " + std::to_string(shape.heads));
+    shape.scratch = true;
+    auto executable = compile(program(shape));
+    ASSERT_TRUE(executable);
+    const int32_t prompt = 2240, count = prompt + 9; // 35 chunks, then some of the next
+    Tokens all = tokens(shape, Runs{{1, {0, count}}});
+    Rows whole(count, all.q.columns);
+    {
+      Cache cache(shape, 37);
+      Rows scratch(1, shape.scratchColumns());
+      step(*executable, cache, all, 0, count, whole, 1, &scratch);
+      EXPECT_TRUE(std::isnan(scratch.at(0, 0)) || scratch.at(0, 0) == 0) << "many tokens do not share";
+    }
+    for (unsigned threads : {2u, 5u, 8u}) {
+      Cache cache(shape, 37);
+      Rows scratch(1, shape.scratchColumns()), y(count, all.q.columns);
+      scratch.at(0, 0) = 12345.0f;
+      step(*executable, cache, all, 0, prompt, y, threads, &scratch);
+      for (int32_t token = prompt; token < count; ++token)
+        step(*executable, cache, all, token, token + 1, y, threads, &scratch);
+      EXPECT_TRUE(y.sameBits(whole)) << threads << " threads";
+      EXPECT_EQ(scratch.at(0, 0) != 12345.0f, shape.kvHeads % threads != 0) << threads << " threads, shared";
+    }
+  }
 }
 
 // What cache_update stores: every number once, at its page, slot, head and place; nothing else is written.

@@ -23,11 +23,11 @@ kernel.weight @frequencies copies 1 at 10944 stride 0 : !kernel.packed<table, 1,
 
 // CHECK-LABEL: kernel.program @step inputs 4 outputs 1
 // CHECK-SAME: roles [#transformer.role<tokens>, #transformer.role<positions>, #transformer.role<sequences>, #transformer.role<rows>, #transformer.role<logits>, #transformer.role<state>]
-// CHECK-SAME: slots [192, 0, 64, 0, 192, 1] slot_sizes [1, 2]
+// CHECK-SAME: slots [192, 0, 64, 0, 192, 1, 49920, 2] slot_sizes [1, 2, 1]
 kernel.program @step inputs 4 outputs 1
     roles [#transformer.role<tokens>, #transformer.role<positions>, #transformer.role<sequences>,
            #transformer.role<rows>, #transformer.role<logits>, #transformer.role<state>]
-    slots [192, 0, 64, 0, 192, 1] slot_sizes [1, 2] {
+    slots [192, 0, 64, 0, 192, 1, 49920, 2] slot_sizes [1, 2, 1] {
 // CHECK: ^bb0(%[[IDS:.*]]: memref<?xi32>, %[[P:.*]]: memref<?xi32>, %[[S:.*]]: memref<?xi32>, %[[ROWS:.*]]: memref<?xi32>, %[[Y:.*]]: memref<?x53xf32, strided<[64, 1]>>, %[[KV:.*]]: !state):
 ^bb0(%ids: memref<?xi32>, %p: memref<?xi32>, %s: memref<?xi32>, %rows: memref<?xi32>,
      %y: memref<?x53xf32, strided<[64, 1]>>, %kv: !kv):
@@ -37,6 +37,8 @@ kernel.program @step inputs 4 outputs 1
   %t = kernel.buffer 1 tokens : memref<?x6xf32, strided<[16, 1]>>
   // CHECK: %[[G:.*]] = kernel.buffer 1 rows : memref<?x42xf32, strided<[48, 1]>>
   %g = kernel.buffer 1 rows : memref<?x42xf32, strided<[48, 1]>>
+  // CHECK: %[[OWN:.*]] = kernel.buffer 2 one : memref<?x12480xf32, strided<[12480, 1]>>
+  %own = kernel.buffer 2 one : memref<?x12480xf32, strided<[12480, 1]>>
   // CHECK: %[[TABLE:.*]] = kernel.get_weight @table : <panels, 53, 42, 1, f32>
   %table = kernel.get_weight @table : <panels, 53, 42, 1, f32>
   %norm = kernel.get_weight @norm : <table, 1, 42, 1, f32>
@@ -75,6 +77,11 @@ kernel.program @step inputs 4 outputs 1
     kernel.attention %x, %kv[%slot], %p, %s outs(%x) {num_heads = 6 : i64, scale = 0.375 : f32, page = #page}
       : (memref<?x42xf32, strided<[48, 1]>>, !kv, index, memref<?xi32>, memref<?xi32>,
          memref<?x42xf32, strided<[48, 1]>>) -> ()
+    kernel.barrier
+    // CHECK: kernel.attention %[[X]], %[[KV]][%[[SLOT]]], %[[P]], %[[S]] scratch(%[[OWN]]) outs(%[[X]]) {
+    kernel.attention %x, %kv[%slot], %p, %s scratch(%own) outs(%x) {num_heads = 6 : i64, scale = 0.375 : f32, page = #page}
+      : (memref<?x42xf32, strided<[48, 1]>>, !kv, index, memref<?xi32>, memref<?xi32>,
+         memref<?x12480xf32, strided<[12480, 1]>>, memref<?x42xf32, strided<[48, 1]>>) -> ()
     kernel.barrier
     // CHECK: kernel.yield
     kernel.yield

@@ -119,3 +119,25 @@ func.func @attention_query_width(%kv: !kv, %slot: index, %q: tensor<?x21xf32>, %
     : (tensor<?x21xf32>, !kv, index, tensor<?xi32>, tensor<?xi32>) -> tensor<?x21xf32>
   return
 }
+
+// -----
+
+!kv = !transformer.state<kv_cache, slots = 5, heads = 3, head_dim = 7, f32>
+#page = #kernel.page<tokens = 64, slots = 5, heads = 3, head_dim = 7, f32>
+func.func @attention_scratch_width(%kv: !kv, %slot: index, %q: memref<?x42xf32>, %own: memref<?x12481xf32>, %p: memref<?xi32>) {
+  // expected-error @+1 {{scratch has 12481 columns, expected 12480}}
+  kernel.attention %q, %kv[%slot], %p, %p scratch(%own) outs(%q) {num_heads = 6 : i64, scale = 1.0 : f32, page = #page}
+    : (memref<?x42xf32>, !kv, index, memref<?xi32>, memref<?xi32>, memref<?x12481xf32>, memref<?x42xf32>) -> ()
+  return
+}
+
+// -----
+
+!kv = !transformer.state<kv_cache, slots = 5, heads = 3, head_dim = 7, f32>
+#page = #kernel.page<tokens = 64, slots = 5, heads = 3, head_dim = 7, f32>
+func.func @attention_scratch_form(%kv: !kv, %slot: index, %q: tensor<?x42xf32>, %own: memref<?x12480xf32>, %p: tensor<?xi32>) {
+  // expected-error @+1 {{scratch is one buffer, in the buffer form}}
+  %0 = kernel.attention %q, %kv[%slot], %p, %p scratch(%own) {num_heads = 6 : i64, scale = 1.0 : f32, page = #page}
+    : (tensor<?x42xf32>, !kv, index, tensor<?xi32>, tensor<?xi32>, memref<?x12480xf32>) -> tensor<?x42xf32>
+  return
+}
