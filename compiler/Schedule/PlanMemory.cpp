@@ -248,8 +248,10 @@ struct Planner {
       if (op.getNumResults() == 1 && isRows(op.getResult(0))) {
         storageOf[op.getResult(0)] = storageForResult(&op);
       }
-      if (auto attention = dyn_cast<AttentionOp>(op))
-        scratchOf[&op] = newStorage(attention.getScratchColumns(), DimKind::one, number.lookup(&op));
+      if (auto attention = dyn_cast<AttentionOp>(op)) {
+        auto numbers = RankedTensorType::get({1, attention.getScratchColumns()}, Float32Type::get(op.getContext()));
+        scratchOf[&op] = newStorage(numbers, DimKind::one, number.lookup(&op));
+      }
       for (Value operand : op.getOperands())
         if (isRows(operand) && !op.hasTrait<OpTrait::IsTerminator>())
           touch(operand, &op);

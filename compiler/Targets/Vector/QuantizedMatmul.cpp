@@ -118,7 +118,7 @@ struct QuantizedMatmulEmitter {
         else
           numbers.push_back(reader.numbers(place));
         if (prefetches)
-          b.prefetch(b.at(place, kGroupPanels * weight.getPanelBytes()));
+          b.prefetch(b.at(place, kPrefetchBytes), CacheLevel::First);
       }
       for (int64_t part = 0; part < step / 4; ++part)
         for (int64_t r = 0; r < rows; ++r) {
