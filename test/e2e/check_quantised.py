@@ -28,7 +28,7 @@ IDS = [1, 5, 9, 52, 30, 7, 7, 21, 40, 2, 13, 33]
 
 def logits(llmc, model, scratch):
     program, out = scratch / "program", scratch / "logits.npy"
-    for command in ([llmc, "compile", model, "-o", program], [program, "--ids", ",".join(map(str, IDS)), "--logits", out, "-n", "0"]):
+    for command in ([llmc, "compile", model, "--activations", "f32", "-o", program], [program, "--ids", ",".join(map(str, IDS)), "--logits", out, "-n", "0"]):
         done, reason = run(command, 120)
         if not done:
             raise RuntimeError(reason)

@@ -38,8 +38,8 @@ struct KernelArguments {
   const TargetBackend *backend = nullptr;
 };
 
-/// How far ahead few rows ask for weights, within a panel: what a core reads from memory in 400 ns when eight panels are
-/// read side by side.
+/// How far ahead few rows ask for weights, within a panel: what a core reads from memory in 400 ns when eight panels
+/// are read side by side.
 constexpr int64_t kPrefetchBytes = 1024;
 
 /// The team meets.

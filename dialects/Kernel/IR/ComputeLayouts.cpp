@@ -30,6 +30,8 @@ CodesType llmc::kernel::codesOf(transformer::BlockType blocks) {
   Builder b(blocks.getContext());
   const BlockFormatDescriptor &format = blockFormat(blocks.getFormat());
   int64_t group = blocks.getGroup(), super = 0;
+  if (format.zeroByte >= 0) // no layout has a zero point of each group
+    return {};
   Type scale;
   switch (format.scale) {
   case BlockNumber::F16:

@@ -111,7 +111,8 @@ TEST_F(Import, BoundsAndCacheTypeComeFromTheOptions) {
   EXPECT_EQ(entry.getArgumentTypes()[4],
             transformer::StateType::getKVCache(&context, 2, 1, 10, BFloat16Type::get(&context)));
   options.kv = "q3";
-  EXPECT_EQ(refused(CheckpointMaker(), options), ": error: --kv = 'q3' is not supported (expected f32, f16, bf16 or q8)");
+  EXPECT_EQ(refused(CheckpointMaker(), options),
+            ": error: --kv = 'q3' is not supported (expected f32, f16, bf16 or q8)");
   options.kv = "f32";
   options.maxStep = 0;
   EXPECT_EQ(refused(CheckpointMaker(), options), ": error: --max-step = 0 is out of range (expected 1 to 1048576)");
