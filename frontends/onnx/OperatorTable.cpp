@@ -12,6 +12,7 @@ ArrayRef<OperatorRow> allRows() {
     addElementwise(made);
     addActivations(made);
     addShapes(made);
+    addSlices(made);
     addIndexing(made);
     addReductions(made);
     addNormalizations(made);
@@ -69,6 +70,21 @@ LogicalResult inferBroadcast(const Node &node, SmallVectorImpl<Type> &types) {
   if (failed(shape))
     return failure();
   types.push_back(RankedTensorType::get(*shape, node.elementOf(0)));
+  return success();
+}
+
+Type ofShape(const Node &node, ArrayRef<int64_t> shape, unsigned input) {
+  return RankedTensorType::get(shape, node.elementOf(input));
+}
+
+LogicalResult declaredOr(const Node &node, SmallVectorImpl<Type> &types, StringRef what, int64_t rank) {
+  for (RankedTensorType type : node.declared) {
+    if (type && rank >= 0 && type.getRank() != rank)
+      return node.error() << "an output is declared as " << type << " (expected rank " << rank << ")";
+    if (!type)
+      return node.error() << what << " is not known while compiling, and the file does not declare the output's shape";
+    types.push_back(type);
+  }
   return success();
 }
 

@@ -30,6 +30,7 @@ llvm::ArrayRef<OperatorRow> allRows();
 void addElementwise(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addActivations(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addShapes(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addSlices(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addIndexing(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addReductions(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addNormalizations(llvm::SmallVectorImpl<OperatorRow> &rows);
@@ -50,6 +51,12 @@ mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShape(const Node &node,
 mlir::LogicalResult inferSame(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types);
 /// All inputs broadcast, with the element type of the first.
 mlir::LogicalResult inferBroadcast(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types);
+/// A type of that shape with the element type of an input.
+mlir::Type ofShape(const Node &node, llvm::ArrayRef<int64_t> shape, unsigned input = 0);
+/// Where a shape depends on values that come at run time (`what` names them), what the file declares is taken. Fails
+/// with a message on the node where it declares nothing, or, with a `rank`, another one.
+mlir::LogicalResult declaredOr(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types, llvm::StringRef what,
+                               int64_t rank = -1);
 
 } // namespace llmc::onnx_import
 
