@@ -45,7 +45,7 @@ bool WholeFile::open(const char *name) {
   return false;
 }
 
-bool WholeFile::write(const void *bytes, uint64_t size) {
+bool writeAll(int descriptor, const void *bytes, uint64_t size) {
   const char *at = static_cast<const char *>(bytes);
   while (size) {
     ssize_t written = ::write(descriptor, at, size);
@@ -58,6 +58,8 @@ bool WholeFile::write(const void *bytes, uint64_t size) {
   }
   return true;
 }
+
+bool WholeFile::write(const void *bytes, uint64_t size) { return writeAll(descriptor, bytes, size); }
 
 bool WholeFile::seek(uint64_t offset) { return lseek(descriptor, off_t(offset), SEEK_SET) >= 0; }
 

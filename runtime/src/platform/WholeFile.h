@@ -7,6 +7,9 @@
 
 namespace llmc::runtime::platform {
 
+/// Writes all bytes; false with errno set.
+bool writeAll(int descriptor, const void *bytes, uint64_t size);
+
 /// Grows beside its name until it is committed, and goes with the object where it is not. A device is written at once;
 /// what a link leads to is replaced, not the link. Every function but the last returns false with errno set.
 class WholeFile {

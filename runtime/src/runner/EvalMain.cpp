@@ -74,9 +74,8 @@ int usage(const std::string &message) {
 }
 
 bool number(const char *text, uint32_t least, uint32_t most, uint32_t &value) {
-  char *end;
-  unsigned long parsed = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : (end = nullptr, 0);
-  if (!end || *end || parsed < least || parsed > most)
+  uint64_t parsed;
+  if (!parseWhole(text, least, most, parsed))
     return false;
   value = uint32_t(parsed);
   return true;

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/OptionTable.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 namespace llmc::runtime {
@@ -62,6 +64,15 @@ void printCommandHelp(const CommandInfo &command, const std::string &program) {
     }
   }
   printf("\n%s", withProgram(command.closing, program).c_str());
+}
+
+bool parseWhole(const char *text, uint64_t least, uint64_t most, uint64_t &value) {
+  if (*text < '0' || *text > '9')
+    return false;
+  char *end;
+  errno = 0;
+  value = strtoull(text, &end, 10);
+  return !*end && !errno && value >= least && value <= most;
 }
 
 GetoptTable::GetoptTable(const CommandInfo &command) : letters(":") {

@@ -34,6 +34,9 @@ struct CommandInfo {
 /// Prints the examples, the usage and the options to stdout.
 void printCommandHelp(const CommandInfo &command, const std::string &program);
 
+/// Reads a whole number from `least` to `most`; false for anything else.
+bool parseWhole(const char *text, uint64_t least, uint64_t most, uint64_t &value);
+
 /// The same table for getopt_long. The command must outlive it.
 struct GetoptTable {
   explicit GetoptTable(const CommandInfo &command);

@@ -159,10 +159,8 @@ bool Reader::promptFrom(RunOptions::PromptSource source, const char *text) {
 }
 
 template <typename T> bool Reader::number(const char *name, const char *text, uint64_t least, uint64_t most, T &value) {
-  char *end;
-  errno = 0;
-  unsigned long long parsed = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : (end = nullptr, 0);
-  if (!end || *end || errno || parsed < least || parsed > most)
+  uint64_t parsed;
+  if (!parseWhole(text, least, most, parsed))
     return usage("%s: '%s' is not a number from %llu to %llu", name, text, (unsigned long long)least,
                  (unsigned long long)most);
   value = T(parsed);

@@ -27,23 +27,8 @@ bool flushOutput() {
   return good || errno == EPIPE;
 }
 
-/// Writes all bytes; false with errno set.
-static bool writeAll(int descriptor, const void *bytes, size_t size) {
-  const char *at = static_cast<const char *>(bytes);
-  while (size) {
-    ssize_t written = ::write(descriptor, at, size);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return false;
-    at += written;
-    size -= size_t(written);
-  }
-  return true;
-}
-
 bool StandardOutput::write(const char *bytes, size_t size) {
-  if (!failed && !writeAll(STDOUT_FILENO, bytes, size))
+  if (!failed && !platform::writeAll(STDOUT_FILENO, bytes, size))
     failed = errno;
   return !failed;
 }

@@ -408,13 +408,8 @@ bool Evaluator::mapEach(const llmc_template_node &node, Scope *scope, Value &res
     if (!evaluate(node.b, scope, getter.path) || (getter.hasDefault && !evaluate(node.c, scope, getter.otherwise)))
       return false;
     getter.hasDefault = getter.hasDefault && !getter.otherwise.is(Kind::None);
-  } else {
-    for (uint32_t i = 0; i < node.c; ++i) {
-      uint32_t argument = templates.operands[node.b + i];
-      present[i] = argument != LLMC_NO_NODE;
-      if (present[i] && !evaluate(argument, scope, arguments[i]))
-        return false;
-    }
+  } else if (!filterArguments(node, scope, arguments, present)) {
+    return false;
   }
   here = self;
   Value *items;
@@ -431,18 +426,22 @@ bool Evaluator::mapEach(const llmc_template_node &node, Scope *scope, Value &res
   return true;
 }
 
-bool Evaluator::filterNode(const llmc_template_node &node, Scope *scope, Value &result) {
-  uint32_t self = here;
-  Value object, arguments[LLMC_TEMPLATE_MAX_ARGUMENTS];
-  bool present[LLMC_TEMPLATE_MAX_ARGUMENTS] = {};
-  if (!evaluate(node.a, scope, object))
-    return false;
+bool Evaluator::filterArguments(const llmc_template_node &node, Scope *scope, Value *arguments, bool *present) {
   for (uint32_t i = 0; i < node.c; ++i) {
     uint32_t argument = templates.operands[node.b + i];
     present[i] = argument != LLMC_NO_NODE;
     if (present[i] && !evaluate(argument, scope, arguments[i]))
       return false;
   }
+  return true;
+}
+
+bool Evaluator::filterNode(const llmc_template_node &node, Scope *scope, Value &result) {
+  uint32_t self = here;
+  Value object, arguments[LLMC_TEMPLATE_MAX_ARGUMENTS];
+  bool present[LLMC_TEMPLATE_MAX_ARGUMENTS] = {};
+  if (!evaluate(node.a, scope, object) || !filterArguments(node, scope, arguments, present))
+    return false;
   here = self;
   return filter(node.operation, object, arguments, present, node.c, result);
 }

@@ -91,6 +91,8 @@ private:
   bool compareChain(const llmc_template_node &node, Scope *scope, Value &result);
   bool select(const llmc_template_node &node, Scope *scope, Value &result);
   bool mapEach(const llmc_template_node &node, Scope *scope, Value &result);
+  /// Evaluates the arguments of a filter's node, of which some may be left out; LLMC_TEMPLATE_MAX_ARGUMENTS fit.
+  bool filterArguments(const llmc_template_node &node, Scope *scope, Value *arguments, bool *present);
   bool filterNode(const llmc_template_node &node, Scope *scope, Value &result);
   bool testNode(const llmc_template_node &node, Scope *scope, Value &result);
   bool callNode(const llmc_template_node &node, Scope *scope, Value &result);
