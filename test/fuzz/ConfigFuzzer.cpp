@@ -6,20 +6,16 @@
 #include "frontends/formats/config/GenerationConfig.h"
 #include "frontends/models/LlamaConfig.h"
 #include "frontends/models/quantized/QuantizedLayout.h"
+#include "test/fuzz/Promises.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 using namespace llmc;
 using namespace llmc::models;
+using llmc::test::require;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise)
-    std::abort();
-}
 
 bool within(int64_t value, IntegerRange range) { return value >= range.min && value <= range.max; }
 

@@ -5,24 +5,13 @@
 #include "frontends/models/Family.h"
 #include "frontends/models/LlamaConfig.h"
 #include "frontends/text/GgufVocabulary.h"
-
-#include <cstdlib>
+#include "test/fuzz/Promises.h"
 
 using namespace llmc;
+using llmc::test::checkMessage;
+using llmc::test::require;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise)
-    std::abort();
-}
-
-/// Every message is one printable line, with the file first.
-void checkMessage(const Diagnostic &mistake) {
-  require(mistake.file == "f" && !mistake.message.empty());
-  for (char c : mistake.message)
-    require(uint8_t(c) >= 0x20 && c != 0x7F);
-}
 
 /// Reads every element, so that a view outside the input is noticed.
 uint64_t touch(const gguf::Value &value) {

@@ -2,24 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/onnx/Onnx.h"
 #include "frontends/formats/onnx/Operators.h"
+#include "test/fuzz/Promises.h"
 
-#include <cstdlib>
 #include <set>
 
 using namespace llmc;
+using llmc::test::checkMessage;
+using llmc::test::require;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise)
-    std::abort();
-}
-
-void checkMessage(const Diagnostic &mistake) {
-  require(mistake.file == "f" && !mistake.message.empty());
-  for (char c : mistake.message)
-    require(uint8_t(c) >= 0x20 && c != 0x7F);
-}
 
 void checkTensor(const onnx::Tensor &tensor) {
   require(tensor.dims.size() <= 8);

@@ -5,25 +5,15 @@
 // rules; 2 a model.safetensors.index.json.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/safetensors/Safetensors.h"
+#include "test/fuzz/Promises.h"
 
-#include <cstdlib>
 #include <set>
 
 using namespace llmc;
+using llmc::test::checkMessage;
+using llmc::test::require;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise)
-    std::abort();
-}
-
-/// Every message is one printable line, with the file first.
-void checkMessage(const Diagnostic &mistake) {
-  require(mistake.file == "f" && !mistake.message.empty());
-  for (char c : mistake.message)
-    require(uint8_t(c) >= 0x20 && c != 0x7F);
-}
 
 void checkFile(std::string_view bytes) {
   Result<std::vector<TensorEntry>> entries = safetensors::parseFile(bytes, "f", 0);

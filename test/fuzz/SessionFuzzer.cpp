@@ -5,22 +5,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/artifact/Hash.h"
 #include "runtime/src/session/SavedSequence.h"
+#include "test/fuzz/Promises.h"
 #include "test/runtime/support/ContainerWriter.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <unistd.h>
 
 using namespace llmc::runtime;
 using llmc::test::Bytes;
+using llmc::test::require;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise)
-    std::abort();
-}
 
 /// The toy model, a session of it, and a file of 20 tokens of which 19 are computed.
 struct Sound {
