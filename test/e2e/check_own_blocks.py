@@ -74,7 +74,7 @@ def main():
 
         def logits(model, weights, prefix=()):
             program, out = scratch / "program", scratch / "logits.npy"
-            subprocess.run([*prefix, args.llmc, "compile", model, "--weights", weights, "--activations", "f32", "-o", program], check=True, stderr=subprocess.DEVNULL)
+            subprocess.run([*prefix, args.llmc, "compile", model, "--weights", weights, "--activations", "f32", "--cpu", "x86-64-v3", "-o", program], check=True, stderr=subprocess.DEVNULL)
             subprocess.run([program, "--ids", "3,1,4,1,5,9,2,6,5,35", "--logits", out, "-n", "0"], check=True, stderr=subprocess.DEVNULL)
             return np.load(out), program.read_bytes()
 
