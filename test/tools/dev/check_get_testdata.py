@@ -4,9 +4,12 @@
 import functools
 import hashlib
 import http.server
+import io
 import pathlib
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import unittest
@@ -53,7 +56,7 @@ class GetTestdata(unittest.TestCase):
 
     def test_files_are_fetched_once(self):
         place = self.root / "out" / "testdata"
-        self.assertIn("3 of 3 files are in", self.get().stdout)
+        self.assertIn("3 of 3 entries are in", self.get().stdout)
         self.assertEqual((place / "one" / "a.txt").read_bytes(), b"first")
         self.assertEqual((place / "one" / "deep" / "b.bin").read_bytes(), bytes(range(256)))
         (place / "two" / "c").write_bytes(b"damaged")
@@ -65,7 +68,7 @@ class GetTestdata(unittest.TestCase):
         self.assertIn("3 are new", copy.stdout)
 
     def test_only_some_sets(self):
-        self.assertIn("1 of 1 files", self.get("--sets", "two").stdout)
+        self.assertIn("1 of 1 entries", self.get("--sets", "two").stdout)
         self.assertFalse((self.root / "out" / "testdata" / "one").exists())
 
     def test_a_file_that_is_another_is_refused(self):
@@ -76,11 +79,71 @@ class GetTestdata(unittest.TestCase):
         (self.served / "p" / "q" / "def" / "c").unlink()
         self.assertRegex(self.get(code=1).stderr, r"^two/c: error: http://\S+/p/q/def/c: (File not found|Not Found)\n$")
 
+    def add_folder(self, archive):
+        """A folder 'cases/' in the list, of the commit whose archive is given: {path in the repository: bytes}."""
+        inside = {name[len("data/cases/") :]: data for name, data in archive.items() if name.startswith("data/cases/")}
+        lines = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(inside.items()))
+        self.rows = [("four", "cases/", hashlib.sha256(lines.encode()).hexdigest(), "github:o/r@abc124:data/cases/")]
+        path = self.served / "archives" / "o" / "r" / "abc124"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(path, "w:gz") as tar:
+            for name, data in archive.items():
+                member = tarfile.TarInfo(f"r-abc124/{name}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return ["--archives", self.template.replace("{repository}", "archives/{repository}").replace("/{path}", "")]
+
+    def test_a_folder_comes_whole(self):
+        archive = {"data/cases/a/model": b"one", "data/cases/b": b"two", "data/cases.txt": b"no part of it", "other": b"nor this"}
+        more = self.add_folder(archive)
+        self.assertIn("0 were there, 1 are new", self.get(*more).stdout)
+        place = self.root / "out" / "testdata" / "four" / "cases"
+        self.assertEqual({str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}, {"a/model", "b"})
+        self.assertEqual((place / "a" / "model").read_bytes(), b"one")
+        self.assertIn("1 were there, 0 are new", self.get(*more).stdout)
+        (place / "stranger").write_text("")
+        self.assertIn("0 were there, 1 are new", self.get(*more).stdout)
+        self.assertFalse((place / "stranger").exists())
+        # One file of the archive is another, or missing: nothing is put there.
+        for changed in ({**archive, "data/cases/b": b"three"}, {name: data for name, data in archive.items() if name != "data/cases/b"}):
+            rows = self.rows
+            self.add_folder(changed)
+            self.rows = rows
+            shutil.rmtree(place)
+            self.assertRegex(self.get(*more, code=1).stderr, r"^four/cases/: error: has the SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}\n$")
+            self.assertFalse(place.exists())
+            self.add_folder(archive)
+            self.get(*more)
+        (self.served / "archives" / "o" / "r" / "abc124").write_bytes(b"no archive")
+        shutil.rmtree(place)
+        self.assertRegex(self.get(*more, code=1).stderr, r"^four/cases/: error: o/r@abc124: ")
+
+    def test_clones_serve_what_they_hold(self):
+        clone = self.root / "clones" / "o" / "r"
+        clone.mkdir(parents=True)
+        (clone / "data" / "cases").mkdir(parents=True)
+        (clone / "data" / "cases" / "b").write_bytes(b"two")
+        run = functools.partial(subprocess.run, cwd=clone, check=True, capture_output=True, text=True)
+        run(["git", "init", "-q"])
+        run(["git", "add", "."])
+        run(["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "data"])
+        commit = run(["git", "rev-parse", "HEAD"]).stdout.strip()
+        shutil.rmtree(self.served / "o")
+        self.add_folder({"data/cases/b": b"two"})
+        (self.served / "archives" / "o" / "r" / "abc124").unlink()
+        self.rows = [(*self.rows[0][:3], f"github:o/r@{commit}:data/cases/"),
+                     ("four", "b", hashlib.sha256(b"two").hexdigest(), f"github:o/r@{commit}:data/cases/b"),
+                     ("four", "c", hashlib.sha256(b"third").hexdigest(), "github:p/q@def:c")]
+        self.assertIn("3 of 3 entries", self.get("--clones", self.root / "clones").stdout)
+        self.rows[1] = (*self.rows[1][:3], f"github:o/r@{commit}:data/missing")
+        (self.root / "out" / "testdata" / "four" / "b").unlink()
+        self.assertRegex(self.get("--clones", self.root / "clones", code=1).stderr, r"^four/b: error: \S+/clones/o/r: .*data/missing")
+
     def test_what_was_made_by_hand_is_named(self):
         self.add("three", "made.json", b"x", "github:o/r@abc123:tests/*/x.js (dumped as JSON)")
         self.add("three", "made.npy", b"y", "made here: by a program")
         done = self.get()
-        self.assertIn("three: 2 files made by hand, not fetched\n3 of 5 files", done.stdout)
+        self.assertIn("three: 2 entries made by hand, not fetched\n3 of 5 entries", done.stdout)
 
     def test_the_projects_own_list_is_sound(self):
         done = subprocess.run(["/usr/bin/python3", SCRIPT, "--list"], capture_output=True, text=True, timeout=60)
