@@ -55,6 +55,20 @@ if(LLMC_BUILD_COMPILER)
   set_target_properties(llmc llmc-opt llmc-lsp-server llmc-reduce PROPERTIES INSTALL_RPATH ${LLVM_LIBRARY_DIRS})
   install(TARGETS llmc llmc-opt llmc-lsp-server llmc-reduce RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
           COMPONENT compiler)
+  # Manual pages and completions are written by the program that they are about.
+  set(_pages ${PROJECT_BINARY_DIR}/package/share)
+  add_custom_command(OUTPUT ${_pages}/written
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${_pages}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${_pages}/bash-completion/completions ${_pages}/zsh/site-functions
+            ${_pages}/fish/vendor_completions.d
+    COMMAND llmc manual ${_pages}/man/man1
+    COMMAND llmc completion bash > ${_pages}/bash-completion/completions/llmc
+    COMMAND llmc completion zsh > ${_pages}/zsh/site-functions/_llmc
+    COMMAND llmc completion fish > ${_pages}/fish/vendor_completions.d/llmc.fish
+    COMMAND ${CMAKE_COMMAND} -E touch ${_pages}/written
+    DEPENDS llmc COMMENT "Manual pages and completions" VERBATIM)
+  add_custom_target(llmc-pages ALL DEPENDS ${_pages}/written)
+  install(DIRECTORY ${_pages}/ DESTINATION ${CMAKE_INSTALL_DATAROOTDIR} COMPONENT compiler PATTERN written EXCLUDE)
 endif()
 
 include(LLMCPackage)

@@ -6,9 +6,9 @@ llmc_add_model(<target> <model> [NAME <identifier>] [OPTIONS <option>...] [DEPEN
 
 <target>   An existing program or library that gets the model and llmc::runtime linked in. Where no target has that name,
            a static library of the name is made, for several programs to link.
-<model>    A checkpoint directory or a .gguf file, compiled by `llmc compile` while building, again whenever one of its
-           files, the options or the compiler change; or a compiled .llmc file (or executable), linked as it is: then no
-           compiler has to be there. Relative to the current source directory.
+<model>    A checkpoint directory, a .gguf file, or org/name in the local Hugging Face cache, compiled by `llmc compile` while
+           building, again whenever one of its files, the options or the compiler change; or a compiled .llmc file (or
+           executable), linked as it is: then no compiler has to be there. Relative to the current source directory.
 NAME       The C identifier of the model; by default the last part of <model>'s name, with '_' for what no identifier has.
 OPTIONS    For `llmc compile`: --weights bf16, --cpu x86-64-v3, --max-context 2048, …
 DEPENDS    More files that the model is made from; for a .llmc that the build itself makes, the target that makes it.
@@ -26,7 +26,18 @@ function(llmc_add_model target model)
   if(model STREQUAL "")
     message(FATAL_ERROR "llmc_add_model(${target}): no model is named (expected a checkpoint directory, a .gguf or a .llmc file)")
   endif()
+  set(given "${model}")
   get_filename_component(model "${model}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_SOURCE_DIR}")
+  if(NOT EXISTS "${model}" AND given MATCHES "^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")
+    _llmc_cached("${given}" cached)
+    if(cached)
+      set(model "${cached}")
+      if(NOT ARG_NAME)
+        string(REGEX REPLACE ".*/" "" ARG_NAME "${given}")
+        string(MAKE_C_IDENTIFIER "${ARG_NAME}" ARG_NAME)
+      endif()
+    endif()
+  endif()
   if(NOT EXISTS "${model}" AND NOT ARG_DEPENDS)
     message(FATAL_ERROR "llmc_add_model(${target}): '${model}' is not there (expected a checkpoint directory, a .gguf or a .llmc file)")
   endif()
@@ -45,6 +56,36 @@ function(llmc_add_model target model)
     set(made "${model}" ${ARG_DEPENDS})
   endif()
   _llmc_embed("${target}" "${name}" "${container}" "${folder}" "${made}")
+endfunction()
+
+# The snapshot of org/name in the local Hugging Face cache, as llmc compile finds it; empty when there is none. It is
+# looked up while configuring: a newer snapshot is taken when the project is configured again.
+function(_llmc_cached model result)
+  set(${result} "" PARENT_SCOPE)
+  set(cache "$ENV{HOME}/.cache/huggingface/hub")
+  set(under_HF_HOME "/hub")
+  set(under_XDG_CACHE_HOME "/huggingface/hub")
+  foreach(variable HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_HOME XDG_CACHE_HOME)
+    if(NOT "$ENV{${variable}}" STREQUAL "")
+      set(cache "$ENV{${variable}}${under_${variable}}")
+      break()
+    endif()
+  endforeach()
+  string(REPLACE "/" "--" folder "models--${model}")
+  set(repository "${cache}/${folder}")
+  if(EXISTS "${repository}/refs/main")
+    file(STRINGS "${repository}/refs/main" revision LIMIT_COUNT 1)
+    if(revision MATCHES "^[0-9A-Za-z]+$" AND IS_DIRECTORY "${repository}/snapshots/${revision}")
+      set(${result} "${repository}/snapshots/${revision}" PARENT_SCOPE)
+      return()
+    endif()
+  endif()
+  file(GLOB snapshots LIST_DIRECTORIES TRUE "${repository}/snapshots/*")
+  if(snapshots)
+    list(SORT snapshots)
+    list(GET snapshots -1 last)
+    set(${result} "${last}" PARENT_SCOPE)
+  endif()
 endfunction()
 
 # The identifier: as given, else from the path. One program's models need different ones.

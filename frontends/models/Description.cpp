@@ -4,6 +4,8 @@
 
 #include "frontends/formats/ModelDirectory.h"
 #include "frontends/text/Tokenizer.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 namespace llmc::models {
 
@@ -25,15 +27,24 @@ Result<const Family *> chooseFamily(ConfigReader &config, const std::string &mod
   return *config.mistake();
 }
 
-Result<Description> describe(const ModelDirectory &directory) {
-  Result<std::string> path = directory.locate("config.json");
+/// The element type that the file names; the tensors have the last word.
+std::string storedType(const json::Value &config) {
+  for (const char *key : {"dtype", "torch_dtype"})
+    if (const std::optional<json::Value> found = config.find(key); found && found->isString())
+      return std::string(found->asString());
+  return "";
+}
+
+Result<Description> describe(const ModelDirectory &directory, const std::string &configName) {
+  Result<std::string> path = directory.locate(configName);
   if (!path)
     return path.takeError();
-  Result<json::Document> document = json::Document::read(*path, directory.shown("config.json"), kConfigLimits);
+  Result<json::Document> document = json::Document::read(*path, directory.shown(configName), kConfigLimits);
   if (!document)
     return document.takeError();
   ConfigReader config(document->root());
   Description result;
+  result.storedType = storedType(document->root());
   result.modelType = config.requireString("model_type");
   if (config.mistake())
     return *config.mistake();
@@ -87,10 +98,17 @@ Result<std::string> findChatTemplate(const ModelDirectory &directory) {
 } // namespace
 
 Result<Description> describeDirectory(const std::string &path) {
-  Result<ModelDirectory> directory = ModelDirectory::open(path);
+  std::string folder = path, configName = "config.json";
+  if (llvm::sys::fs::is_regular_file(path)) {
+    folder = llvm::sys::path::parent_path(path).str();
+    configName = llvm::sys::path::filename(path).str();
+    if (folder.empty())
+      folder = ".";
+  }
+  Result<ModelDirectory> directory = ModelDirectory::open(folder);
   if (!directory)
     return directory.takeError();
-  Result<Description> result = describe(*directory);
+  Result<Description> result = describe(*directory, configName);
   if (!result)
     return result;
   Result<std::string> chatTemplate = findChatTemplate(*directory);
@@ -100,9 +118,9 @@ Result<Description> describeDirectory(const std::string &path) {
   for (const std::string &name : text::tokenizerFileNames())
     if (result->tokenizer.empty() && directory->has(name))
       result->tokenizer = name;
-  result->place = directory->shown("config.json");
+  result->place = directory->shown(configName);
   result->folder = result->weights = directory->path();
-  result->facts = "config.json";
+  result->facts = configName;
   return result;
 }
 

@@ -18,11 +18,13 @@ struct Description {
   std::string folder;                          ///< Where the files are, for messages; ".": here.
   std::string weights;                         ///< What holds all weights, for messages: the folder, or the first file.
   std::string facts;                           ///< What must belong to the weights, for messages: "config.json".
+  std::string storedType;                      ///< Of the weights, as config.json says; empty: it does not.
   std::string tokenizer;                       ///< A file in the folder; empty: the model is driven by token ids.
   std::string chatTemplate;                    ///< The same.
 };
 
-/// Reads config.json, generation_config.json and which files of text there are.
+/// Reads config.json, generation_config.json and which files of text there are. `path` may also be a file: the
+/// config.json of another name, in the folder of the rest.
 Result<Description> describeDirectory(const std::string &path);
 /// Reads the metadata of a GGUF file.
 Result<Description> describeGguf(const std::string &path);

@@ -17,6 +17,10 @@ namespace llmc::models {
 /// null.
 mlir::OwningOpRef<mlir::ModuleOp> parseCheckpoint(llvm::StringRef directory, mlir::MLIRContext *context);
 
+/// The same module for a model of which there is a config.json alone: the tensors that a checkpoint of it would hold,
+/// in the element type that the file names, else bf16. `path` is the file or its directory.
+mlir::OwningOpRef<mlir::ModuleOp> declareCheckpoint(llvm::StringRef path, mlir::MLIRContext *context);
+
 /// Emits a mistake in a user's file as MLIR's diagnostic: its location is the file (with line and column, 0 where there
 /// are none), its note is attached.
 mlir::LogicalResult emitDiagnostic(mlir::MLIRContext *context, const Diagnostic &mistake);

@@ -40,6 +40,14 @@ RankedTensorType WeightTable::lookup(StringRef key) const {
   return found == tensors.end() ? RankedTensorType() : found->second.type;
 }
 
+std::vector<std::pair<std::string, RankedTensorType>> WeightTable::tensorTypes() const {
+  std::vector<std::pair<std::string, RankedTensorType>> all;
+  for (const auto &entry : tensors)
+    all.emplace_back(entry.first().str(), entry.second.type);
+  llvm::sort(all, llvm::less_first());
+  return all;
+}
+
 std::string WeightTable::fileOf(StringRef key) const {
   auto found = tensors.find(key);
   if (found == tensors.end())
@@ -77,6 +85,8 @@ Value WeightTable::get(OpBuilder &builder, StringRef key, ArrayRef<int64_t> shap
     if (Value value = quantized->read(builder, *this, module, shape[0], shape[1]))
       return value;
   const std::string note = facts + " and the weights do not belong together";
+  if (found == tensors.end() && declaredType)
+    found = tensors.insert({key, {RankedTensorType::get(shape, declaredType), {}}}).first;
   if (found == tensors.end()) {
     fail(key, quoted(key) + " is missing (expected shape " + shapeText(shape) + ")", note);
   } else {

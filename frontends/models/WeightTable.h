@@ -19,6 +19,12 @@ public:
   WeightTable(mlir::ModuleOp module, llvm::StringRef directory, std::string whole = {},
               std::string facts = "config.json");
 
+  /// From now on a tensor that is asked for and missing is declared, as one of that element type, instead of a mistake:
+  /// what a checkpoint of the model would hold.
+  void declareMissing(mlir::Type elementType) { declaredType = elementType; }
+  /// All tensors, sorted by key.
+  std::vector<std::pair<std::string, mlir::RankedTensorType>> tensorTypes() const;
+
   bool has(llvm::StringRef key) const { return tensors.count(key); }
   /// The type of a tensor, or null.
   mlir::RankedTensorType lookup(llvm::StringRef key) const;
@@ -64,6 +70,7 @@ private:
   std::vector<Copy> expectedCopies;
   std::optional<Diagnostic> first;
   const QuantizedWeights *quantized = nullptr;
+  mlir::Type declaredType;
 };
 
 /// The shape and element type of a tensor in words: "bf16 of shape [576, 192]".

@@ -73,6 +73,11 @@ def install_tree(folder):
         lib/cmake/llmc/LLMCAddModel.cmake lib/cmake/llmc/llmcConfig.cmake lib/cmake/llmc/llmcConfigVersion.cmake lib/libllmc.a
         lib/llmc/llmc-runtime share/doc/llmc-runtime/THIRD-PARTY-LICENSES share/doc/llmc-runtime/copyright
         share/doc/llmc-runtime/llmc.spdx""".split()
+    if (BUILD / "bin/llmc").exists():
+        wanted += """bin/llmc share/man/man1/llmc.1 share/man/man1/llmc-compile.1 share/man/man1/llmc-plan.1
+            share/bash-completion/completions/llmc share/zsh/site-functions/_llmc share/fish/vendor_completions.d/llmc.fish""".split()
+        expect("completion of bash", run("bash", "-c", f"source '{prefix}/share/bash-completion/completions/llmc'; complete -p llmc")[:8],
+               "complete")
     for path in wanted:
         if not (prefix / path).is_file():
             raise Wrong(f"{path} was not installed")
@@ -180,6 +185,36 @@ llmc_add_model(main "../model" NAME m OPTIONS %s)
     text = re.sub(r"\s+", " ", build(source, ok=False))
     if f"'{model}' is not there (expected a checkpoint directory, a .gguf or a .llmc file)" not in text:
         raise Wrong(f"a model that went away: {text}")
+
+
+def cached(folder):
+    """org/name is the snapshot in the local Hugging Face cache, called by its name."""
+    prefix = install(folder)
+    repository = folder / "hub" / "models--some--tiny-llama"
+    (repository / "refs").mkdir(parents=True)
+    for revision in ("00aa", "ffff"):
+        shutil.copytree(HERE.parent / "e2e/reference/tiny/llama-biases", repository / "snapshots" / revision)
+    (repository / "snapshots/ffff/config.json").write_text("{}")
+    (repository / "refs/main").write_text("00aa")
+    source = folder / "project"
+    source.mkdir()
+    (source / "main.c").write_text('#include "tiny_llama.h"\n#include <stdio.h>\nint main(void) { return printf("%zu\\n", tiny_llama.size) < 0; }\n')
+    (source / "CMakeLists.txt").write_text("""cmake_minimum_required(VERSION 3.19)
+project(p LANGUAGES C)
+find_package(llmc REQUIRED)
+add_executable(main main.c)
+llmc_add_model(main some/tiny-llama OPTIONS --cpu=x86-64-v3)
+""")
+    for variable, value in (("HF_HUB_CACHE", folder / "hub"), ("HF_HOME", folder)):
+        shutil.rmtree(source / "build", ignore_errors=True)
+        configure(source, prefix, env={"HOME": "/nowhere", variable: str(value)})
+        build(source)
+        expect("the size of the model is a number", run(source / "build/main").strip().isdigit(), True)
+    shutil.rmtree(source / "build")
+    (source / "CMakeLists.txt").write_text((source / "CMakeLists.txt").read_text().replace("tiny-llama", "absent"))
+    text = re.sub(r"\s+", " ", configure(source, prefix, ok=False, env={"HF_HUB_CACHE": str(folder / "hub")}))
+    if "absent' is not there" not in text:
+        raise Wrong(f"a model that is not in the cache: {text[:600]}")
 
 
 def broken(source, model, config):
@@ -301,7 +336,7 @@ cd '{source}'
                 raise Wrong(f"the package llmc depends on '{fields['llmc']}', not on {needed}")
 
 
-CASES = [install_tree, prebuilt, compiled, rebuilds, projects, mistakes, packages]
+CASES = [install_tree, prebuilt, compiled, rebuilds, cached, projects, mistakes, packages]
 
 
 def main(names):

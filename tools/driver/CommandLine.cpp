@@ -17,6 +17,7 @@
 #include "tools/driver/Compile.h"
 #include "tools/driver/InspectModel.h"
 #include "tools/driver/Package.h"
+#include "tools/driver/Plan.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <CLI/CLI.hpp>
@@ -80,8 +81,10 @@ std::vector<std::string> stopNames(Stop last) {
 std::string notEmpty(const std::string &name) { return name.empty() ? "the name is empty" : ""; }
 
 void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
-  app.add_option("MODEL", arguments.model,
-                 "checkpoint directory, org/name in the local Hugging Face cache, or - for IR on stdin")
+  app.add_option(
+         "MODEL", arguments.model,
+         "checkpoint directory, .gguf or .onnx file, org/name[:PART] in the local Hugging Face cache, or - for IR on "
+         "stdin")
       ->check(notEmpty)
       ->required();
   app.add_option("-o,--output", arguments.output,
@@ -427,6 +430,7 @@ std::vector<Command> allCommands() {
                                    commandOf(runtime::benchCommandInfo()),
                                    commandOf(runtime::evalCommandInfo()),
                                    commandOf(checkCommandInfo()),
+                                   commandOf(planCommandInfo()),
                                    inspectCommand,
                                    verifyCommand,
                                    completionCommand,
@@ -506,6 +510,8 @@ int runCommandLine(int argc, char **argv) {
     return runtime::benchMain({"llmc bench", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "check")
     return checkMain(argc - 1, argv + 1);
+  if (command == "plan")
+    return planMain(argc - 1, argv + 1);
   if (command == "eval")
     return runtime::evalMain({"llmc eval", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")

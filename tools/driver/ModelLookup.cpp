@@ -67,9 +67,49 @@ static std::string newestSnapshot(StringRef repository) {
   return found.empty() ? "" : *std::max_element(found.begin(), found.end());
 }
 
+/// The GGUF file of a folder that holds no checkpoint: the only one, or the one whose name has `wanted` in it (as in
+/// "Q4_K_M"; either case). Of a model in parts only the first counts. The folder itself where there is no GGUF file and
+/// nothing is wanted, or beside config.json.
+static Result<std::string> chooseGguf(const std::string &folder, StringRef wanted, const std::string &shown) {
+  SmallString<256> config = StringRef(folder);
+  sys::path::append(config, "config.json");
+  std::vector<std::string> all, fitting;
+  std::error_code error;
+  for (sys::fs::directory_iterator it(folder, error), end; it != end && !error; it.increment(error)) {
+    StringRef name = sys::path::filename(it->path());
+    if (!name.ends_with(".gguf") || name.starts_with("mmproj"))
+      continue;
+    StringRef stem = name.drop_back(5);
+    if (stem.size() > 15 && stem.substr(stem.size() - 9).starts_with("-of-") &&
+        !stem.substr(stem.size() - 15).starts_with("-00001"))
+      continue;
+    all.push_back(it->path());
+    if (stem.contains_insensitive(wanted))
+      fitting.push_back(it->path());
+  }
+  if (wanted.empty() && (all.empty() || sys::fs::exists(config)))
+    return folder;
+  if (fitting.size() == 1)
+    return fitting.front();
+  std::sort(all.begin(), all.end());
+  std::string names;
+  for (size_t i = 0; i < all.size() && i < 8; ++i)
+    names += (i ? ", " : "") + sys::path::filename(all[i]).str();
+  if (all.empty())
+    names = "none";
+  else if (all.size() > 8)
+    names += ", …";
+  std::string count = fitting.empty() ? "no" : std::to_string(fitting.size());
+  return Diagnostic{shown, 0, 0,
+                    "has " + count + " GGUF files" +
+                        (wanted.empty() ? "" : " with '" + wanted.str() + "' in the name") +
+                        " (expected one; there are " + names + ")",
+                    wanted.empty() ? "name the file, or a part of its name behind org/name: " + shown + ":Q4_K_M" : ""};
+}
+
 Result<std::string> findModel(const std::string &argument) {
   if (sys::fs::is_directory(argument))
-    return argument;
+    return chooseGguf(argument, "", argument);
   StringRef name = argument;
   if (gguf::isGgufPath(argument) || (onnx::isOnnxPath(argument) && sys::fs::exists(argument)))
     return argument;
@@ -80,19 +120,22 @@ Result<std::string> findModel(const std::string &argument) {
                       ".onnx file)",
                       note};
   }
-  if (!isHubName(name))
+  auto [repositoryName, wanted] = name.split(':');
+  if (!isHubName(repositoryName))
     return Diagnostic{argument, 0, 0, "no such directory",
                       "MODEL is a checkpoint directory, or org/name in the local "
                       "Hugging Face cache"};
-  std::string folder = "models--" + name.split('/').first.str() + "--" + name.split('/').second.str();
+  std::string folder =
+      "models--" + repositoryName.split('/').first.str() + "--" + repositoryName.split('/').second.str();
   SmallString<256> repository(cacheFolder());
   sys::path::append(repository, folder);
   std::string snapshot = newestSnapshot(repository);
   if (snapshot.empty())
     return Diagnostic{argument, 0, 0,
                       "no such directory, and not in the local Hugging Face cache (" + cacheFolder() + ")",
-                      "download it first: hf download " + argument};
-  return snapshot;
+                      "download it first: hf download " + repositoryName.str() +
+                          (wanted.empty() ? "" : " --include '*" + wanted.str() + "*.gguf'")};
+  return chooseGguf(snapshot, wanted, repositoryName.str());
 }
 
 std::string modelName(const std::string &directory) {

@@ -9,9 +9,10 @@
 
 namespace llmc::driver {
 
-/// The directory to open for a MODEL argument: the argument itself when something of that name is there, else the
-/// newest snapshot of `org/name` in the cache (HF_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME or ~/.cache/huggingface/hub).
-/// Never the network: when it is absent the note has the command that downloads it.
+/// What to open for a MODEL argument: the argument itself when something of that name is there, else the newest
+/// snapshot of `org/name` in the cache (HF_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME or ~/.cache/huggingface/hub). Of a
+/// folder that holds GGUF files and no config.json it is the file: the only one, or that of `org/name:PART` with PART
+/// in its name. Never the network: when it is absent the note has the command that downloads it.
 Result<std::string> findModel(const std::string &argument);
 
 /// A model's name for files and facts: the last part of its directory's path, or `name` of a cached `org/name`.

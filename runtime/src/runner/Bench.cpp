@@ -76,21 +76,32 @@ bool endsWith(llmc_text_view text, const char *end) {
   return text.size >= size && !memcmp(text.data + text.size - size, end, size);
 }
 
+bool equals(llmc_text_view text, const char *other) {
+  return text.size == strlen(other) && !memcmp(text.data, other, text.size);
+}
+
 bool contains(llmc_text_view text, const char *part) {
   return memmem(text.data, text.size, part, strlen(part)) != nullptr;
 }
 
+/// The matrix of the output, by the names of checkpoints and of GGUF files.
+bool isHead(llmc_text_view name) { return contains(name, "lm_head") || equals(name, "output.weight"); }
+
 /// What a token costs, from the manifest's list of weights.
 void addCosts(const llmc_model &model, BenchResult &result) {
   const Artifact &artifact = model.artifact;
+  bool hasHead = false; // else the embedding is that as well
+  for (uint32_t i = 0; i < artifact.manifest.weights.count; ++i)
+    hasHead |= isHead(artifact.text(artifact.row<llmc_weight_info>(artifact.manifest.weights, i).name));
   for (uint32_t i = 0; i < artifact.manifest.weights.count; ++i) {
     llmc_weight_info weight = artifact.row<llmc_weight_info>(artifact.manifest.weights, i);
     llmc_text_view name = artifact.text(weight.name), format = artifact.text(weight.format);
-    if (endsWith(format, "table"))
+    bool embedding = contains(name, "embed_tokens") || contains(name, "token_embd");
+    if (endsWith(format, "table") || (embedding && hasHead)) // rows that are looked up
       continue;
     result.bytesPerToken += weight.size;
     // A prompt needs the output matrix for its last token only.
-    bool output = contains(name, "lm_head") || contains(name, "embed");
+    bool output = embedding || isHead(name);
     double bytesPerElement = contains(format, "f32") ? 4 : 2;
     if (!output)
       result.operationsPerToken += 2 * double(weight.size) / bytesPerElement;

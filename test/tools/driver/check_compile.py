@@ -229,38 +229,6 @@ class Compile(unittest.TestCase):
         self.assertIn(b"the module is at the stop 'schedule', past 'fuse'", done.stderr)
         self.assertEqual(sorted(os.listdir(self.root)), ["model"])
 
-    def test_a_cached_model_is_found_by_name(self):
-        snapshot = self.root / "hub" / "models--some--tiny" / "snapshots" / "abc123"
-        snapshot.parent.mkdir(parents=True)
-        shutil.move(self.root / "model", snapshot)
-        self.llmc("compile", "some/tiny", env={"HF_HUB_CACHE": str(self.root / "hub")})
-        self.assertTrue((self.root / "tiny").is_file())
-
-    def test_the_caches_layout(self):
-        """Links to blobs, the revision that refs/main names, and every variable that says where the cache is."""
-        one = ["--cpu", "x86-64-v3", "--emit", "llmc"]
-        shutil.copytree(self.root / "model", self.root / "elsewhere" / "tiny")  # the name is in the file
-        wanted = self.compiled("elsewhere/tiny", *one)
-        for variables, folder in (({"HF_HUB_CACHE": "a"}, "a"), ({"HUGGINGFACE_HUB_CACHE": "b"}, "b"), ({"HF_HOME": "c"}, "c/hub"),
-                                  ({"XDG_CACHE_HOME": "d"}, "d/huggingface/hub"), ({}, ".cache/huggingface/hub")):
-            with self.subTest(folder=folder):
-                repository = self.root / folder / "models--some--tiny"
-                for place in ("blobs", "snapshots/0a1b", "snapshots/ffff", "refs"):
-                    (repository / place).mkdir(parents=True)
-                for number, file in enumerate(sorted((self.root / "model").iterdir())):
-                    shutil.copy(file, repository / "blobs" / f"{number:040x}")
-                    (repository / "snapshots" / "0a1b" / file.name).symlink_to(f"../../blobs/{number:040x}")
-                (repository / "snapshots" / "ffff" / "config.json").write_text("{}")
-                (repository / "refs" / "main").write_text("0a1b")
-                env = {name: str(self.root / value) for name, value in variables.items()}
-                self.llmc("compile", "some/tiny", *one, env=env)
-                self.assertEqual((self.root / "tiny.llmc").read_bytes(), wanted)
-                (self.root / "tiny.llmc").unlink()
-                done = self.llmc("compile", "some/absent", env=env, code=1)
-                place = self.root / folder
-                self.assertEqual(done.stderr.decode(), f"some/absent: error: no such directory, and not in the local Hugging Face cache ({place})\n"
-                                                       "note: download it first: hf download some/absent\n")
-
     def test_inspect_and_verify(self):
         self.llmc("compile", "model", "-o", "out", "--emit", "llmc")
         self.assertIn(b"kv_cache", self.llmc("inspect", "out").stdout)

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 LLMC = None
-COMMANDS = ["compile", "run", "bench", "eval", "check", "inspect", "verify", "completion", "manual"]  # at least
+COMMANDS = ["compile", "run", "bench", "eval", "check", "plan", "inspect", "verify", "completion", "manual"]  # at least
 
 
 def options_of(command):
@@ -146,7 +146,7 @@ class Help(unittest.TestCase):
                 self.assertEqual(said["severity"], "error")
                 self.assertIn(message, said["message"])
                 self.assertEqual(done.stderr.count(b"\n"), 1)
-        for command in ("compile", "run", "bench", "eval", "check", "inspect", "verify"):
+        for command in ("compile", "run", "bench", "eval", "check", "plan", "inspect", "verify"):
             self.assertIn(b"xml", self.llmc(command, "absent", "--diagnostics", "xml", code=2).stderr)
 
 

@@ -5,10 +5,12 @@ import re
 
 from . import Line, tested
 from first_slice.bench import DEV, REPOSITORY
+from models import llama_cpp
 
 
 def templates(bench):
-    places = [REPOSITORY / "test" / "runtime" / "text" / "templates", bench.shared / "testdata", *bench.templates]
+    places = [REPOSITORY / "test" / "runtime" / "text" / "templates", bench.shared / "testdata",
+              llama_cpp.source(bench.peer or bench.work) / "models" / "templates", *bench.templates]
     done = bench.run(bench.python, DEV / "check-templates", "--render", bench.build / "unittests" / "llmc-render-chat",
                      *[place for place in places if place.exists()], limit=900, status=None)
     last = (done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["nothing"])[-1]

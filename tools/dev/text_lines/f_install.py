@@ -22,6 +22,7 @@ def embedded(bench):
         ("compiled", "a C and a C++ program with an embedded model build from an installed llmc, moved, in a clean folder, and answer as the "
                      "model's executable does"),
         ("rebuilds", "the model is compiled again when a file, an option or the compiler changed, and only then"),
+        ("cached", "org/name is taken from the local Hugging Face cache"),
         ("packages", "the same from the tarball with LLVM's folder hidden, the model being a prebuilt .llmc; Debian packages with the "
                      "right dependencies"),
         ("projects", "two models, a subfolder, -static, -fno-exceptions, a shared library, with g++ and clang++"),
