@@ -3,6 +3,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 
 #include "compiler/Pipelines/Passes.h"
+#include "compiler/Raise/Passes.h"
 #include "compiler/Schedule/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,6 +30,14 @@ static void addRegistered(OpPassManager &manager, const std::string &text) {
 void addGraphImportPipeline(OpPassManager &manager, const GraphOptions &options) {
   addRegistered(manager, options.dims.empty() ? "llmc-import-onnx" : "llmc-import-onnx{dims=" + options.dims + "}");
   addCheck(manager, Stop::Import);
+}
+
+void addGraphRaisePipeline(OpPassManager &manager) {
+  // Norms first: what is left of roots and quotients then is no norm's.
+  manager.addNestedPass<func::FuncOp>(createRaiseNormsPass());
+  manager.addNestedPass<func::FuncOp>(createRaiseActivationsPass());
+  manager.addNestedPass<func::FuncOp>(createRaiseAttentionPass());
+  addCheck(manager, Stop::Raise);
 }
 
 void addGraphLowerPipeline(OpPassManager &manager) {

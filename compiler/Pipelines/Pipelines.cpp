@@ -169,11 +169,13 @@ void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &optio
     switch (stop) {
     case Stop::Import:
       return addGraphImportPipeline(manager, options.graph);
+    case Stop::Raise:
+      return addGraphRaisePipeline(manager);
     case Stop::Lower:
       return addGraphLowerPipeline(manager);
     case Stop::Schedule:
       return addGraphSchedulePipeline(manager);
-    default: // nothing is raised, fused or quantised in graphs yet
+    default: // nothing is fused or quantised in graphs yet
       return addCheck(manager, stop);
     }
   }

@@ -93,6 +93,7 @@ void addSchedulePipeline(mlir::OpPassManager &manager, const ScheduleOptions &op
 
 /// The same for tensor graphs. The other stops only check.
 void addGraphImportPipeline(mlir::OpPassManager &manager, const GraphOptions &options);
+void addGraphRaisePipeline(mlir::OpPassManager &manager);
 void addGraphLowerPipeline(mlir::OpPassManager &manager);
 void addGraphSchedulePipeline(mlir::OpPassManager &manager);
 

@@ -3,6 +3,7 @@
 #ifndef LLMC_COMPILER_RAISE_PASSES_H
 #define LLMC_COMPILER_RAISE_PASSES_H
 
+#include "dialects/ONNX/IR/ONNX.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "mlir/Pass/Pass.h"
 

@@ -5,6 +5,7 @@
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/json/Json.h"
 #include "frontends/formats/onnx/Operators.h"
+#include "frontends/onnx/Expansion.h"
 #include "frontends/onnx/Import.h"
 #include "frontends/onnx/OperatorTable.h"
 
@@ -72,10 +73,10 @@ LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes
   int64_t opset = opsetOf(opsets);
   for (const onnx::Node &node : nodes) {
     const std::string where = onnx::describeNode(node, opset);
-    const onnx::Operator *row = node.domain.empty() ? onnx::findOperator(node.op, opset) : nullptr;
+    const onnx::Operator *row = onnx::operatorOf(node, opset);
     if (findFunction(node)) {
-    } else if (!row ||
-               (node.op != "Constant" && node.op != "If" && !findRow({node.op.data(), node.op.size()}, row->since))) {
+    } else if (!row || (node.op != "Constant" && node.op != "If" && !findExpansion(row->name) &&
+                        !findRow(row->name, row->since))) {
       unknown.push_back(where);
     } else if (Checked checked = onnx::checkNode(node, *row, file.str(), where); !checked) {
       return error() << checked.error().message;
@@ -86,6 +87,27 @@ LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes
           return failure();
   }
   return success();
+}
+
+/// The size that a dimension's name says by others and numbers, as exporters write it: "past_length + length". Nothing
+/// where it is no sum, or one of them is not given.
+static std::optional<int64_t> sumOfDims(StringRef name, const std::map<std::string, int64_t> &dims) {
+  SmallVector<StringRef> terms;
+  name.split(terms, '+');
+  int64_t sum = 0;
+  for (StringRef term : terms) {
+    term = term.trim();
+    int64_t number;
+    if (auto given = dims.find(term.str()); given != dims.end())
+      sum += given->second;
+    else if (terms.size() > 1 && !term.getAsInteger(10, number) && number >= 0 && number < (int64_t(1) << 40))
+      sum += number;
+    else
+      return std::nullopt;
+    if (sum > (int64_t(1) << 40))
+      return std::nullopt;
+  }
+  return sum;
 }
 
 FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, bool required) {
@@ -110,8 +132,7 @@ FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, 
     const std::string own = std::string(value.name) + "." + std::to_string(i);
     const std::string key = dim.param.empty() ? own : std::string(dim.param);
     if (size < 0)
-      if (auto given = dims.find(key); given != dims.end())
-        size = given->second;
+      size = sumOfDims(key, dims).value_or(-1);
     if (size < 0 && !required)
       return RankedTensorType();
     if (size < 0) {
@@ -327,13 +348,13 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     return error() << "has more than " << mostNodes << " nodes when its functions are inlined";
   if (const onnx::Function *function = findFunction(node))
     return inlineCall(node, *function, scope, call);
-  const onnx::Operator *schema = onnx::findOperator(node.op, opset);
+  const onnx::Operator *schema = onnx::operatorOf(node, opset);
   Location loc = nodeLocation(node);
   FailureOr<DictionaryAttr> settings = settingsOf(node, call, loc);
   if (failed(settings))
     return failure();
   Node facts(loc);
-  facts.type = StringRef(node.op.data(), node.op.size());
+  facts.type = schema->name;
   facts.since = schema->since;
   facts.settings = *settings;
   facts.numOutputs = node.outputs.size();
@@ -344,7 +365,7 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     facts.inputs.push_back(node.inputs[i].empty() ? Value() : scope.at(node.inputs[i]));
   std::vector<std::string_view> inputTypes;
   for (auto [i, input] : llvm::enumerate(facts.inputs)) {
-    if (!input && (static_cast<int>(i) < schema->minInputs || schema->maxInputs < 0))
+    if (!input && !onnx::mayLeaveOut(*schema, i))
       return facts.error() << "input " << i << " is left out, which it may not be";
     inputTypes.push_back(input ? nameOfElement(cast<RankedTensorType>(input.getType()).getElementType()) : "");
   }
@@ -366,7 +387,25 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     facts.declared.push_back(known == declared.end() || call ? RankedTensorType() : known->second);
   }
 
+  SmallVector<Value> results;
+  if (const Expansion *expansion = findExpansion(facts.type)) {
+    auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
+    Expander expander(facts, builder, emitNode);
+    if (failed(expander.run(expansion->function, results)))
+      return failure();
+  } else if (failed(emit(facts, results))) {
+    return failure();
+  }
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    if (!node.outputs[i].empty())
+      scope[node.outputs[i]] = results[i];
+  return success();
+}
+
+LogicalResult GraphImporter::emit(const Node &facts, SmallVectorImpl<Value> &results) {
   const OperatorRow *row = findRow(facts.type, facts.since);
+  if (!row)
+    return facts.error() << "is not supported";
   SmallVector<Type> types;
   if (row->infer) {
     if (failed(row->infer(facts, types)))
@@ -375,11 +414,11 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     for (RankedTensorType type : facts.declared)
       types.push_back(type);
   }
-  types.resize(std::max(types.size(), node.outputs.size()));
-  for (size_t i = 0; i < node.outputs.size(); ++i)
+  types.resize(std::max<size_t>(types.size(), facts.numOutputs));
+  for (size_t i = 0; i < facts.numOutputs; ++i)
     if (!types[i])
       return facts.error() << "the shape of output " << i << " is not known while compiling, which is not supported";
-  types.resize(node.outputs.size());
+  types.resize(facts.numOutputs);
   for (Type type : types) {
     auto shaped = cast<RankedTensorType>(type);
     if (shaped.getRank() > 8 || !isSane(shaped.getShape()))
@@ -389,19 +428,16 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   if (types.size() == 1)
     if (DenseElementsAttr value = foldNode(facts, cast<RankedTensorType>(types[0]))) {
       ++numFolded;
-      scope[node.outputs[0]] = constant(loc, value);
+      results.push_back(constant(facts.loc, value));
       return success();
     }
-  OperationState state(loc, ("onnx." + facts.type).str());
+  OperationState state(facts.loc, ("onnx." + facts.type).str());
   state.addAttribute("since", builder.getI64IntegerAttr(facts.since));
   state.addAttribute("settings", facts.settings);
   for (Value input : facts.inputs)
-    state.operands.push_back(input ? input : onnx_ir::createAbsent(builder, loc));
+    state.operands.push_back(input ? input : onnx_ir::createAbsent(builder, facts.loc));
   state.addTypes(types);
-  Operation *op = builder.create(state);
-  for (size_t i = 0; i < node.outputs.size(); ++i)
-    if (!node.outputs[i].empty())
-      scope[node.outputs[i]] = op->getResult(i);
+  llvm::append_range(results, builder.create(state)->getResults());
   return success();
 }
 
@@ -486,9 +522,15 @@ LogicalResult GraphImporter::run() {
   for (const onnx::ValueInfo &output : graph.outputs) {
     Value value = scope.at(output.name);
     auto type = cast<RankedTensorType>(value.getType());
-    if (auto said = declared.find(output.name); said != declared.end() && said->second != type)
-      return error() << "output '" << json::printable(output.name, 120) << "' is declared as " << said->second
-                     << ", but its node makes " << type;
+    // Exporters declare shapes that were true before they changed the graph: what is computed counts.
+    if (auto said = declared.find(output.name); said != declared.end() && said->second != type) {
+      bool isOtherType = said->second.getElementType() != type.getElementType();
+      InFlightDiagnostic diagnostic = isOtherType ? error() : emitWarning(loc);
+      diagnostic << "output '" << json::printable(output.name, 120) << "' is declared as " << said->second
+                 << ", but its node makes " << type;
+      if (isOtherType)
+        return diagnostic;
+    }
     results.push_back(value);
     describe(output.name, type, outputNames, outputTypes);
   }

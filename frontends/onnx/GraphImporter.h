@@ -46,6 +46,8 @@ private:
   mlir::FailureOr<mlir::DictionaryAttr> settingsOf(const onnx::Node &node, const Call *call, mlir::Location loc) const;
   mlir::LogicalResult nodes(const std::vector<onnx::Node> &list, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
+  /// Makes the op of one node, with inferred types, or the constant that it comes to.
+  mlir::LogicalResult emit(const Node &facts, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
                                  const Call *call);
   mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,

@@ -40,9 +40,6 @@ void addQuantization(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addAttention(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addLosses(llvm::SmallVectorImpl<OperatorRow> &rows);
 
-/// The element type of a number in ONNX's table of types, or null where it is not supported.
-mlir::Type elementFromNumber(mlir::MLIRContext *context, int64_t number);
-
 //===-- inference that many operators share ----------------------------------------------------------------------===//
 /// The shape that shapes broadcast to, from the right; fails with a message on the node.
 mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShape(const Node &node,

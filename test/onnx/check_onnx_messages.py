@@ -64,8 +64,8 @@ COMPILES = {
         "m.onnx: error: node 'p' (MatMul, version 13): cannot multiply 'tensor<3x5xf32>' by 'tensor<3x5xf32>'\n",
     model([node("Softmax", ["x"], ["y"], "s", attribute("axis", 7))], [X], [value("y", [3, 5])]):
         "m.onnx: error: node 's' (Softmax, version 13): axis 7 is outside of rank 2 (expected -2 to 1)\n",
-    model([node("Relu", ["x"], ["y"], "r")], [X], [value("y", [5, 3])]):
-        "m.onnx: error: output 'y' is declared as 'tensor<5x3xf32>', but its node makes 'tensor<3x5xf32>'\n",
+    model([node("Relu", ["x"], ["y"], "r")], [X], [value("y", [3, 5], 7)]):
+        "m.onnx: error: output 'y' is declared as 'tensor<3x5xi64>', but its node makes 'tensor<3x5xf32>'\n",
     model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]):
         "m.onnx: error: input 'x' leaves dimension 0 open ('batch')\nnote: give its size: --dim batch=N\n",
     model([node("Relu", ["x"], ["y"], "r", attribute("alpha", 7))], [X], [value("y", [3, 5])]):

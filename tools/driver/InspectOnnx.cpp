@@ -5,6 +5,7 @@
 #include "frontends/formats/json/Json.h"
 #include "frontends/formats/onnx/Onnx.h"
 #include "frontends/formats/onnx/Operators.h"
+#include "frontends/onnx/Expansion.h"
 #include "frontends/onnx/OperatorTable.h"
 #include "tools/driver/Messages.h"
 #include "llvm/Support/Format.h"
@@ -31,24 +32,31 @@ std::string typeText(const onnx::ValueInfo &value) {
   return text + "]";
 }
 
-/// Nodes by operator, those in graphs inside of nodes too.
-void count(const std::vector<onnx::Node> &nodes, std::map<std::string, int64_t> &counts) {
-  for (const onnx::Node &node : nodes) {
-    ++counts[(node.domain.empty() ? "" : json::printable(node.domain, 60) + ".") + json::printable(node.op, 60)];
-    for (const onnx::Attribute &attribute : node.attributes)
-      for (const onnx::Graph &graph : attribute.graphs)
-        count(graph.nodes, counts);
-  }
+struct Count {
+  int64_t nodes = 0;
+  bool isCompiled = false;
+};
+
+bool isCompiled(const onnx::Model &model, const onnx::Node &node) {
+  for (const onnx::Function &function : model.functions)
+    if (function.name == node.op && function.domain == node.domain)
+      return true;
+  const onnx::Operator *row = onnx::operatorOf(node, model.opset());
+  return row && (node.op == "Constant" || node.op == "If" || onnx_import::findExpansion(row->name) ||
+                 onnx_import::findRow(row->name, row->since));
 }
 
-bool isCompiled(const onnx::Model &model, const std::string &op) {
-  for (const onnx::Function &function : model.functions)
-    if ((function.domain.empty() ? "" : json::printable(function.domain, 60) + ".") +
-            json::printable(function.name, 60) ==
-        op)
-      return true;
-  const onnx::Operator *row = onnx::findOperator(op, model.opset());
-  return row && (op == "Constant" || op == "If" || onnx_import::findRow(op, row->since));
+/// Nodes by operator, those in graphs inside of nodes too.
+void count(const onnx::Model &model, const std::vector<onnx::Node> &nodes, std::map<std::string, Count> &counts) {
+  for (const onnx::Node &node : nodes) {
+    Count &entry =
+        counts[(node.domain.empty() ? "" : json::printable(node.domain, 60) + ".") + json::printable(node.op, 60)];
+    if (entry.nodes++ == 0)
+      entry.isCompiled = isCompiled(model, node);
+    for (const onnx::Attribute &attribute : node.attributes)
+      for (const onnx::Graph &graph : attribute.graphs)
+        count(model, graph.nodes, counts);
+  }
 }
 
 } // namespace
@@ -78,17 +86,16 @@ int inspectOnnx(const std::string &path) {
   for (const onnx::Tensor &tensor : model.graph.initializers)
     bytes += tensor.bytes;
   out << "  weights     " << model.graph.initializers.size() << " tensors, " << bytes << " bytes\n";
-  std::map<std::string, int64_t> counts;
-  count(model.graph.nodes, counts);
+  std::map<std::string, Count> counts;
+  count(model, model.graph.nodes, counts);
   for (const onnx::Function &function : model.functions)
-    count(function.nodes, counts);
+    count(model, function.nodes, counts);
   int64_t nodes = 0, refused = 0;
-  for (const auto &[op, number] : counts) {
-    bool known = isCompiled(model, op);
-    nodes += number;
-    refused += !known;
-    out << "  operator    " << llvm::format("%5lld  ", static_cast<long long>(number)) << op
-        << (known ? "\n" : "  (not supported)\n");
+  for (const auto &[op, entry] : counts) {
+    nodes += entry.nodes;
+    refused += !entry.isCompiled;
+    out << "  operator    " << llvm::format("%5lld  ", static_cast<long long>(entry.nodes)) << op
+        << (entry.isCompiled ? "\n" : "  (not supported)\n");
   }
   out << "  in all      " << nodes << " nodes of " << counts.size() << " operators, " << refused << " not supported\n";
   out.flush();

@@ -109,6 +109,21 @@ private:
   /// Kahn's algorithm; of nodes that are ready the one that stands first in the file goes first.
   Checked nodes(std::vector<Node> &list, Names &given, const std::vector<const Names *> &outer) {
     std::unordered_map<std::string_view, size_t> makers;
+    // Tools that make constants of weights leave the old ones in the graph: of constants of one name the last counts,
+    // as ONNX Runtime has it.
+    const auto isConstant = [](const Node &node) { return node.op == "Constant" && node.outputs.size() == 1; };
+    for (size_t i = 0; i < list.size(); ++i)
+      if (isConstant(list[i]))
+        makers[list[i].outputs[0]] = i;
+    std::vector<bool> repeats(list.size(), false);
+    for (size_t i = 0; i < list.size(); ++i)
+      repeats[i] = isConstant(list[i]) && makers[list[i].outputs[0]] != i;
+    size_t kept = 0;
+    for (size_t i = 0; i < list.size(); ++i)
+      if (!repeats[i] && kept++ != i)
+        list[kept - 1] = std::move(list[i]);
+    list.resize(kept);
+    makers.clear();
     for (size_t i = 0; i < list.size(); ++i)
       for (std::string_view output : list[i].outputs) {
         if (output.empty())

@@ -54,6 +54,17 @@ const Operator *findOperator(std::string_view name, int64_t opset) {
   return found && !found->withdrawn ? found : nullptr;
 }
 
+const Operator *operatorOf(const Node &node, int64_t opset) {
+  const std::string own = "com.microsoft." + std::string(node.op);
+  if (node.domain == "com.microsoft")
+    return findOperator(own, 1);
+  if (!node.domain.empty())
+    return nullptr;
+  if (const Operator *row = findOperator(node.op, opset))
+    return row;
+  return node.op == "LayerNormalization" || node.op == "SimplifiedLayerNormalization" ? findOperator(own, 1) : nullptr;
+}
+
 bool isOperator(std::string_view name) {
   const auto [begin, end] = rowsOf(name);
   return begin != end;
@@ -67,12 +78,23 @@ static std::string_view nextOf(std::string_view &list, char separator) {
   return part;
 }
 
+bool mayLeaveOut(const Operator &row, size_t i) {
+  if (row.maxInputs < 0)
+    return false;
+  std::string_view types = row.types, places = nextOf(types, ';'), place;
+  for (size_t at = 0; at <= i && !places.empty(); ++at)
+    place = nextOf(places, ',');
+  return int64_t(i) >= row.minInputs || (!place.empty() && place.back() == '?');
+}
+
 std::optional<std::string> faultOfTypes(const Operator &row, const std::vector<std::string_view> &inputs) {
   std::string_view constraints = row.types, places = nextOf(constraints, ';'), place;
   std::vector<std::pair<std::string_view, size_t>> bound; // a type's name, and the input that has it
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!places.empty())
       place = nextOf(places, ',');
+    if (!place.empty() && place.back() == '?')
+      place.remove_suffix(1);
     if (inputs[i].empty() || place == "*")
       continue;
     for (std::string_view rest = constraints; !rest.empty();) {

@@ -14,17 +14,24 @@ struct Operator {
   int minInputs, maxInputs, minOutputs, maxOutputs; ///< -1: any number
   bool hasBody, withdrawn;                          ///< defined by other operators; no longer an operator
   std::string_view attributes;                      ///< "name:kind" apart by spaces, with '!' where it must be given
-  std::string_view types; ///< "A,A,B;A=float|double;B=int64": of inputs, the last one's goes on
+  /// "A,A?,B;A=float|double;B=int64": of inputs, the last one's goes on; '?' where one may be left out before others.
+  std::string_view types;
 };
 
 /// The row of an operator that holds in `opset`, or null where there is none.
 const Operator *findOperator(std::string_view name, int64_t opset);
+/// The row of a node's operator: of ai.onnx, where `opset` says the version, or one of ONNX Runtime's own, whose names
+/// in the table begin with "com.microsoft.". Layer normalisation was one of those, without a domain, before opset 17.
+const Operator *operatorOf(const Node &node, int64_t opset);
 /// Whether any opset has an operator of that name.
 bool isOperator(std::string_view name);
 
 /// Checks a node of ai.onnx against its row: the number of inputs and outputs, unknown, missing and mistyped
 /// attributes. `where` begins the message: "node 'a/b' (Gemm, opset 13)".
 Checked checkNode(const Node &node, const Operator &row, const std::string &file, const std::string &where);
+
+/// Whether a node may leave out input `i` although others follow.
+bool mayLeaveOut(const Operator &row, size_t i);
 
 /// Checks the types of a node's inputs, by ONNX's names and empty where left out: each is one that its place may have,
 /// and equal where the operator wants them so. The mistake in words, or nothing.

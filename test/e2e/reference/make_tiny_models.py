@@ -120,10 +120,63 @@ CASES = {
                                     layer_types=["sliding_attention", "full_attention"])),
 }
 
+# Of another shape: learned positions, layer norms, matrices stored as [inputs, outputs].
+CASES.update({
+    "gpt2": dict(family="gpt2", hidden=36, heads=3, layers=3, tied=True, dtype="float32", prefix="transformer."),
+    "gpt2-bare": dict(family="gpt2", hidden=20, heads=5, tied=True, dtype="bfloat16", prefix="", extra_tensors=("masks",),
+                      extra=dict(n_inner=31, activation_function="gelu", scale_attn_by_inverse_layer_idx=True)),
+    "gpt2-head": dict(family="gpt2", hidden=28, heads=2, tied=False, dtype="float16", prefix="transformer.",
+                      extra=dict(scale_attn_weights=False, layer_norm_epsilon=1e-3, activation_function="relu")),
+})
+
 ARCHITECTURES = dict(llama="Llama", mistral="Mistral", qwen2="Qwen2", qwen3="Qwen3")
 
 
+def gpt2_config(case):
+    config = dict(
+        architectures=["GPT2LMHeadModel"], model_type="gpt2", n_embd=case["hidden"], n_layer=case["layers"], n_head=case["heads"],
+        n_positions=case["context"], n_ctx=case["context"], vocab_size=case["vocab"], layer_norm_epsilon=1e-5,
+        activation_function="gelu_new", tie_word_embeddings=case["tied"], torch_dtype=case["dtype"], bos_token_id=1, eos_token_id=2,
+    )
+    config.update(case["extra"])
+    return config
+
+
+def gpt2_weights(name, case):
+    random = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+    hidden, prefix = case["hidden"], case["prefix"]
+    inner = case["extra"].get("n_inner", 4 * hidden)
+    tensors = {}
+
+    def norm(key):
+        tensors[key + ".weight"] = 1 + 0.3 * random.standard_normal(hidden)
+        tensors[key + ".bias"] = 0.3 * random.standard_normal(hidden)
+
+    def linear(key, inputs, outputs, gain=1.0):
+        tensors[key + ".weight"] = random.standard_normal((inputs, outputs)) * (gain / np.sqrt(inputs))
+        tensors[key + ".bias"] = 0.4 * random.standard_normal(outputs)
+
+    tensors[prefix + "wte.weight"] = 0.3 * random.standard_normal((case["vocab"], hidden))
+    tensors[prefix + "wpe.weight"] = 0.3 * random.standard_normal((case["context"], hidden))
+    for i in range(case["layers"]):
+        layer = f"{prefix}h.{i}."
+        norm(layer + "ln_1")
+        linear(layer + "attn.c_attn", hidden, 3 * hidden, 1.5)
+        linear(layer + "attn.c_proj", hidden, hidden)
+        norm(layer + "ln_2")
+        linear(layer + "mlp.c_fc", hidden, inner)
+        linear(layer + "mlp.c_proj", inner, hidden)
+        if "masks" in case["extra_tensors"]:
+            tensors[layer + "attn.bias"] = np.tril(np.ones((1, 1, case["context"], case["context"])))
+    norm(prefix + "ln_f")
+    if not case["tied"]:
+        tensors["lm_head.weight"] = random.standard_normal((case["vocab"], hidden)) / np.sqrt(hidden)
+    return {key: value.astype(np.float32) for key, value in tensors.items()}
+
+
 def config_of(case):
+    if case["family"] == "gpt2":
+        return gpt2_config(case)
     config = dict(
         architectures=[ARCHITECTURES[case["family"]] + "ForCausalLM"],
         model_type=case["family"],
@@ -155,6 +208,8 @@ def config_of(case):
 
 def weights_of(name, case):
     """name -> float32 array, in the order of the layers."""
+    if case["family"] == "gpt2":
+        return gpt2_weights(name, case)
     random = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
     hidden, inner = case["hidden"], case["intermediate"]
     head_dim = case["head_dim"] or hidden // case["heads"]

@@ -1,0 +1,1 @@
+Ji1KKfZWiWZ@IRNYRKMEGC3-AQi`YUKMwop__‚†xX>ˆ|ra`†nhVbu[PTkMLBGDSRNX[GOVZW\F$4@j]HKOyrc]Yfc[SN\VIOQXOMXfpgdtƒ
