@@ -93,9 +93,22 @@ FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const M
         cast<RankedTensorType>(cast<TypeAttr>(program->getAttrOfType<ArrayAttr>("onnx.types")[argument]).getValue());
     tensor.name = cast<StringAttr>(names[argument]).getValue().str();
     tensor.elementType = plainTypeOf(shaped.getElementType());
-    for (int64_t size : shaped.getShape())
-      tensor.sizes.push_back({static_cast<uint64_t>(size)});
-    tensor.rowStride = tensor.sizes.empty() ? 1 : tensor.sizes.back().value;
+    // The encoding says which dim an open size is.
+    auto open = dyn_cast_or_null<AffineMapAttr>(shaped.getEncoding());
+    for (auto [i, size] : llvm::enumerate(shaped.getShape())) {
+      if (!ShapedType::isDynamic(size)) {
+        tensor.sizes.push_back({static_cast<uint64_t>(size)});
+        continue;
+      }
+      auto dim = open ? dyn_cast<AffineSymbolExpr>(open.getAffineMap().getResult(i)) : AffineSymbolExpr(nullptr);
+      if (!dim || dim.getPosition() >= manifest.dims.size())
+        return program.emitOpError() << "size " << i << " of argument " << argument << " is no dim";
+      tensor.sizes.push_back({dim.getPosition(), true});
+    }
+    tensor.rowStride = 1;
+    if (!tensor.sizes.empty())
+      tensor.rowStride =
+          tensor.sizes.back().isDim ? manifest.dims[tensor.sizes.back().value].maximum : tensor.sizes.back().value;
     return tensor;
   }
   tensor.name = stringifyRole(role.getValue()).str();
@@ -225,10 +238,17 @@ void addGeneration(transformer::TextOp text, Generation &generation) {
       static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(text.getContextLength()), UINT32_MAX));
 }
 
-/// Of tensor graphs: entries alone, no dims, no text.
+/// Of tensor graphs: entries, and dims of sizes that are known only at run time; no text.
 template <typename Programs> FailureOr<Manifest> buildGraphManifest(Programs programs, ModuleOp module) {
   Manifest manifest;
   for (kernel::ProgramOp program : programs) {
+    if (auto dims = program->getAttrOfType<ArrayAttr>("onnx.dims"))
+      for (auto dim : dims.getAsRange<DictionaryAttr>()) {
+        auto maximum = static_cast<uint64_t>(dim.getAs<IntegerAttr>("maximum").getInt());
+        manifest.dims.push_back({dim.getAs<StringAttr>("name").str(),
+                                 dim.getAs<BoolAttr>("computed").getValue() ? LLMC_DIM_COMPUTED : LLMC_DIM_NAMED,
+                                 static_cast<uint64_t>(dim.getAs<IntegerAttr>("minimum").getInt()), maximum, maximum});
+      }
     FailureOr<Entry> entry = entryOf(program, manifest);
     if (failed(entry))
       return failure();

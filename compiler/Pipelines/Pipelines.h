@@ -58,7 +58,7 @@ struct ScheduleOptions {};
 /// Of a tensor graph: an ONNX file.
 struct GraphOptions {
   bool isGraph = false;
-  std::string dims; ///< sizes of dimensions that the file leaves open: "NAME=N,NAME=N"
+  std::string dims; ///< bounds of dimensions that the file leaves open: "NAME=LO..HI,NAME=LO..HI"
 };
 
 struct PipelineOptions {

@@ -191,6 +191,8 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
     int64_t rank = typeOf(query).getRank();
     if ((rank != 3 && rank != 4) || typeOf(turned).getRank() != rank || typeOf(value).getRank() != rank)
       return missed(softmax, "query, key and value are not all of rank 3 or 4");
+    if (!typeOf(query).hasStaticShape() || !typeOf(turned).hasStaticShape() || !typeOf(value).hasStaticShape())
+      return missed(softmax, "it has sizes that are known only at run time");
     ArrayRef<int64_t> q = typeOf(query).getShape(), k = typeOf(turned).getShape(), v = typeOf(value).getShape();
     if (q.drop_back(2) != k.drop_back(2) || q.drop_back(2) != v.drop_back(2))
       return missed(softmax, "query, key and value have different heads");

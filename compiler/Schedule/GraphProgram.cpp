@@ -1,5 +1,6 @@
 // GraphProgram.cpp - from a bufferized entry to launches on planned memory.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Schedule/GraphSizes.h"
 #include "compiler/Schedule/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
@@ -25,16 +26,7 @@ namespace tr = llmc::transformer;
 
 namespace {
 
-/// The memory that a buffer is a view of: an argument, an allocation or a global.
-Value rootOf(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (auto view = dyn_cast<ViewLikeOpInterface>(op))
-      value = view.getViewSource();
-    else
-      break;
-  }
-  return value;
-}
+using graph::rootOf;
 
 int64_t bytesOf(MemRefType type) { return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
 
@@ -56,14 +48,32 @@ struct Place {
   int64_t size = 0, first = -1, last = -1, offset = -1;
 };
 
+/// On linalg ops: the loop that threads share.
+constexpr StringLiteral kSplit = "llmc.split";
+
 struct ProgramBuilder {
   func::FuncOp func;
   IRRewriter rewriter;
   SmallVector<Launch> launches;
   llvm::MapVector<Value, Place> places;
   int64_t arena = 0, split = 0, barriers = 0;
+  graph::Sizes sizes;
 
-  explicit ProgramBuilder(func::FuncOp func) : func(func), rewriter(func.getContext()) {}
+  explicit ProgramBuilder(func::FuncOp func) : func(func), rewriter(func.getContext()), sizes(func) {}
+
+  /// An allocation whose size is known only at run time: launches get its bytes, and make a view of them.
+  static memref::AllocOp openAlloc(Operation *op) {
+    auto alloc = dyn_cast_or_null<memref::AllocOp>(op);
+    return alloc && !alloc.getType().hasStaticShape() ? alloc : memref::AllocOp();
+  }
+  /// The buffer that a launch gets for a root.
+  MemRefType memoryType(Value root) {
+    memref::AllocOp alloc = openAlloc(root.getDefiningOp());
+    if (!alloc)
+      return cast<MemRefType>(root.getType());
+    int64_t bytes = sizes.mostElements(alloc) * llvm::divideCeil(alloc.getType().getElementTypeBitWidth(), 8);
+    return MemRefType::get({std::max<int64_t>(bytes, 1)}, rewriter.getI8Type());
+  }
 
   /// Adds what `value` depends on to a launch.
   void collect(Launch &launch, Value value, bool written) {
@@ -73,7 +83,7 @@ struct ProgramBuilder {
       bool isGlobal = isa_and_present<memref::GetGlobalOp>(root.getDefiningOp());
       if (!isGlobal)
         launch.memories[root] |= written;
-      if (root == value && !isGlobal)
+      if (root == value && !isGlobal && !openAlloc(op))
         return;
     }
     if (!op || op->getBlock() != &func.getBody().front())
@@ -125,12 +135,12 @@ struct ProgramBuilder {
   void planMemory() {
     for (auto [time, launch] : llvm::enumerate(launches))
       for (auto &[root, written] : launch.memories)
-        if (isa_and_present<memref::AllocOp>(root.getDefiningOp())) {
+        if (auto alloc = root.getDefiningOp<memref::AllocOp>(); alloc && !alloc->hasAttr(graph::Sizes::kArgument)) {
           Place &place = places[root];
           if (place.first < 0)
             place.first = time;
           place.last = time;
-          place.size = std::max<int64_t>(64, llvm::alignTo(bytesOf(cast<MemRefType>(root.getType())), 64));
+          place.size = std::max<int64_t>(64, llvm::alignTo(bytesOf(memoryType(root)), 64));
         }
     // The largest first: what is small fits between.
     SmallVector<Place *> order;
@@ -167,7 +177,10 @@ struct ProgramBuilder {
   }
 
   /// The dimension whose loop is split: the first parallel one with enough places for many threads, else the longest.
-  static int64_t splitDimension(linalg::LinalgOp op, ArrayRef<int64_t> ranges) {
+  int64_t splitDimension(linalg::LinalgOp op) {
+    SmallVector<int64_t> ranges;
+    for (unsigned i = 0; i < op.getNumLoops(); ++i)
+      ranges.push_back(sizes.mostPlaces(op, i));
     int64_t best = -1;
     SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
     for (auto [i, kind] : llvm::enumerate(kinds)) {
@@ -216,37 +229,72 @@ struct ProgramBuilder {
     return linalg::interchangeGenericOp(rewriter, op, order);
   }
 
-  /// The launch's op in its new body as loops; sets `units`. `first` and `last` bound the split loop.
-  LogicalResult writeLoops(linalg::LinalgOp op, Value first, Value last, int64_t &units) {
-    auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
-    rewriter.setInsertionPoint(op);
-    if (!generic) {
-      FailureOr<linalg::GenericOp> made = linalg::generalizeNamedOp(rewriter, op);
-      if (failed(made))
-        return op->emitError() << "cannot be written as loops";
-      generic = *made;
+  /// Every linalg op of the entry as a generic one with its loops in order, copies too; notes which loop threads share.
+  LogicalResult prepareLoops(Block &entry) {
+    for (Operation &op : llvm::make_early_inc_range(entry)) {
+      Operation *now = &op;
+      rewriter.setInsertionPoint(now);
+      if (auto copy = dyn_cast<memref::CopyOp>(now)) {
+        now =
+            linalg::CopyOp::create(rewriter, copy.getLoc(), ValueRange{copy.getSource()}, ValueRange{copy.getTarget()});
+        rewriter.eraseOp(copy);
+      }
+      auto linalgOp = dyn_cast<linalg::LinalgOp>(now);
+      if (!linalgOp)
+        continue;
+      auto generic = dyn_cast<linalg::GenericOp>(now);
+      if (!generic) {
+        FailureOr<linalg::GenericOp> made = linalg::generalizeNamedOp(rewriter, linalgOp);
+        if (failed(made))
+          return now->emitError() << "cannot be written as loops";
+        generic = *made;
+      }
+      FailureOr<linalg::GenericOp> ordered = orderLoops(generic);
+      if (failed(ordered))
+        return generic->emitError() << "cannot be put in order";
+      (*ordered)->setAttr(kSplit, rewriter.getI64IntegerAttr(splitDimension(*ordered)));
     }
-    FailureOr<linalg::GenericOp> ordered = orderLoops(generic);
-    if (failed(ordered))
-      return op->emitError() << "cannot be put in order";
-    generic = *ordered;
+    return success();
+  }
+
+  /// The launch's op in its new body as loops; sets `units`. `first` and `last` bound the split loop where the number
+  /// of its places is known; else the body divides it.
+  LogicalResult writeLoops(linalg::GenericOp generic, Value first, Value last, int64_t &units) {
+    int64_t dim = generic->getAttrOfType<IntegerAttr>(kSplit).getInt();
     SmallVector<int64_t> ranges = cast<linalg::LinalgOp>(generic.getOperation()).getStaticLoopRanges();
-    int64_t dim = splitDimension(generic, ranges);
     rewriter.setInsertionPoint(generic);
     FailureOr<linalg::LinalgLoops> loops = linalg::linalgOpToLoops(rewriter, generic);
     if (failed(loops))
       return generic->emitError() << "cannot be written as loops";
     if (dim >= 0 && dim < static_cast<int64_t>(loops->size())) {
       auto loop = cast<scf::ForOp>((*loops)[dim]);
+      units = ranges[dim];
+      if (ShapedType::isDynamic(units)) {
+        rewriter.setInsertionPoint((*loops)[0]);
+        auto share = ShareOp::create(rewriter, generic.getLoc(), rewriter.getIndexType(), rewriter.getIndexType(),
+                                     loop.getUpperBound());
+        first = share.getFirst(), last = share.getLast();
+        units = 1;
+        ++split;
+      } else {
+        split += units > 1;
+      }
       loop.setLowerBound(first);
       loop.setUpperBound(last);
-      units = ranges[dim];
-      split += units > 1;
     } else {
       units = -1;
     }
     rewriter.eraseOp(generic);
     return success();
+  }
+
+  /// A linalg op whose split loop has a number of places that its body learns at run time.
+  static bool sharesItself(Operation *op) {
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic)
+      return false;
+    int64_t dim = generic->getAttrOfType<IntegerAttr>(kSplit).getInt();
+    return dim >= 0 && ShapedType::isDynamic(cast<linalg::LinalgOp>(generic.getOperation()).getStaticLoopRanges()[dim]);
   }
 
   LogicalResult emit(OpBuilder &b, Launch &launch, IRMapping &memory) {
@@ -264,21 +312,29 @@ struct ProgramBuilder {
     for (auto [entry, buffer] : llvm::zip(launch.memories, buffers))
       mapping.map(entry.first, body.addArgument(buffer.getType(), loc));
     OpBuilder inner = OpBuilder::atBlockBegin(&body);
-    for (Operation *op : launch.before)
-      inner.clone(*op, mapping);
-    // One thread's work, unless a loop is split.
-    Value some = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::slt, first, last);
-    auto guard = scf::IfOp::create(inner, loc, some, /*withElseRegion=*/false);
-    inner.setInsertionPoint(guard.thenYield());
-    Operation *clone;
-    if (auto copy = dyn_cast<memref::CopyOp>(launch.op)) {
-      clone = linalg::CopyOp::create(inner, loc, ValueRange{mapping.lookupOrDefault(copy.getSource())},
-                                     ValueRange{mapping.lookupOrDefault(copy.getTarget())});
-    } else {
-      clone = inner.clone(*launch.op, mapping);
+    for (Operation *op : launch.before) {
+      memref::AllocOp open = openAlloc(op);
+      if (!open) {
+        inner.clone(*op, mapping);
+        continue;
+      }
+      SmallVector<Value> extents;
+      for (Value size : open.getDynamicSizes())
+        extents.push_back(mapping.lookupOrDefault(size));
+      Value none = arith::ConstantIndexOp::create(inner, loc, 0);
+      mapping.map(open.getResult(),
+                  memref::ViewOp::create(inner, loc, open.getType(), mapping.lookup(open.getResult()), none, extents)
+                      .getResult());
     }
+    // One thread's work, unless a loop is split.
+    if (!sharesItself(launch.op)) {
+      Value some = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::slt, first, last);
+      auto guard = scf::IfOp::create(inner, loc, some, /*withElseRegion=*/false);
+      inner.setInsertionPoint(guard.thenYield());
+    }
+    Operation *clone = inner.clone(*launch.op, mapping);
     int64_t units = -1;
-    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(clone))
+    if (auto linalgOp = dyn_cast<linalg::GenericOp>(clone))
       if (failed(writeLoops(linalgOp, first, last, units)))
         return failure();
     // Linalg ops inside of control flow run whole.
@@ -308,16 +364,7 @@ struct ProgramBuilder {
       auto argument = dyn_cast<BlockArgument>(copy.getTarget());
       if (!alloc || !argument || !argument.hasOneUse() || argument.getType() != alloc.getType())
         continue;
-      // Nothing, through views of it either, touches it after the copy.
-      SmallVector<Operation *> users(alloc->getUsers());
-      bool last = true;
-      for (size_t i = 0; i < users.size() && last; ++i) {
-        Operation *own = entry.findAncestorOpInBlock(*users[i]);
-        last = own == copy || (own && own->isBeforeInBlock(copy));
-        if (isa<ViewLikeOpInterface>(users[i]))
-          llvm::append_range(users, users[i]->getUsers());
-      }
-      if (!last)
+      if (!graph::isLastUse(entry, alloc, copy))
         continue;
       copy.erase();
       alloc.replaceAllUsesWith(static_cast<Value>(argument));
@@ -325,10 +372,27 @@ struct ProgramBuilder {
     }
   }
 
+  /// What has a size that is known only at run time has a bound that memory can be planned for.
+  LogicalResult checkBounds(Block &entry) {
+    for (auto alloc : entry.getOps<memref::AllocOp>())
+      if (sizes.mostElements(alloc) < 0)
+        return alloc.emitError() << "a value of type " << alloc.getType()
+                                 << " has no bound below 2^40 elements that memory could be planned for";
+    return success();
+  }
+
   LogicalResult run() {
     MLIRContext *context = func.getContext();
     Block &entry = func.getBody().front();
+    int64_t inputs = func->getAttrOfType<IntegerAttr>("llmc.inputs").getInt();
+    auto keys = func->getAttrOfType<ArrayAttr>("llmc.constants");
+    int64_t constants = keys.size(), outputs = entry.getNumArguments() - inputs - constants;
+    if (failed(sizes.openInputs(inputs)) || failed(sizes.openOutputs(inputs + constants, inputs)))
+      return failure();
+    sizes.writeStrides();
     writeOutputs(entry);
+    if (failed(checkBounds(entry)) || failed(prepareLoops(entry)))
+      return failure();
     for (Operation &op : entry.without_terminator())
       if (failed(gather(&op)))
         return failure();
@@ -336,9 +400,6 @@ struct ProgramBuilder {
       return failure();
     planMemory();
 
-    int64_t inputs = func->getAttrOfType<IntegerAttr>("llmc.inputs").getInt();
-    auto keys = func->getAttrOfType<ArrayAttr>("llmc.constants");
-    int64_t constants = keys.size(), outputs = entry.getNumArguments() - inputs - constants;
     OpBuilder b(func);
     SmallVector<int64_t> slots = {static_cast<int64_t>(llvm::alignTo(arena, 64)), static_cast<int64_t>(DimKind::one)};
     SmallVector<Attribute> roles(inputs, tr::RoleAttr::get(context, tr::Role::Input));
@@ -348,12 +409,21 @@ struct ProgramBuilder {
     for (StringRef name : {"onnx.names", "onnx.types"})
       if (Attribute value = func->getAttr(name))
         program->setAttr(name, value);
+    if (!sizes.dims().empty())
+      program->setAttr("onnx.dims", sizes.attribute());
     Block &body = program.getBody().emplaceBlock();
     IRMapping memory;
-    for (int64_t i = 0; i < inputs; ++i)
-      memory.map(entry.getArgument(i), body.addArgument(entry.getArgument(i).getType(), func.getLoc()));
-    for (int64_t i = inputs + constants; i < inputs + constants + outputs; ++i)
-      memory.map(entry.getArgument(i), body.addArgument(entry.getArgument(i).getType(), func.getLoc()));
+    // An argument of an open size is bytes; the allocation that stands for it says how they are read.
+    llvm::DenseMap<int64_t, Value> openArguments;
+    for (auto alloc : entry.getOps<memref::AllocOp>())
+      if (auto place = alloc->getAttrOfType<IntegerAttr>(graph::Sizes::kArgument))
+        openArguments[place.getInt()] = alloc.getResult();
+    for (int64_t i = 0; i < inputs + constants + outputs; ++i) {
+      if (i >= inputs && i < inputs + constants)
+        continue;
+      Value root = openArguments.lookup(i) ? openArguments.lookup(i) : Value(entry.getArgument(i));
+      memory.map(root, body.addArgument(memoryType(root), func.getLoc()));
+    }
     OpBuilder inner = OpBuilder::atBlockBegin(&body);
     int64_t offset = 0;
     for (int64_t i = 0; i < constants; ++i) {
@@ -365,7 +435,7 @@ struct ProgramBuilder {
       memory.map(argument, GetConstantOp::create(inner, argument.getLoc(), argument.getType(), name).getResult());
     }
     for (auto &[root, place] : places)
-      memory.map(root, MemoryOp::create(inner, root.getLoc(), root.getType(), 0, place.offset).getResult());
+      memory.map(root, MemoryOp::create(inner, root.getLoc(), memoryType(root), 0, place.offset).getResult());
 
     SmallVector<std::pair<Value, bool>> pending;
     for (Launch &launch : launches) {

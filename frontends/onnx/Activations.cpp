@@ -106,7 +106,7 @@ LogicalResult lowerPRelu(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addActivations(SmallVectorImpl<OperatorRow> &rows) {
-  auto add = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 1, inferSame, lower}); };
+  auto add = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 1, inferSame, lower, true}); };
   add("Relu", lowerActivation<relu>);
   add("LeakyRelu", lowerActivation<leakyRelu>);
   add("Elu", lowerActivation<elu>);
@@ -122,7 +122,7 @@ void addActivations(SmallVectorImpl<OperatorRow> &rows) {
   add("Swish", lowerActivation<swish>);
   add("Gelu", lowerActivation<gelu>);
   add("Shrink", lowerActivation<shrink>);
-  rows.push_back({"PRelu", 7, inferBroadcast, lowerPRelu});
+  rows.push_back({"PRelu", 7, inferBroadcast, lowerPRelu, true});
 }
 
 } // namespace llmc::onnx_import

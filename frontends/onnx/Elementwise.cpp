@@ -342,7 +342,7 @@ LogicalResult lowerClip(Lowering &node, SmallVectorImpl<Value> &results) {
 Type elementFromNumber(MLIRContext *context, int64_t number) { return elementOfNumber(context, number); }
 
 void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
-  auto unary = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 1, inferSame, lower}); };
+  auto unary = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 1, inferSame, lower, true}); };
   unary("Abs", lowerUnary<absolute>);
   unary("Neg", lowerUnary<negate>);
   unary("Sqrt", lowerUnary<function<math::SqrtOp>>);
@@ -370,10 +370,10 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   unary("BitwiseNot", lowerUnary<logicalNot>);
   unary("Identity", lowerIdentity);
   unary("Clip", lowerClip);
-  rows.push_back({"IsNaN", 1, inferTest, lowerUnary<isNaN>});
-  rows.push_back({"IsInf", 1, inferTest, lowerIsInf});
+  rows.push_back({"IsNaN", 1, inferTest, lowerUnary<isNaN>, true});
+  rows.push_back({"IsInf", 1, inferTest, lowerIsInf, true});
 
-  auto binary = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 7, inferBroadcast, lower}); };
+  auto binary = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 7, inferBroadcast, lower, true}); };
   binary("Add", lowerBinary<add>);
   binary("Sub", lowerBinary<subtract>);
   binary("Mul", lowerBinary<multiply>);
@@ -391,14 +391,14 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   binary("Min", lowerFold<minimum>);
   binary("Sum", lowerFold<add>);
   binary("Mean", lowerFold<add, true>);
-  rows.push_back({"Equal", 7, inferCompare, lowerBinary<equal>});
-  rows.push_back({"Less", 7, inferCompare, lowerBinary<less>});
-  rows.push_back({"Greater", 7, inferCompare, lowerBinary<greater>});
-  rows.push_back({"LessOrEqual", 12, inferCompare, lowerBinary<lessOrEqual>});
-  rows.push_back({"GreaterOrEqual", 12, inferCompare, lowerBinary<greaterOrEqual>});
-  rows.push_back({"Where", 9, inferWhere, lowerWhere});
-  rows.push_back({"Cast", 1, inferCast, lowerCast});
-  rows.push_back({"CastLike", 15, inferCastLike, lowerCast});
+  rows.push_back({"Equal", 7, inferCompare, lowerBinary<equal>, true});
+  rows.push_back({"Less", 7, inferCompare, lowerBinary<less>, true});
+  rows.push_back({"Greater", 7, inferCompare, lowerBinary<greater>, true});
+  rows.push_back({"LessOrEqual", 12, inferCompare, lowerBinary<lessOrEqual>, true});
+  rows.push_back({"GreaterOrEqual", 12, inferCompare, lowerBinary<greaterOrEqual>, true});
+  rows.push_back({"Where", 9, inferWhere, lowerWhere, true});
+  rows.push_back({"Cast", 1, inferCast, lowerCast, true});
+  rows.push_back({"CastLike", 15, inferCastLike, lowerCast, true});
 }
 
 } // namespace llmc::onnx_import

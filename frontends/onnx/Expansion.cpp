@@ -46,7 +46,7 @@ SmallVector<Value> Expander::ops(StringRef type, ArrayRef<Value> parts, ArrayRef
     return nothing;
   const onnx::Operator *schema = onnx::findOperator({type.data(), type.size()}, opset);
   assert(schema && "expansions are made of operators of ai.onnx");
-  Node part(loc);
+  Node part(loc, graph);
   part.type = schema->name;
   part.since = schema->since;
   part.numOutputs = outputs;

@@ -29,16 +29,50 @@ static const char *nameOfElement(Type element) {
 }
 
 /// Whether a shape is one that memory can have: no dimension and no product of them above 2^40.
-static bool isSane(ArrayRef<int64_t> shape) {
+bool GraphImporter::isSane(ArrayRef<int64_t> shape) const {
   int64_t elements = 1;
-  for (int64_t size : shape) {
-    if (size < 0 || size > (int64_t(1) << 40))
+  for (int64_t number : shape) {
+    auto [least, size] = facts.extents.bounds(number);
+    if (least < 0 || size > kLargestExtent)
       return false;
-    if (size > 0 && elements > (int64_t(1) << 40) / size)
+    if (size > 0 && elements > kLargestExtent / size)
       return false;
     elements *= std::max<int64_t>(size, 1);
   }
   return true;
+}
+
+/// Bounds of dimensions that nobody gives bounds: a few in the first place of an input, which is a batch most times.
+static constexpr int64_t kDefaultFirst = 8, kDefaultOther = 512;
+
+/// A dimension of an input that the file leaves open.
+int64_t GraphImporter::openSize(const std::string &key, const std::string &input, int64_t number, int64_t dim) {
+  auto [known, isNew] = inputSizes.try_emplace(key, 0);
+  if (!isNew)
+    return known->second;
+  DimBounds bounds = {1, dim == 0 ? kDefaultFirst : kDefaultOther};
+  const std::string name = json::printable(key, 60);
+  if (auto given = dims.find(key); given != dims.end())
+    bounds = given->second;
+  else
+    mlir::emitRemark(FileLineColLoc::get(builder.getContext(), file, 0, 0))
+        << "dimension '" << name << "' of input '" << input << "' is taken to be " << bounds.minimum << " to "
+        << bounds.maximum << "; other bounds: --dim " << name << "=LO..HI";
+  return known->second = facts.extents.input(name, bounds.minimum, bounds.maximum, number, dim);
+}
+
+/// Every name that `--dim` gives is one of the graph's.
+LogicalResult GraphImporter::checkDims(const onnx::Graph &graph) const {
+  std::string open;
+  for (const auto &[key, size] : inputSizes)
+    open += (open.empty() ? "" : ", ") + json::printable(key, 60);
+  for (const auto &[key, bounds] : dims)
+    if (!inputSizes.count(key)) {
+      InFlightDiagnostic diagnostic = error() << "--dim " << key << ": no input has an open dimension of that name";
+      diagnostic.attachNote() << (open.empty() ? "all dimensions of the inputs are known" : "open dimensions: " + open);
+      return diagnostic;
+    }
+  return success();
 }
 
 InFlightDiagnostic GraphImporter::error() const {
@@ -90,17 +124,19 @@ LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes
 }
 
 /// The size that a dimension's name says by others and numbers, as exporters write it: "past_length + length". Nothing
-/// where it is no sum, or one of them is not given.
-static std::optional<int64_t> sumOfDims(StringRef name, const std::map<std::string, int64_t> &dims) {
+/// where it is no sum, or one of them is not given one size.
+static std::optional<int64_t> sumOfDims(StringRef name, const std::map<std::string, DimBounds> &dims) {
   SmallVector<StringRef> terms;
   name.split(terms, '+');
   int64_t sum = 0;
   for (StringRef term : terms) {
     term = term.trim();
     int64_t number;
-    if (auto given = dims.find(term.str()); given != dims.end())
-      sum += given->second;
-    else if (terms.size() > 1 && !term.getAsInteger(10, number) && number >= 0 && number < (int64_t(1) << 40))
+    if (auto given = dims.find(term.str()); given != dims.end()) {
+      if (given->second.minimum != given->second.maximum)
+        return std::nullopt;
+      sum += given->second.minimum;
+    } else if (terms.size() > 1 && !term.getAsInteger(10, number) && number >= 0 && number < (int64_t(1) << 40))
       sum += number;
     else
       return std::nullopt;
@@ -110,7 +146,7 @@ static std::optional<int64_t> sumOfDims(StringRef name, const std::map<std::stri
   return sum;
 }
 
-FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, bool required) {
+FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, bool required, int64_t input) {
   const std::string name = json::printable(value.name, 120);
   if (value.kind != onnx::ValueInfo::Kind::Tensor) {
     if (!required)
@@ -132,15 +168,13 @@ FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, 
     const std::string own = std::string(value.name) + "." + std::to_string(i);
     const std::string key = dim.param.empty() ? own : std::string(dim.param);
     if (size < 0)
-      size = sumOfDims(key, dims).value_or(-1);
+      if (std::optional<int64_t> given = sumOfDims(key, dims);
+          given && (!required || key.find('+') != std::string::npos))
+        size = *given;
     if (size < 0 && !required)
       return RankedTensorType();
-    if (size < 0) {
-      InFlightDiagnostic diagnostic = error() << "input '" << name << "' leaves dimension " << i << " open ('"
-                                              << json::printable(key, 60) << "')";
-      diagnostic.attachNote() << "give its size: --dim " << json::printable(key, 60) << "=N";
-      return diagnostic;
-    }
+    if (size < 0)
+      size = openSize(key, name, input, i);
     shape.push_back(size);
   }
   if (!isSane(shape)) {
@@ -342,6 +376,20 @@ LogicalResult GraphImporter::inlineBranch(const Node &facts, const onnx::Node &n
   return success();
 }
 
+/// An operator that is not written for open sizes meets none.
+static LogicalResult checkOpen(const Node &facts) {
+  for (unsigned i = 0; i < facts.inputs.size(); ++i) {
+    if (facts.takesOpen || !facts.has(i) || !isOpen(facts.shapeOf(i)))
+      continue;
+    InFlightDiagnostic diagnostic = facts.error() << "input " << i << " is " << facts.extents().text(facts.typeOf(i))
+                                                  << ", of a size known only at run time, which this operator is not "
+                                                     "compiled for";
+    diagnostic.attachNote() << "give the dimension one size: --dim NAME=N";
+    return diagnostic;
+  }
+  return success();
+}
+
 LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call) {
   // Functions that call functions could make a short file endless.
   if (++numNodes > mostNodes)
@@ -353,7 +401,7 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   FailureOr<DictionaryAttr> settings = settingsOf(node, call, loc);
   if (failed(settings))
     return failure();
-  Node facts(loc);
+  Node facts(loc, &this->facts);
   facts.type = schema->name;
   facts.since = schema->since;
   facts.settings = *settings;
@@ -389,6 +437,8 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
 
   SmallVector<Value> results;
   if (const Expansion *expansion = findExpansion(facts.type)) {
+    if (failed(checkOpen(facts)))
+      return failure();
     auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
     Expander expander(facts, builder, emitNode);
     if (failed(expander.run(expansion->function, results)))
@@ -402,10 +452,14 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   return success();
 }
 
-LogicalResult GraphImporter::emit(const Node &facts, SmallVectorImpl<Value> &results) {
+LogicalResult GraphImporter::emit(const Node &node, SmallVectorImpl<Value> &results) {
+  Node facts = node;
   const OperatorRow *row = findRow(facts.type, facts.since);
   if (!row)
     return facts.error() << "is not supported";
+  facts.takesOpen = row->open;
+  if (failed(checkOpen(facts)))
+    return failure();
   SmallVector<Type> types;
   if (row->infer) {
     if (failed(row->infer(facts, types)))
@@ -425,19 +479,26 @@ LogicalResult GraphImporter::emit(const Node &facts, SmallVectorImpl<Value> &res
       return facts.error() << "an output has more than 2^40 elements, or more than 8 dimensions";
   }
 
+  Folded folded;
   if (types.size() == 1)
-    if (DenseElementsAttr value = foldNode(facts, cast<RankedTensorType>(types[0]))) {
-      ++numFolded;
-      results.push_back(constant(facts.loc, value));
-      return success();
-    }
+    folded = foldNode(facts, cast<RankedTensorType>(types[0]));
+  if (folded.constant) {
+    ++numFolded;
+    results.push_back(constant(facts.loc, folded.constant));
+    return success();
+  }
+  for (Type &type : types)
+    type = this->facts.extents.toIR(cast<RankedTensorType>(type));
   OperationState state(facts.loc, ("onnx." + facts.type).str());
   state.addAttribute("since", builder.getI64IntegerAttr(facts.since));
   state.addAttribute("settings", facts.settings);
   for (Value input : facts.inputs)
     state.operands.push_back(input ? input : onnx_ir::createAbsent(builder, facts.loc));
   state.addTypes(types);
-  llvm::append_range(results, builder.create(state)->getResults());
+  Operation *op = builder.create(state);
+  if (!folded.integers.empty())
+    this->facts.contents[op->getResult(0)] = folded.integers;
+  llvm::append_range(results, op->getResults());
   return success();
 }
 
@@ -486,15 +547,17 @@ LogicalResult GraphImporter::run() {
   for (const onnx::ValueInfo &input : graph.inputs) {
     if (defaults.count(input.name))
       continue; // a constant: nobody hands another one in
-    FailureOr<RankedTensorType> type = typeOf(input, true);
+    FailureOr<RankedTensorType> type = typeOf(input, true, argumentTypes.size());
     if (failed(type))
       return failure();
     if (!storageElement((*type).getElementType()))
       return error() << "input '" << json::printable(input.name, 120) << "' is of type "
                      << onnx::elementTypeName(input.type) << ", which is not supported";
-    argumentTypes.push_back(*type);
+    argumentTypes.push_back(facts.extents.toIR(*type));
     argumentNames.push_back(input.name);
   }
+  if (failed(checkDims(graph)))
+    return failure();
   Location loc = FileLineColLoc::get(builder.getContext(), file, 0, 0);
   builder.setInsertionPointToEnd(module.getBody());
   auto func = func::FuncOp::create(builder, loc, "main", builder.getFunctionType(argumentTypes, {}));
@@ -523,7 +586,8 @@ LogicalResult GraphImporter::run() {
     Value value = scope.at(output.name);
     auto type = cast<RankedTensorType>(value.getType());
     // Exporters declare shapes that were true before they changed the graph: what is computed counts.
-    if (auto said = declared.find(output.name); said != declared.end() && said->second != type) {
+    if (auto said = declared.find(output.name);
+        said != declared.end() && type.hasStaticShape() && said->second != type) {
       bool isOtherType = said->second.getElementType() != type.getElementType();
       InFlightDiagnostic diagnostic = isOtherType ? error() : emitWarning(loc);
       diagnostic << "output '" << json::printable(output.name, 120) << "' is declared as " << said->second
@@ -547,6 +611,8 @@ LogicalResult GraphImporter::run() {
   llvm::append_range(inputTypes, outputTypes);
   func->setAttr(kNamesAttr, builder.getArrayAttr(inputNames));
   func->setAttr(kTypesAttr, builder.getArrayAttr(inputTypes));
+  if (!facts.extents.symbols().empty())
+    func->setAttr(Extents::kAttr, facts.extents.attribute());
   func->setAttr(TransformerDialect::kEntryAttrName, builder.getUnitAttr());
   // What nothing reads is not computed.
   SmallVector<Operation *> all;

@@ -12,12 +12,18 @@
 
 namespace llmc::onnx_import {
 
+/// What `--dim` says of a dimension: one size, or bounds.
+struct DimBounds {
+  int64_t minimum, maximum;
+};
+
 /// Builds the entry of one model.
 class GraphImporter {
 public:
   GraphImporter(mlir::ModuleOp module, const onnx::OpenedModel &opened, llvm::StringRef file,
-                const std::map<std::string, int64_t> &dims)
-      : module(module), opened(opened), model(opened.model), file(file), dims(dims), builder(module.getContext()) {}
+                const std::map<std::string, DimBounds> &dims)
+      : module(module), opened(opened), model(opened.model), file(file), dims(dims), builder(module.getContext()),
+        facts(module.getContext()) {}
 
   /// Emits a message on failure.
   mlir::LogicalResult run();
@@ -39,7 +45,10 @@ private:
   mlir::LogicalResult checkOperators(const std::vector<onnx::Node> &nodes, const std::vector<onnx::OpsetImport> &opsets,
                                      std::vector<std::string> &unknown) const;
   const onnx::Function *findFunction(const onnx::Node &node) const;
-  mlir::FailureOr<mlir::RankedTensorType> typeOf(const onnx::ValueInfo &value, bool required);
+  mlir::FailureOr<mlir::RankedTensorType> typeOf(const onnx::ValueInfo &value, bool required, int64_t input = -1);
+  int64_t openSize(const std::string &key, const std::string &input, int64_t number, int64_t dim);
+  mlir::LogicalResult checkDims(const onnx::Graph &graph) const;
+  bool isSane(llvm::ArrayRef<int64_t> shape) const;
   mlir::Value constant(mlir::Location loc, mlir::DenseElementsAttr value);
   mlir::FailureOr<mlir::Value> initializer(const onnx::Tensor &tensor);
   mlir::FailureOr<mlir::DenseElementsAttr> elementsOf(const onnx::Tensor &tensor) const;
@@ -58,13 +67,20 @@ private:
   const onnx::Model &model;
   llvm::StringRef file;
   uint64_t mostNodes = 0; ///< imported, all calls inlined
-  const std::map<std::string, int64_t> &dims;
+  const std::map<std::string, DimBounds> &dims;
   mlir::OpBuilder builder;
+  GraphFacts facts;
+  std::map<std::string, int64_t> inputSizes; ///< of dimensions that the file leaves open, by name
   std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known
 };
 
-/// The value of a node whose inputs are known, or null where it is not one of those that make up shapes, or is large.
-mlir::DenseElementsAttr foldNode(const Node &node, mlir::RankedTensorType type);
+/// What is known of a node's value while compiling: all, or integers up to open sizes, or neither.
+struct Folded {
+  mlir::DenseElementsAttr constant;
+  llvm::SmallVector<int64_t> integers;
+};
+/// Computes nodes that make up shapes, where the inputs are known and the result is small; `type` has numbered sizes.
+Folded foldNode(const Node &node, mlir::RankedTensorType type);
 
 } // namespace llmc::onnx_import
 

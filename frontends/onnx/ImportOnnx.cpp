@@ -17,16 +17,18 @@ namespace {
 struct ImportOnnx : public impl::ImportOnnxPassBase<ImportOnnx> {
   using ImportOnnxPassBase::ImportOnnxPassBase;
 
-  /// "NAME=N,NAME=N"; the options' reader has checked the form.
-  std::map<std::string, int64_t> sizes() {
-    std::map<std::string, int64_t> result;
+  /// "NAME=LO..HI,NAME=N"; the options' reader has checked the form.
+  std::map<std::string, DimBounds> bounds() {
+    std::map<std::string, DimBounds> result;
     SmallVector<StringRef> parts;
     StringRef(dims).split(parts, ',', -1, false);
     for (StringRef part : parts) {
       auto [name, size] = part.rsplit('=');
-      int64_t value;
-      if (!size.getAsInteger(10, value) && value >= 0)
-        result[name.str()] = value;
+      auto [low, high] = size.split("..");
+      int64_t from, to;
+      if (!low.getAsInteger(10, from) && from >= 0 && !(size.contains("..") ? high : low).getAsInteger(10, to) &&
+          to >= std::max<int64_t>(from, 1) && to <= kLargestExtent)
+        result[name.str()] = {from, to};
     }
     return result;
   }
@@ -46,7 +48,7 @@ struct ImportOnnx : public impl::ImportOnnxPassBase<ImportOnnx> {
     }
     for (auto op : llvm::make_early_inc_range(module.getOps<transformer::TensorOp>()))
       op.erase();
-    std::map<std::string, int64_t> given = sizes();
+    std::map<std::string, DimBounds> given = bounds();
     GraphImporter importer(module, *opened, file, given);
     if (failed(importer.run()))
       return signalPassFailure();

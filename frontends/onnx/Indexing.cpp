@@ -17,7 +17,9 @@ Value insideOf(Body &b, Value index, int64_t size) {
   Value zero = b.index(0);
   Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, index, zero);
   index = b.select(negative, b.add(index, b.index(size)), index);
-  return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, index, zero), b.index(std::max<int64_t>(0, size - 1)));
+  Value last = isOpen(size) ? Value(arith::MaxSIOp::create(b, b.sub(b.index(size), b.index(1)), zero))
+                            : b.index(std::max<int64_t>(0, size - 1));
+  return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, index, zero), last);
 }
 Value readIndex(Body &b, Value tensor, Type element, ValueRange at, int64_t size) {
   return insideOf(b, b.asIndex(b.load(b.extract(tensor, at), element), element), size);
@@ -39,7 +41,7 @@ LogicalResult lowerGather(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t axis = *node.axis(node.integer("axis", 0), node.rankOf(0)), count = node.rankOf(1);
   Type element = node.resultElement();
   int64_t size = node.shapeOf(0)[axis];
-  if (size == 0 && node.resultType().getNumElements() > 0)
+  if (size == 0 && !llvm::is_contained(node.resultType().getShape(), 0))
     return node.error() << "picks from dimension " << axis << ", which has no places";
   results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
     SmallVector<Value> places(at.take_front(axis));
@@ -55,8 +57,10 @@ LogicalResult inferGatherElements(const Node &node, SmallVectorImpl<Type> &types
   if (failed(axis))
     return failure();
   for (int64_t i = 0; i < node.rankOf(0) || node.rankOf(0) != node.rankOf(1); ++i)
-    if (node.rankOf(0) != node.rankOf(1) || (i != *axis && node.shapeOf(1)[i] > node.shapeOf(0)[i]))
-      return node.error() << "indices are " << node.typeOf(1) << " for " << node.typeOf(0);
+    if (node.rankOf(0) != node.rankOf(1) ||
+        (i != *axis && node.extents().minimum(node.extents().sub(node.shapeOf(0)[i], node.shapeOf(1)[i])) < 0))
+      return node.error() << "indices are " << node.extents().text(node.typeOf(1)) << " for "
+                          << node.extents().text(node.typeOf(0));
   types.push_back(RankedTensorType::get(node.shapeOf(1), node.elementOf(0)));
   return success();
 }
@@ -75,7 +79,7 @@ LogicalResult checkND(const Node &node, int64_t batch, int64_t &depth) {
   if (node.rankOf(1) < 1 || batch < 0 || batch >= node.rankOf(1))
     return node.error() << "indices are " << node.typeOf(1) << " for " << node.typeOf(0);
   depth = node.shapeOf(1).back();
-  bool fits = depth >= 1 && batch + depth <= node.rankOf(0);
+  bool fits = depth >= 1 && !isOpen(depth) && batch + depth <= node.rankOf(0);
   for (int64_t i = 0; fits && i < batch; ++i)
     fits = node.shapeOf(0)[i] == node.shapeOf(1)[i];
   return fits ? success() : node.error() << "indices are " << node.typeOf(1) << " for " << node.typeOf(0);
@@ -116,7 +120,7 @@ Value forPlaces(Lowering &node, ArrayRef<int64_t> shape, Value tensor,
       return turn(b, at, carried);
     auto op = scf::ForOp::create(b, b.index(0), b.index(shape[dim]), b.index(1), ValueRange{carried},
                                  [&](OpBuilder &inner, Location loc, Value i, ValueRange values) {
-                                   Body body(loc, inner);
+                                   Body body(loc, inner, &node);
                                    at.push_back(i);
                                    Value next = loop(body, dim + 1, values[0]);
                                    at.pop_back();
@@ -124,7 +128,7 @@ Value forPlaces(Lowering &node, ArrayRef<int64_t> shape, Value tensor,
                                  });
     return op.getResult(0);
   };
-  Body outside(node.b.getLoc(), node.b);
+  Body outside(node.b.getLoc(), node.b, &node);
   return loop(outside, 0, tensor);
 }
 
@@ -154,7 +158,7 @@ LogicalResult lowerScatterElements(Lowering &node, SmallVectorImpl<Value> &resul
     return failure();
   for (int64_t i = 0; i < node.rankOf(0) || node.rankOf(0) != node.rankOf(1); ++i)
     if (node.rankOf(0) != node.rankOf(1) || node.shapeOf(1) != node.shapeOf(2) ||
-        (i != *axis && node.shapeOf(1)[i] > node.shapeOf(0)[i]))
+        (i != *axis && node.extents().minimum(node.extents().sub(node.shapeOf(0)[i], node.shapeOf(1)[i])) < 0))
       return node.error() << "indices are " << node.typeOf(1) << " and updates " << node.typeOf(2) << " for "
                           << node.typeOf(0);
   Type element = node.elementOf(0);
@@ -223,7 +227,7 @@ LogicalResult lowerOneHot(Lowering &node, SmallVectorImpl<Value> &results) {
     SmallVector<Value> where(at.begin(), at.end());
     where.erase(where.begin() + axis);
     Value index = b.convert(b.load(b.extract(node.tensors[0], where), from), from, i64);
-    Value size = b.integer(i64, shape[axis]);
+    Value size = arith::IndexCastOp::create(b, i64, b.index(shape[axis]));
     Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, index, b.integer(i64, 0));
     index = b.select(negative, b.add(index, size), index);
     Value here = b.equal(index, arith::IndexCastOp::create(b, i64, at[axis]));
@@ -331,14 +335,14 @@ LogicalResult lowerReverseSequence(Lowering &node, SmallVectorImpl<Value> &resul
 } // namespace
 
 void addIndexing(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Gather", 1, inferGather, lowerGather});
-  rows.push_back({"GatherElements", 11, inferGatherElements, lowerGatherElements});
-  rows.push_back({"GatherND", 11, inferGatherND, lowerGatherND});
-  rows.push_back({"ScatterElements", 11, inferSame, lowerScatterElements});
-  rows.push_back({"ScatterND", 11, inferSame, lowerScatterND});
-  rows.push_back({"OneHot", 9, inferOneHot, lowerOneHot});
+  rows.push_back({"Gather", 1, inferGather, lowerGather, true});
+  rows.push_back({"GatherElements", 11, inferGatherElements, lowerGatherElements, true});
+  rows.push_back({"GatherND", 11, inferGatherND, lowerGatherND, true});
+  rows.push_back({"ScatterElements", 11, inferSame, lowerScatterElements, true});
+  rows.push_back({"ScatterND", 11, inferSame, lowerScatterND, true});
+  rows.push_back({"OneHot", 9, inferOneHot, lowerOneHot, true});
   rows.push_back({"TopK", 1, inferTopK, lowerTopK});
-  rows.push_back({"ReverseSequence", 10, inferSame, lowerReverseSequence});
+  rows.push_back({"ReverseSequence", 10, inferSame, lowerReverseSequence, true});
 }
 
 } // namespace llmc::onnx_import

@@ -3,6 +3,7 @@
 #include "frontends/onnx/Import.h"
 
 #include "dialects/Transformer/IR/Transformer.h"
+#include "frontends/onnx/GraphImporter.h"
 #include "frontends/onnx/OperatorTable.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -40,6 +41,23 @@ Value lowerConstant(OpBuilder &b, Location loc, DenseElementsAttr value) {
   return arith::ConstantOp::create(b, loc, stored);
 }
 
+/// Sizes that are known up to open ones are not computed from tensors again.
+constexpr size_t kMostWritten = 64;
+Value writeIntegers(Lowering &node, ArrayRef<int64_t> integers) {
+  Type element = node.resultElement();
+  Value flat = node.generate({static_cast<int64_t>(integers.size())}, element, [&](Body &b, ValueRange at) -> Value {
+    Value result;
+    for (auto [i, integer] : llvm::enumerate(integers)) {
+      Value wide = arith::IndexCastOp::create(b, b.getI64Type(), b.index(integer));
+      Value value = b.convert(wide, b.getI64Type(), element);
+      result = i == 0 ? value
+                      : b.select(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at[0], b.index(i)), value, result);
+    }
+    return result;
+  });
+  return node.reshape(flat, node.resultType().getShape());
+}
+
 struct LowerOnnx : public impl::LowerOnnxPassBase<LowerOnnx> {
   using LowerOnnxPassBase::LowerOnnxPassBase;
 
@@ -60,6 +78,17 @@ struct LowerOnnx : public impl::LowerOnnxPassBase<LowerOnnx> {
       RankedTensorType type = storageType(cast<RankedTensorType>(entry.getArgument(i).getType()));
       storage[entry.getArgument(i)] = entry.addArgument(type, entry.getArgument(i).getLoc());
     }
+    GraphFacts facts(&getContext());
+    if (auto symbols = func->getAttrOfType<ArrayAttr>(Extents::kAttr))
+      if (failed(facts.extents.read(symbols)))
+        return func.emitOpError() << "attribute '" << Extents::kAttr << "' is no list of dimensions";
+    LoweredGraph shared = {facts, {}, llvm::DenseMap<Value, SmallVector<int64_t>>(), llvm::DenseMap<unsigned, Value>()};
+    for (unsigned i = 0; i < count; ++i) {
+      shared.inputs.push_back(entry.getArgument(count + i));
+      RankedTensorType type = facts.extents.fromIR(cast<RankedTensorType>(entry.getArgument(i).getType()));
+      if (isOpen(type.getShape()))
+        shared.sizes[shared.inputs.back()] = SmallVector<int64_t>(type.getShape());
+    }
     for (Operation *op : ops) {
       b.setInsertionPoint(op);
       if (isa<transformer::WeightOp>(op)) {
@@ -79,21 +108,36 @@ struct LowerOnnx : public impl::LowerOnnxPassBase<LowerOnnx> {
       }
       const OperatorRow *row = findRow(onnx_ir::nodeType(op), onnx_ir::sinceOf(op));
       if (!row)
-        return Node(op).error() << "is not supported";
+        return Node(op, &facts).error() << "is not supported";
       SmallVector<Value> inputs;
       for (Value operand : op->getOperands())
         inputs.push_back(onnx_ir::isAbsent(operand) ? Value() : storage.lookup(operand));
       for (Value result : op->getResults())
         if (!storageType(cast<RankedTensorType>(result.getType())))
-          return Node(op).error() << "gives " << result.getType() << ", which is not supported";
-      Lowering node(b, op, inputs);
+          return Node(op, &facts).error() << "gives " << result.getType() << ", which is not supported";
+      Lowering node(b, op, inputs, shared);
+      node.takesOpen = row->open;
+      for (Type type : op->getOperandTypes())
+        if (auto shaped = dyn_cast<RankedTensorType>(type); shaped && !shaped.hasStaticShape() && !row->open)
+          return node.error() << "takes " << facts.extents.text(facts.extents.fromIR(shaped))
+                              << ", of a size known only at run time, which this operator is not compiled for";
       SmallVector<Value> results;
-      if (failed(row->lower(node, results)))
+      SmallVector<int64_t> integers;
+      if (op->getNumResults() == 1)
+        integers = foldNode(node, node.resultType()).integers;
+      if (!integers.empty())
+        facts.contents[op->getResult(0)] = integers;
+      if (!integers.empty() && integers.size() <= kMostWritten)
+        results.push_back(writeIntegers(node, integers));
+      else if (failed(row->lower(node, results)))
         return failure();
       assert(results.size() == op->getNumResults() && "a lowering gives each result");
       for (auto [result, lowered] : llvm::zip(op->getResults(), results)) {
         assert(lowered.getType() == storageType(cast<RankedTensorType>(result.getType())) && "of its type");
         storage[result] = lowered;
+        RankedTensorType type = facts.extents.fromIR(cast<RankedTensorType>(result.getType()));
+        if (isOpen(type.getShape()))
+          shared.sizes[lowered] = SmallVector<int64_t>(type.getShape());
       }
     }
     for (Operation *op : llvm::reverse(ops))

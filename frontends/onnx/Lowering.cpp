@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Lowering.h"
 
+#include "mlir/Dialect/Affine/Utils.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -82,7 +84,18 @@ Value Body::integer(Type type, int64_t value) {
                                           /*implicitTrunc=*/true)))
       .getResult();
 }
-Value Body::index(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
+Value Body::index(int64_t value) {
+  if (!isOpen(value))
+    return arith::ConstantIndexOp::create(*this, value);
+  assert(node && "a body that meets open sizes knows its node");
+  return node->index(*this, value);
+}
+Value Body::count(Type type, int64_t value) {
+  if (!isOpen(value))
+    return number(type, static_cast<double>(value));
+  Value wide = arith::IndexCastOp::create(*this, getI64Type(), index(value));
+  return convert(wide, getI64Type(), type);
+}
 
 static bool isUnsigned(Type element) { return element.isUnsignedInteger() || element.isInteger(1); }
 
@@ -284,10 +297,98 @@ static Value wrapNarrow(Body &b, Value byte, Type to) {
 //===-- tensors
 //----------------------------------------------------------------------------------------------------===//
 
-Lowering::Lowering(OpBuilder &builder, Operation *op, ValueRange storage)
-    : Node(op), op(op), b(op->getLoc(), builder), tensors(storage.begin(), storage.end()) {}
+Lowering::Lowering(OpBuilder &builder, Operation *op, ValueRange storage, LoweredGraph &shared)
+    : Node(op, &shared.facts), op(op), shared(shared), b(op->getLoc(), builder),
+      tensors(storage.begin(), storage.end()) {}
 
-Value Lowering::empty(ArrayRef<int64_t> shape, Type storage) { return tensor::EmptyOp::create(b, shape, storage); }
+SmallVector<int64_t> Lowering::sizesOf(Value tensor) const {
+  auto known = shared.sizes.find(tensor);
+  if (known != shared.sizes.end())
+    return known->second;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  assert(type.hasStaticShape() && "open sizes are said where a tensor is made");
+  return SmallVector<int64_t>(type.getShape());
+}
+
+Value Lowering::sized(Value tensor, ArrayRef<int64_t> shape) {
+  if (isOpen(shape))
+    shared.sizes[tensor] = SmallVector<int64_t>(shape);
+  return tensor;
+}
+
+/// x / y rounded down; the divisor is at least 1, or taken to be.
+static Value quotient(OpBuilder &b, Location loc, Value x, Value y) {
+  auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value).getResult(); };
+  y = arith::MaxSIOp::create(b, loc, y, constant(1));
+  // Below 0: as far below -1 as the quotient of what is mirrored.
+  Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, constant(0));
+  Value mirrored = arith::SubIOp::create(b, loc, constant(-1), x);
+  Value least = arith::SelectOp::create(b, loc, negative, mirrored, x);
+  Value result = arith::DivUIOp::create(b, loc, least, y);
+  return arith::SelectOp::create(b, loc, negative, arith::SubIOp::create(b, loc, constant(-1), result), result);
+}
+
+Value Lowering::index(OpBuilder &builder, int64_t size) {
+  Location loc = b.getLoc();
+  if (!isOpen(size))
+    return arith::ConstantIndexOp::create(builder, loc, size);
+  AffineExpr expr = graph->extents.expression(size);
+  const auto &symbols = graph->extents.symbols();
+  SmallVector<Value> values(symbols.size());
+  for (auto [i, symbol] : llvm::enumerate(symbols)) {
+    if (!expr.isFunctionOfSymbol(i))
+      continue;
+    Value &value = values[i];
+    auto made = shared.symbols.find(i);
+    if (made != shared.symbols.end()) {
+      value = made->second;
+    } else if (symbol.kind == Extents::Kind::Input) {
+      // Read at the entry, so that it is there for everything.
+      Value argument = shared.inputs[symbol.a];
+      OpBuilder first = OpBuilder::atBlockBegin(argument.getParentBlock());
+      value = tensor::DimOp::create(first, loc, argument, arith::ConstantIndexOp::create(first, loc, symbol.b));
+      shared.symbols[i] = value;
+    } else {
+      assert(symbol.kind != Extents::Kind::Value && "the op that computes a size stands before those that use it");
+      Value x = index(builder, symbol.a), y = index(builder, symbol.b);
+      if (symbol.kind == Extents::Kind::Least)
+        value = arith::MinSIOp::create(builder, loc, x, y);
+      else if (symbol.kind == Extents::Kind::Most)
+        value = arith::MaxSIOp::create(builder, loc, x, y);
+      else
+        value = quotient(builder, loc, x, y);
+    }
+  }
+  return affine::expandAffineExpr(builder, loc, expr, {}, values);
+}
+
+OpFoldResult Lowering::folded(int64_t size) {
+  return isOpen(size) ? OpFoldResult(index(b, size)) : OpFoldResult(b.getIndexAttr(size));
+}
+SmallVector<OpFoldResult> Lowering::folded(ArrayRef<int64_t> shape) {
+  SmallVector<OpFoldResult> result;
+  for (int64_t size : shape)
+    result.push_back(folded(size));
+  return result;
+}
+
+RankedTensorType Lowering::plain(ArrayRef<int64_t> shape, Type storage) const {
+  SmallVector<int64_t> sizes(shape);
+  for (int64_t &size : sizes)
+    if (isOpen(size))
+      size = ShapedType::kDynamic;
+  return RankedTensorType::get(sizes, storage);
+}
+
+void Lowering::define(int64_t size, Value value) {
+  std::optional<unsigned> symbol = graph->extents.symbolOf(size);
+  assert(symbol && "a size that an op computes is a symbol");
+  shared.symbols[*symbol] = value;
+}
+
+Value Lowering::empty(ArrayRef<int64_t> shape, Type storage) {
+  return sized(tensor::EmptyOp::create(b, folded(shape), storage), shape);
+}
 
 Value Lowering::storedNumber(Type element, double number) {
   Type storage = storageElement(element);
@@ -298,7 +399,7 @@ Value Lowering::storedNumber(Type element, double number) {
 }
 
 Value Lowering::filled(ArrayRef<int64_t> shape, Type storage, Value scalar) {
-  return linalg::FillOp::create(b, ValueRange{scalar}, ValueRange{empty(shape, storage)}).getResult(0);
+  return sized(linalg::FillOp::create(b, ValueRange{scalar}, ValueRange{empty(shape, storage)}).getResult(0), shape);
 }
 Value Lowering::filled(ArrayRef<int64_t> shape, Type element, double number) {
   return filled(shape, storageElement(element), storedNumber(element, number));
@@ -319,17 +420,17 @@ Value Lowering::elementwise(ArrayRef<Operand> operands, ArrayRef<int64_t> shape,
   SmallVector<AffineMap> maps;
   SmallVector<Value> inputs;
   for (const Operand &operand : operands) {
-    auto type = cast<RankedTensorType>(operand.tensor.getType());
+    SmallVector<int64_t> sizes = sizesOf(operand.tensor);
     // Dimensions of 1 that are spread go away, so that the map is a projection.
     SmallVector<AffineExpr> places;
     SmallVector<int64_t> kept;
     bool spreads = false;
-    for (int64_t i = 0, offset = rank - type.getRank(); i < type.getRank(); ++i) {
-      if (type.getDimSize(i) == 1 && shape[offset + i] != 1) {
+    for (size_t i = 0, offset = rank - sizes.size(); i < sizes.size(); ++i) {
+      if (sizes[i] == 1 && shape[offset + i] != 1) {
         spreads = true;
         continue;
       }
-      kept.push_back(type.getDimSize(i));
+      kept.push_back(sizes[i]);
       places.push_back(getAffineDimExpr(offset + i, context));
     }
     inputs.push_back(spreads ? reshape(operand.tensor, kept) : operand.tensor);
@@ -340,13 +441,13 @@ Value Lowering::elementwise(ArrayRef<Operand> operands, ArrayRef<int64_t> shape,
   SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
   auto op = linalg::GenericOp::create(b, TypeRange{out.getType()}, inputs, ValueRange{out}, maps, kinds,
                                       [&](OpBuilder &builder, Location where, ValueRange arguments) {
-                                        Body inner(where, builder);
+                                        Body inner(where, builder, this);
                                         SmallVector<Value> values;
                                         for (auto [operand, argument] : llvm::zip(operands, arguments))
                                           values.push_back(inner.load(argument, operand.element));
                                         linalg::YieldOp::create(inner, inner.store(body(inner, values), element));
                                       });
-  return op.getResult(0);
+  return sized(op.getResult(0), shape);
 }
 
 Value Lowering::generate(ArrayRef<int64_t> shape, Type element, llvm::function_ref<Value(Body &, ValueRange)> body) {
@@ -356,20 +457,20 @@ Value Lowering::generate(ArrayRef<int64_t> shape, Type element, llvm::function_r
   auto op = linalg::GenericOp::create(b, TypeRange{out.getType()}, ValueRange{}, ValueRange{out},
                                       {AffineMap::getMultiDimIdentityMap(rank, b.getContext())}, kinds,
                                       [&](OpBuilder &builder, Location where, ValueRange) {
-                                        Body inner(where, builder);
+                                        Body inner(where, builder, this);
                                         SmallVector<Value> indices;
                                         for (unsigned i = 0; i < rank; ++i)
                                           indices.push_back(linalg::IndexOp::create(inner, i));
                                         linalg::YieldOp::create(inner, inner.store(body(inner, indices), element));
                                       });
-  return op.getResult(0);
+  return sized(op.getResult(0), shape);
 }
 
 Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, llvm::function_ref<Value(Body &)> init,
                        llvm::function_ref<Value(Body &, Value, Value)> body) {
   MLIRContext *context = b.getContext();
-  auto type = cast<RankedTensorType>(operand.tensor.getType());
-  int64_t rank = type.getRank();
+  SmallVector<int64_t> sizes = sizesOf(operand.tensor);
+  int64_t rank = sizes.size();
   SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
   for (int64_t axis : axes)
     kinds[axis] = utils::IteratorType::reduction;
@@ -377,12 +478,12 @@ Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, ll
   SmallVector<AffineExpr> places;
   for (int64_t i = 0; i < rank; ++i)
     if (kinds[i] == utils::IteratorType::parallel) {
-      shape.push_back(type.getDimSize(i));
+      shape.push_back(sizes[i]);
       places.push_back(getAffineDimExpr(i, context));
     }
   // Accumulators are kept in the compute type; bool as i8, since memory has no single bits.
   Type wide = element.isInteger(1) ? b.getI8Type() : computeElement(element);
-  Body outside(b.getLoc(), b);
+  Body outside(b.getLoc(), b, this);
   Value first = init(outside);
   if (element.isInteger(1))
     first = outside.store(first, element);
@@ -391,12 +492,12 @@ Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, ll
       b, TypeRange{start.getType()}, ValueRange{operand.tensor}, ValueRange{start},
       ArrayRef<AffineMap>{AffineMap::getMultiDimIdentityMap(rank, context), AffineMap::get(rank, 0, places, context)},
       kinds, [&](OpBuilder &builder, Location where, ValueRange arguments) {
-        Body inner(where, builder);
+        Body inner(where, builder, this);
         Value sum = element.isInteger(1) ? inner.load(arguments[1], element) : arguments[1];
         Value next = body(inner, sum, inner.load(arguments[0], operand.element));
         linalg::YieldOp::create(inner, element.isInteger(1) ? inner.store(next, element) : next);
       });
-  Value result = op.getResult(0);
+  Value result = sized(op.getResult(0), shape);
   if (wide == storageElement(element))
     return result;
   return elementwise({{result, wide}}, shape, element, [](Body &, ValueRange values) { return values[0]; });
@@ -404,7 +505,7 @@ Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, ll
 
 Value Lowering::reshape(Value tensor, ArrayRef<int64_t> shape) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  if (type.getShape() == shape)
+  if (ArrayRef<int64_t>(sizesOf(tensor)) == shape)
     return tensor;
   auto all = [](int64_t rank) {
     SmallVector<ReassociationIndices> groups;
@@ -416,47 +517,53 @@ Value Lowering::reshape(Value tensor, ArrayRef<int64_t> shape) {
     return groups;
   };
   Value flat = tensor;
-  int64_t count = type.getNumElements();
-  auto flatType = RankedTensorType::get({count}, type.getElementType());
+  bool fromOpen = !type.hasStaticShape(), toOpen = isOpen(shape);
+  auto flatOf = [&](bool open, int64_t count) {
+    return RankedTensorType::get({open ? ShapedType::kDynamic : count}, type.getElementType());
+  };
+  int64_t count = graph->extents.product(sizesOf(tensor));
   if (type.getRank() == 0)
-    flat = tensor::ExpandShapeOp::create(b, flatType, tensor, ArrayRef<ReassociationIndices>{});
+    flat = tensor::ExpandShapeOp::create(b, flatOf(false, 1), tensor, ArrayRef<ReassociationIndices>{});
   else if (type.getRank() > 1)
-    flat = tensor::CollapseShapeOp::create(b, flatType, tensor, all(type.getRank()));
-  auto wanted = RankedTensorType::get(shape, type.getElementType());
+    flat = tensor::CollapseShapeOp::create(b, flatOf(fromOpen, count), tensor, all(type.getRank()));
+  if (fromOpen != toOpen) {
+    int64_t known = 1;
+    for (int64_t size : shape)
+      known *= toOpen ? 1 : size;
+    flat = tensor::CastOp::create(b, flatOf(toOpen, known), flat);
+  }
+  RankedTensorType wanted = plain(shape, type.getElementType());
   if (shape.size() == 1)
-    return flat;
+    return sized(flat, shape);
   if (shape.empty())
     return tensor::CollapseShapeOp::create(b, wanted, flat, ArrayRef<ReassociationIndices>{});
-  return tensor::ExpandShapeOp::create(b, wanted, flat, all(shape.size()));
+  return sized(tensor::ExpandShapeOp::create(b, wanted, flat, all(shape.size()), folded(shape)), shape);
 }
 
 Value Lowering::transpose(Value tensor, ArrayRef<int64_t> order) {
-  auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape;
   bool identity = true;
   for (auto [i, from] : llvm::enumerate(order)) {
-    shape.push_back(type.getDimSize(from));
+    shape.push_back(sizesOf(tensor)[from]);
     identity &= from == static_cast<int64_t>(i);
   }
   if (identity)
     return tensor;
-  return linalg::TransposeOp::create(b, tensor, empty(shape, type.getElementType()), order)->getResult(0);
+  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return sized(linalg::TransposeOp::create(b, tensor, empty(shape, element), order)->getResult(0), shape);
 }
 
 Value Lowering::pad(Value tensor, ArrayRef<int64_t> low, ArrayRef<int64_t> high, Value scalar) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (llvm::all_of(low, [](int64_t n) { return n == 0; }) && llvm::all_of(high, [](int64_t n) { return n == 0; }))
     return tensor;
-  SmallVector<int64_t> shape;
-  SmallVector<OpFoldResult> offsets, sizes, strides;
-  for (int64_t i = 0; i < type.getRank(); ++i) {
-    shape.push_back(low[i] + type.getDimSize(i) + high[i]);
-    offsets.push_back(b.getIndexAttr(low[i]));
-    sizes.push_back(b.getIndexAttr(type.getDimSize(i)));
-    strides.push_back(b.getIndexAttr(1));
-  }
+  SmallVector<int64_t> shape, sizes(sizesOf(tensor));
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    shape.push_back(graph->extents.add(graph->extents.add(low[i], sizes[i]), high[i]));
   Value around = filled(shape, type.getElementType(), scalar);
-  return tensor::InsertSliceOp::create(b, tensor, around, offsets, sizes, strides);
+  return sized(tensor::InsertSliceOp::create(b, tensor, around, folded(low), folded(sizes),
+                                             SmallVector<OpFoldResult>(type.getRank(), b.getIndexAttr(1))),
+               shape);
 }
 
 } // namespace llmc::onnx_import

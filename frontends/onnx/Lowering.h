@@ -30,10 +30,25 @@ mlir::RankedTensorType storageType(mlir::RankedTensorType type);
 /// narrower than that, else itself.
 Type computeElement(Type element);
 
+class Lowering;
+
+/// What the nodes of an entry share while they are lowered.
+struct LoweredGraph {
+  GraphFacts &facts;
+  llvm::SmallVector<Value> inputs; ///< of the entry, in storage types
+  /// The sizes, as numbers, of storage tensors that have open ones.
+  llvm::DenseMap<Value, llvm::SmallVector<int64_t>> sizes;
+  /// The values of symbols, as far as they are made: for extents that are inputs' or computed by ops.
+  llvm::DenseMap<unsigned, Value> symbols;
+};
+
 /// Scalar code in a body. Signs come from the onnx element type handed in.
 class Body : public mlir::ImplicitLocOpBuilder {
 public:
-  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+  /// `node` is needed where sizes may be open.
+  Body(mlir::Location loc, mlir::OpBuilder &builder, Lowering *node = nullptr)
+      : ImplicitLocOpBuilder(loc, builder), node(node) {}
+  Lowering *node;
 
   /// From storage to compute and back; `element` is the onnx element type.
   Value load(Value stored, Type element);
@@ -60,22 +75,26 @@ public:
   Value encodeNarrow(Value value, Type element, bool saturates);
   /// The element of a captured tensor at indices.
   Value extract(Value tensor, ValueRange indices);
+  /// A number, or the value of a size that is open.
   Value index(int64_t value);
+  /// A count as a number of a compute type.
+  Value count(Type type, int64_t value);
   Value asIndex(Value integer, Type element);
 };
 
 /// A node being lowered.
 class Lowering : public Node {
 public:
-  Lowering(mlir::OpBuilder &builder, mlir::Operation *op, ValueRange storage);
+  Lowering(mlir::OpBuilder &builder, mlir::Operation *op, ValueRange storage, LoweredGraph &shared);
 
   mlir::Operation *op;
+  LoweredGraph &shared;
   mlir::ImplicitLocOpBuilder b;
   llvm::SmallVector<Value> tensors; ///< the inputs in storage types; null where left out
 
   /// The type of output i in onnx types.
   mlir::RankedTensorType resultType(unsigned i = 0) const {
-    return mlir::cast<mlir::RankedTensorType>(op->getResult(i).getType());
+    return graph->extents.fromIR(mlir::cast<mlir::RankedTensorType>(op->getResult(i).getType()));
   }
   Type resultElement(unsigned i = 0) const { return resultType(i).getElementType(); }
 
@@ -85,6 +104,19 @@ public:
     Type element;
   };
   Operand input(unsigned i) const { return {tensors[i], elementOf(i)}; }
+
+  //===-- sizes; open ones are numbers of extents -----------------------------------------------------------------===//
+  llvm::SmallVector<int64_t> sizesOf(Value tensor) const;
+  /// Says which sizes a tensor has that was not made by a function of this class.
+  Value sized(Value tensor, llvm::ArrayRef<int64_t> shape);
+  /// The value of a size, an index, made at the builder's place.
+  Value index(mlir::OpBuilder &builder, int64_t size);
+  mlir::OpFoldResult folded(int64_t size);
+  llvm::SmallVector<mlir::OpFoldResult> folded(llvm::ArrayRef<int64_t> shape);
+  /// The type of a tensor of these sizes: `?` for open ones.
+  mlir::RankedTensorType plain(llvm::ArrayRef<int64_t> shape, Type storage) const;
+  /// The sizes of a result that this node's op computes: symbols of the kind Value get their values.
+  void define(int64_t size, Value value);
 
   /// One value a place of `shape`; operands broadcast from the right. `body` gets compute values.
   Value elementwise(llvm::ArrayRef<Operand> operands, llvm::ArrayRef<int64_t> shape, Type element,

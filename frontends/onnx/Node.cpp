@@ -13,9 +13,9 @@ DenseElementsAttr constantOf(Value value) {
   return dyn_cast_or_null<DenseElementsAttr>(onnx_ir::attributesOf(op).get("value"));
 }
 
-Node::Node(Operation *op)
+Node::Node(Operation *op, GraphFacts *graph)
     : type(onnx_ir::nodeType(op)), since(onnx_ir::sinceOf(op)), settings(onnx_ir::attributesOf(op)), loc(op->getLoc()),
-      numOutputs(op->getNumResults()) {
+      numOutputs(op->getNumResults()), graph(graph) {
   for (Value operand : op->getOperands())
     inputs.push_back(onnx_ir::isAbsent(operand) ? Value() : operand);
 }
@@ -46,12 +46,17 @@ std::optional<SmallVector<int64_t>> Node::knownIntegers(unsigned input) const {
   if (!has(input))
     return std::nullopt;
   DenseElementsAttr elements = constantOf(inputs[input]);
+  if (auto open = graph->contents.find(inputs[input]); takesOpen && !elements && open != graph->contents.end())
+    return open->second;
   if (!elements || !isa<IntegerType>(elements.getElementType()))
     return std::nullopt;
   bool isSigned = !elements.getElementType().isUnsignedInteger() && !elements.getElementType().isInteger(1);
   SmallVector<int64_t> values;
-  for (const APInt &value : elements.getValues<APInt>())
+  for (const APInt &value : elements.getValues<APInt>()) {
     values.push_back(isSigned ? value.getSExtValue() : static_cast<int64_t>(value.getZExtValue()));
+    if (takesOpen && isOpen(values.back()))
+      values.back() = kFirstExtent - 1; // no number of an extent: as far beyond every size
+  }
   return values;
 }
 

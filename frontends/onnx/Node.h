@@ -4,6 +4,7 @@
 #define LLMC_FRONTENDS_ONNX_NODE_H
 
 #include "dialects/ONNX/IR/ONNX.h"
+#include "frontends/onnx/Extents.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Diagnostics.h"
@@ -17,6 +18,15 @@ mlir::Type elementFromNumber(mlir::MLIRContext *context, int64_t number);
 /// The elements of a tensor that is known while compiling, or null.
 mlir::DenseElementsAttr constantOf(mlir::Value value);
 
+/// What is known of a graph's values beyond their types.
+struct GraphFacts {
+  Extents extents;
+  /// Integers that are known up to sizes which come at run time: numbers of `extents` among them.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> contents;
+
+  explicit GraphFacts(mlir::MLIRContext *context) : extents(context) {}
+};
+
 /// What a node is. Inputs are values of onnx types; one that is left out is null.
 class Node {
 public:
@@ -29,12 +39,17 @@ public:
   /// What the file says of the outputs; null where it says nothing, or a shape that is not all known.
   llvm::SmallVector<mlir::RankedTensorType> declared;
 
-  Node(mlir::Location loc) : loc(loc) {}
-  explicit Node(mlir::Operation *op);
+  GraphFacts *graph;
+  bool takesOpen = false; ///< the operator is written for sizes that are numbers of `graph`'s extents
+
+  Node(mlir::Location loc, GraphFacts *graph) : loc(loc), graph(graph) {}
+  Node(mlir::Operation *op, GraphFacts *graph);
+
+  Extents &extents() const { return graph->extents; }
 
   bool has(unsigned input) const { return input < inputs.size() && inputs[input]; }
   mlir::RankedTensorType typeOf(unsigned input) const {
-    return mlir::cast<mlir::RankedTensorType>(inputs[input].getType());
+    return graph->extents.fromIR(mlir::cast<mlir::RankedTensorType>(inputs[input].getType()));
   }
   mlir::Type elementOf(unsigned input) const { return typeOf(input).getElementType(); }
   llvm::ArrayRef<int64_t> shapeOf(unsigned input) const { return typeOf(input).getShape(); }
@@ -48,7 +63,8 @@ public:
   std::optional<llvm::SmallVector<int64_t>> integers(llvm::StringRef name) const;
 
   //===-- inputs that are known ----------------------------------------------------------------------------------===//
-  /// The integers of an input, or nothing when they are not known while compiling.
+  /// The integers of an input, or nothing when they are not known while compiling. For an operator that takes open
+  /// sizes: numbers of extents among them.
   std::optional<llvm::SmallVector<int64_t>> knownIntegers(unsigned input) const;
   /// The numbers of an input as f64, or nothing.
   std::optional<llvm::SmallVector<double>> knownReals(unsigned input) const;

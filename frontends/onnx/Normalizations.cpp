@@ -27,6 +27,14 @@ SmallVector<int64_t> without(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
   return kept;
 }
 
+/// Places along axes.
+int64_t countOf(const Node &node, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  int64_t count = 1;
+  for (int64_t axis : axes)
+    count = node.extents().mul(count, shape[axis]);
+  return count;
+}
+
 /// A sum along axes as f32, with the axes kept as 1.
 Value sumOver(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
   Type f32 = node.b.getF32Type();
@@ -74,20 +82,17 @@ LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
 std::pair<Value, Value> moments(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes,
                                 double epsilon) {
   Type f32 = node.b.getF32Type();
-  int64_t count = 1;
-  for (int64_t axis : axes)
-    count *= shape[axis];
+  int64_t count = countOf(node, shape, axes);
   SmallVector<int64_t> kept = without(shape, axes);
-  Value mean = node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32, [&](Body &b, ValueRange v) {
-    return b.div(v[0], b.number(f32, static_cast<double>(count)), f32);
-  });
+  Value mean = node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32,
+                                [&](Body &b, ValueRange v) { return b.div(v[0], b.count(f32, count), f32); });
   Value squares = node.elementwise({x, {mean, f32}}, shape, f32, [&](Body &b, ValueRange v) {
     Value d = b.sub(v[0], v[1]);
     return b.mul(d, d);
   });
   Value inverse = node.elementwise({{sumOver(node, {squares, f32}, shape, axes), f32}}, kept, f32,
                                    [&](Body &b, ValueRange v) -> Value {
-                                     Value variance = b.div(v[0], b.number(f32, static_cast<double>(count)), f32);
+                                     Value variance = b.div(v[0], b.count(f32, count), f32);
                                      Value root = math::SqrtOp::create(b, b.add(variance, b.number(f32, epsilon)));
                                      return b.div(b.number(f32, 1), root, f32);
                                    });
@@ -142,15 +147,13 @@ LogicalResult lowerRMSNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(*axis, shape.size());
   Type f32 = node.b.getF32Type();
   double epsilon = node.real("epsilon", 1e-5f);
-  int64_t count = 1;
-  for (int64_t i : axes)
-    count *= shape[i];
+  int64_t count = countOf(node, shape, axes);
   Value squares =
       node.elementwise({node.input(0)}, shape, f32, [](Body &b, ValueRange x) { return b.mul(x[0], x[0]); });
   Value sum = sumOver(node, {squares, f32}, shape, axes);
   results.push_back(node.elementwise({node.input(0), {sum, f32}, node.input(1)}, shape, node.resultElement(),
                                      [&](Body &b, ValueRange x) -> Value {
-                                       Value mean = b.div(x[1], b.number(f32, static_cast<double>(count)), f32);
+                                       Value mean = b.div(x[1], b.count(f32, count), f32);
                                        Value root = math::SqrtOp::create(b, b.add(mean, b.number(f32, epsilon)));
                                        return b.mul(b.div(x[0], root, f32), x[2]);
                                      }));
@@ -198,13 +201,12 @@ LogicalResult lowerBatchNorm(Lowering &node, SmallVectorImpl<Value> &results) {
     int64_t count = shape[0];
     for (int64_t i = 2; i < static_cast<int64_t>(shape.size()); ++i) {
       axes.push_back(i);
-      count *= shape[i];
+      count = node.extents().mul(count, shape[i]);
     }
     SmallVector<int64_t> kept = without(shape, axes), flat = {shape[1]};
     auto average = [&](Operand x) {
-      return node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32, [&](Body &b, ValueRange v) {
-        return b.div(v[0], b.number(f32, static_cast<double>(count)), f32);
-      });
+      return node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32,
+                              [&](Body &b, ValueRange v) { return b.div(v[0], b.count(f32, count), f32); });
     };
     Value batchMean = average(node.input(0));
     Value squares = node.elementwise({node.input(0), {batchMean, f32}}, shape, f32, [&](Body &b, ValueRange v) {
@@ -333,7 +335,7 @@ LogicalResult lowerLRN(Lowering &node, SmallVectorImpl<Value> &results) {
     Value high = arith::MinSIOp::create(b, b.add(at[1], b.index(size / 2 + 1)), b.index(shape[1]));
     auto loop = scf::ForOp::create(b, low, high, one, ValueRange{b.number(f32, 0)},
                                    [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-                                     Body body(loc, inner);
+                                     Body body(loc, inner, &node);
                                      SmallVector<Value> indices(at.begin(), at.end());
                                      indices[1] = i;
                                      Value x = body.load(body.extract(from, indices), element);
@@ -349,16 +351,16 @@ LogicalResult lowerLRN(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addNormalizations(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Softmax", 1, inferSame, lowerSoftmax});
-  rows.push_back({"LogSoftmax", 1, inferSame, lowerSoftmax});
-  rows.push_back({"LayerNormalization", 17, inferLayerNorm, lowerLayerNorm});
-  rows.push_back({"RMSNormalization", 23, inferSame, lowerRMSNorm});
-  rows.push_back({"BatchNormalization", 7, inferBatchNorm, lowerBatchNorm});
-  rows.push_back({"InstanceNormalization", 6, inferSame, lowerInstanceNorm});
+  rows.push_back({"Softmax", 1, inferSame, lowerSoftmax, true});
+  rows.push_back({"LogSoftmax", 1, inferSame, lowerSoftmax, true});
+  rows.push_back({"LayerNormalization", 17, inferLayerNorm, lowerLayerNorm, true});
+  rows.push_back({"RMSNormalization", 23, inferSame, lowerRMSNorm, true});
+  rows.push_back({"BatchNormalization", 7, inferBatchNorm, lowerBatchNorm, true});
+  rows.push_back({"InstanceNormalization", 6, inferSame, lowerInstanceNorm, true});
   rows.push_back({"GroupNormalization", 18, inferSame, lowerGroupNorm});
-  rows.push_back({"LpNormalization", 1, inferSame, lowerLpNorm});
-  rows.push_back({"MeanVarianceNormalization", 9, inferSame, lowerMeanVariance});
-  rows.push_back({"LRN", 1, inferSame, lowerLRN});
+  rows.push_back({"LpNormalization", 1, inferSame, lowerLpNorm, true});
+  rows.push_back({"MeanVarianceNormalization", 9, inferSame, lowerMeanVariance, true});
+  rows.push_back({"LRN", 1, inferSame, lowerLRN, true});
 }
 
 } // namespace llmc::onnx_import

@@ -48,7 +48,8 @@ FailureOr<SmallVector<int64_t>> broadcastShape(const Node &node, ArrayRef<ArrayR
       if (shape[i] == 1 || shape[i] == size)
         continue;
       if (size != 1) {
-        node.error() << "shapes do not broadcast: a dimension is " << size << " and " << shape[i];
+        node.error() << "shapes do not broadcast: a dimension is " << node.extents().text(size) << " and "
+                     << node.extents().text(shape[i]);
         return failure();
       }
       size = shape[i];

@@ -19,6 +19,7 @@ struct OperatorRow {
   int64_t since;
   InferFunction infer; ///< null: only what the file declares is known
   LowerFunction lower;
+  bool open = false; ///< both take sizes that are numbers of Extents
 };
 
 /// The row that holds for a version of an operator, or null.

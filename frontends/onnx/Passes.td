@@ -28,9 +28,13 @@ def ImportOnnxPass : Pass<"llmc-import-onnx", "::mlir::ModuleOp"> {
     }
     ```
 
-    Guarantees: every operator is one of the table, every value has a static shape. Never: reads a large initializer.
+    Dimensions that the file leaves open are symbols (`onnx.dims` of the entry): such a size is `?`, and the type's encoding is a map
+    from the symbols to all sizes.
+
+    Guarantees: every operator is one of the table; every value has sizes that are known or expressions over the symbols, with bounds.
+    Never: reads a large initializer.
   }];
-  let options = [Option<"dims", "dims", "std::string", "", "Values of dimensions that the file leaves open: NAME=N,...">];
+  let options = [Option<"dims", "dims", "std::string", "", "Bounds of dimensions that the file leaves open: NAME=LO..HI,...">];
   let statistics = [Statistic<"numNodes", "num-nodes", "Nodes imported">,
                     Statistic<"numFolded", "num-folded", "Nodes computed while compiling">];
   let dependentDialects = ["::llmc::transformer::TransformerDialect", "::llmc::onnx_ir::ONNXDialect",

@@ -33,7 +33,7 @@ Value contract(Lowering &node, Lowering::Operand a, Lowering::Operand c, ArrayRe
   auto op = linalg::GenericOp::create(node.b, TypeRange{start.getType()}, ValueRange{a.tensor, c.tensor},
                                       ValueRange{start}, ArrayRef<AffineMap>{map(aDims), map(cDims), map(outDims)},
                                       kinds, [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-                                        Body b(loc, builder);
+                                        Body b(loc, builder, &node);
                                         Value x = b.convert(b.load(arguments[0], a.element), a.element, element);
                                         Value y = b.convert(b.load(arguments[1], c.element), c.element, element);
                                         Value sum = isa<FloatType>(wide)
@@ -41,7 +41,7 @@ Value contract(Lowering &node, Lowering::Operand a, Lowering::Operand c, ArrayRe
                                                         : b.add(arguments[2], b.mul(x, y));
                                         linalg::YieldOp::create(b, sum);
                                       });
-  Value result = op.getResult(0);
+  Value result = node.sized(op.getResult(0), shape);
   if (wide == storageElement(element))
     return result;
   return node.elementwise({{result, wide}}, shape, element, [](Body &, ValueRange x) { return x[0]; });
@@ -49,7 +49,8 @@ Value contract(Lowering &node, Lowering::Operand a, Lowering::Operand c, ArrayRe
 
 FailureOr<SmallVector<int64_t>> matmulShape(const Node &node, ArrayRef<int64_t> a, ArrayRef<int64_t> c) {
   auto mistake = [&]() -> FailureOr<SmallVector<int64_t>> {
-    node.error() << "cannot multiply " << node.typeOf(0) << " by " << node.inputs[1].getType();
+    node.error() << "cannot multiply " << node.extents().text(node.typeOf(0)) << " by "
+                 << node.extents().text(node.typeOf(1));
     return failure();
   };
   if (a.empty() || c.empty())
@@ -74,8 +75,7 @@ FailureOr<SmallVector<int64_t>> matmulShape(const Node &node, ArrayRef<int64_t> 
 }
 
 Value matmul(Lowering &node, Lowering::Operand a, Lowering::Operand c, ArrayRef<int64_t> shape, Type element) {
-  SmallVector<int64_t> x(cast<RankedTensorType>(a.tensor.getType()).getShape()),
-      y(cast<RankedTensorType>(c.tensor.getType()).getShape());
+  SmallVector<int64_t> x = node.sizesOf(a.tensor), y = node.sizesOf(c.tensor);
   if (x.size() == 1)
     x.insert(x.begin(), 1);
   if (y.size() == 1)
@@ -338,8 +338,8 @@ LogicalResult lowerEinsum(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addProducts(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"MatMul", 1, inferMatMul, lowerMatMul});
-  rows.push_back({"Gemm", 7, inferGemm, lowerGemm});
+  rows.push_back({"MatMul", 1, inferMatMul, lowerMatMul, true});
+  rows.push_back({"Gemm", 7, inferGemm, lowerGemm, true});
   rows.push_back({"Einsum", 12, inferEinsum, lowerEinsum});
 }
 

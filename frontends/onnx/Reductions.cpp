@@ -103,7 +103,7 @@ Value finish(Body &b, Kind kind, Value sum, int64_t count, Type element) {
   Type type = sum.getType();
   bool real = isa<FloatType>(type);
   if (kind == Kind::Mean)
-    return b.div(sum, real ? b.number(type, static_cast<double>(count)) : b.integer(type, count), element);
+    return b.div(sum, b.count(type, count), element);
   if (kind == Kind::L2)
     return real ? math::SqrtOp::create(b, sum).getResult()
                 : b.convert(math::SqrtOp::create(b, b.convert(sum, element, b.getF64Type())), b.getF64Type(), element);
@@ -158,7 +158,7 @@ Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, Array
       }
       auto op = scf::ForOp::create(body, body.index(0), body.index(shape[axis]), body.index(1), carried,
                                    [&](OpBuilder &inner, Location loc, Value i, ValueRange values) {
-                                     Body deeper(loc, inner);
+                                     Body deeper(loc, inner, &node);
                                      at.push_back(i);
                                      SmallVector<Value> result = loop(deeper, axis + 1, values);
                                      at.pop_back();
@@ -196,7 +196,7 @@ template <Kind kind> LogicalResult lowerReduce(Lowering &node, SmallVectorImpl<V
   }
   int64_t count = 1;
   for (int64_t axis : *axes)
-    count *= node.shapeOf(0)[axis];
+    count = node.extents().mul(count, node.shapeOf(0)[axis]);
   Lowering::Operand from = node.input(0);
   SmallVector<int64_t> folded = reducedShape(node, *axes, false), kept = reducedShape(node, *axes, true);
   Value peak;
@@ -257,7 +257,7 @@ LogicalResult lowerArg(Lowering &node, SmallVectorImpl<Value> &results) {
     Value first = read(b, b.index(0));
     auto loop = scf::ForOp::create(b, b.index(1), b.index(size), b.index(1), ValueRange{b.index(0), first},
                                    [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-                                     Body body(loc, inner);
+                                     Body body(loc, inner, &node);
                                      Value x = read(body, i);
                                      Value better =
                                          max ? body.less(carried[1], x, element) : body.less(x, carried[1], element);
@@ -285,7 +285,7 @@ LogicalResult lowerHardmax(Lowering &node, SmallVectorImpl<Value> &results) {
   if (node.since < 13) { // all dimensions from the axis on are one
     int64_t rows = 1, columns = 1;
     for (int64_t i = 0; i < rank; ++i)
-      (i < axis ? rows : columns) *= shape[i];
+      (i < axis ? rows : columns) = node.extents().mul(i < axis ? rows : columns, shape[i]);
     from = node.reshape(from, {rows, columns});
     shape = {rows, columns};
     axis = 1;
@@ -300,7 +300,7 @@ LogicalResult lowerHardmax(Lowering &node, SmallVectorImpl<Value> &results) {
     auto loop =
         scf::ForOp::create(b, b.index(1), b.index(size), b.index(1), ValueRange{b.index(0), read(b, b.index(0))},
                            [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-                             Body body(loc, inner);
+                             Body body(loc, inner, &node);
                              Value x = read(body, i), better = body.less(carried[1], x, element);
                              scf::YieldOp::create(body, ValueRange{body.select(better, i, carried[0]),
                                                                    body.select(better, x, carried[1])});
@@ -332,7 +332,7 @@ LogicalResult lowerCumulative(Lowering &node, SmallVectorImpl<Value> &results) {
       Value init = isa<FloatType>(type) ? b.number(type, neutral) : b.integer(type, static_cast<int64_t>(neutral));
       auto loop = scf::ForOp::create(b, low, high, one, ValueRange{init},
                                      [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-                                       Body body(loc, inner);
+                                       Body body(loc, inner, &node);
                                        SmallVector<Value> indices(at.begin(), at.end());
                                        indices[axis] = i;
                                        Value x = body.load(body.extract(from, indices), element);
@@ -369,7 +369,7 @@ LogicalResult lowerCumulative(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addReductions(SmallVectorImpl<OperatorRow> &rows) {
-  auto add = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 1, inferReduce, lower}); };
+  auto add = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 1, inferReduce, lower, true}); };
   add("ReduceSum", lowerReduce<Kind::Sum>);
   add("ReduceMean", lowerReduce<Kind::Mean>);
   add("ReduceProd", lowerReduce<Kind::Prod>);
@@ -380,11 +380,11 @@ void addReductions(SmallVectorImpl<OperatorRow> &rows) {
   add("ReduceSumSquare", lowerReduce<Kind::SumSquare>);
   add("ReduceLogSum", lowerReduce<Kind::LogSum>);
   add("ReduceLogSumExp", lowerReduce<Kind::LogSumExp>);
-  rows.push_back({"ArgMax", 1, inferArg, lowerArg});
-  rows.push_back({"ArgMin", 1, inferArg, lowerArg});
-  rows.push_back({"Hardmax", 1, inferSame, lowerHardmax});
-  rows.push_back({"CumSum", 11, inferSame, lowerCumulative});
-  rows.push_back({"CumProd", 26, inferSame, lowerCumulative});
+  rows.push_back({"ArgMax", 1, inferArg, lowerArg, true});
+  rows.push_back({"ArgMin", 1, inferArg, lowerArg, true});
+  rows.push_back({"Hardmax", 1, inferSame, lowerHardmax, true});
+  rows.push_back({"CumSum", 11, inferSame, lowerCumulative, true});
+  rows.push_back({"CumProd", 26, inferSame, lowerCumulative, true});
 }
 
 } // namespace llmc::onnx_import

@@ -18,7 +18,8 @@ LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
   if (!wanted)
     return declaredOr(node, types, "input 1 (the shape)");
   ArrayRef<int64_t> from = node.shapeOf(0);
-  int64_t total = node.typeOf(0).getNumElements(), known = 1, open = -1;
+  Extents &e = node.extents();
+  int64_t total = e.product(from), known = 1, open = -1;
   if (wanted->size() > 8)
     return node.error() << "reshapes to rank " << wanted->size() << " (expected at most 8)";
   for (auto [i, size] : llvm::enumerate(*wanted)) {
@@ -31,25 +32,26 @@ LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
       if (open >= 0)
         return node.error() << "leaves two dimensions of the shape open";
       open = i;
-    } else if (size < 0 || llvm::MulOverflow(known, size, known)) {
-      return node.error() << "reshapes to a dimension of " << size;
+    } else if (e.minimum(size) < 0 || size > (isOpen(size) ? size : kLargestExtent)) {
+      return node.error() << "reshapes to a dimension of " << e.text(size);
+    } else {
+      known = e.mul(known, size);
     }
   }
   if (open >= 0)
-    (*wanted)[open] = known ? total / known : 0;
-  int64_t made = 1;
-  for (int64_t size : *wanted)
-    made *= size;
+    (*wanted)[open] = known ? e.exact(total, known).value_or(0) : 0;
+  int64_t made = e.product(*wanted);
   if (made != total)
-    return node.error() << "reshapes " << total << " elements to " << made;
+    return node.error() << "reshapes " << e.text(total) << " elements to " << e.text(made);
   types.push_back(ofShape(node, *wanted));
   return success();
 }
 
 /// To the result's shape; the file may declare one of another size.
 LogicalResult lowerReshape(Lowering &node, SmallVectorImpl<Value> &results) {
-  if (node.resultType().getNumElements() != node.typeOf(0).getNumElements())
-    return node.error() << "reshapes " << node.typeOf(0) << " to the declared " << node.resultType();
+  Extents &e = node.extents();
+  if (e.product(node.resultType().getShape()) != e.product(node.shapeOf(0)))
+    return node.error() << "reshapes " << e.text(node.typeOf(0)) << " to the declared " << e.text(node.resultType());
   results.push_back(node.reshape(node.tensors[0], node.resultType().getShape()));
   return success();
 }
@@ -61,7 +63,8 @@ LogicalResult inferFlatten(const Node &node, SmallVectorImpl<Type> &types) {
   at = at < 0 ? at + rank : at;
   int64_t rows = 1, columns = 1;
   for (auto [i, size] : llvm::enumerate(node.shapeOf(0)))
-    (static_cast<int64_t>(i) < at ? rows : columns) *= size;
+    (static_cast<int64_t>(i) < at ? rows : columns) =
+        node.extents().mul(static_cast<int64_t>(i) < at ? rows : columns, size);
   types.push_back(ofShape(node, {rows, columns}));
   return success();
 }
@@ -79,7 +82,7 @@ LogicalResult inferSqueeze(const Node &node, SmallVectorImpl<Type> &types) {
     if (failed(axis))
       return failure();
     if (from[*axis] != 1)
-      return node.error() << "squeezes dimension " << *axis << " of size " << from[*axis];
+      return node.error() << "squeezes dimension " << *axis << " of size " << node.extents().text(from[*axis]);
     gone[*axis] = true;
   }
   SmallVector<int64_t> shape;
@@ -159,9 +162,9 @@ LogicalResult inferConcat(const Node &node, SmallVectorImpl<Type> &types) {
     for (size_t d = 0; fits && d < shape.size(); ++d)
       fits = static_cast<int64_t>(d) == *axis || other[d] == shape[d];
     if (!fits)
-      return node.error() << "input " << i << " is " << node.typeOf(i) << ", which does not join " << node.typeOf(0)
-                          << " along axis " << *axis;
-    shape[*axis] += other[*axis];
+      return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i)) << ", which does not join "
+                          << node.extents().text(node.typeOf(0)) << " along axis " << *axis;
+    shape[*axis] = node.extents().add(shape[*axis], other[*axis]);
   }
   types.push_back(ofShape(node, shape));
   return success();
@@ -169,13 +172,12 @@ LogicalResult inferConcat(const Node &node, SmallVectorImpl<Type> &types) {
 
 /// Inserts a part at an offset along one axis.
 Value insertAlong(Lowering &node, Value part, Value whole, int64_t axis, int64_t at) {
-  auto type = cast<RankedTensorType>(part.getType());
-  SmallVector<OpFoldResult> offsets(type.getRank(), node.b.getIndexAttr(0)), sizes,
-      strides(type.getRank(), node.b.getIndexAttr(1));
-  for (int64_t size : type.getShape())
-    sizes.push_back(node.b.getIndexAttr(size));
-  offsets[axis] = node.b.getIndexAttr(at);
-  return tensor::InsertSliceOp::create(node.b, part, whole, offsets, sizes, strides);
+  SmallVector<int64_t> sizes = node.sizesOf(part);
+  SmallVector<OpFoldResult> offsets(sizes.size(), node.b.getIndexAttr(0)),
+      strides(sizes.size(), node.b.getIndexAttr(1));
+  offsets[axis] = node.folded(at);
+  return node.sized(tensor::InsertSliceOp::create(node.b, part, whole, offsets, node.folded(sizes), strides),
+                    node.sizesOf(whole));
 }
 
 LogicalResult lowerConcat(Lowering &node, SmallVectorImpl<Value> &results) {
@@ -185,7 +187,7 @@ LogicalResult lowerConcat(Lowering &node, SmallVectorImpl<Value> &results) {
     if (node.shapeOf(i)[axis] == 0)
       continue;
     whole = insertAlong(node, node.tensors[i], whole, axis, at);
-    at += node.shapeOf(i)[axis];
+    at = node.extents().add(at, node.shapeOf(i)[axis]);
   }
   results.push_back(whole);
   return success();
@@ -209,18 +211,20 @@ LogicalResult splitSizes(const Node &node, int64_t &axis, SmallVector<int64_t> &
   if (given) {
     sizes = *given;
   } else {
-    int64_t each = llvm::divideCeil(size, count);
+    Extents &e = node.extents();
+    int64_t each = e.div(e.add(size, count - 1), count);
     for (int64_t i = 0; i < count; ++i)
-      sizes.push_back(std::max<int64_t>(0, std::min(each, size - i * each)));
+      sizes.push_back(e.most(0, e.least(each, e.sub(size, e.mul(i, each)))));
   }
   for (int64_t part : sizes) {
-    if (part < 0)
+    if (node.extents().minimum(part) < 0)
       return node.error() << "splits off " << part << " places";
-    sum += part;
+    sum = node.extents().add(sum, part);
   }
-  if (static_cast<int64_t>(sizes.size()) != count || sum != size)
-    return node.error() << "splits " << size << " places into " << sizes.size() << " parts of " << sum << " (expected "
-                        << count << " parts)";
+  // Of a size that is cut into equal parts the last has the rest.
+  if (static_cast<int64_t>(sizes.size()) != count || (given && sum != size))
+    return node.error() << "splits " << node.extents().text(size) << " places into " << sizes.size() << " parts of "
+                        << node.extents().text(sum) << " (expected " << count << " parts)";
   return success();
 }
 LogicalResult inferSplit(const Node &node, SmallVectorImpl<Type> &types) {
@@ -238,20 +242,17 @@ LogicalResult inferSplit(const Node &node, SmallVectorImpl<Type> &types) {
 LogicalResult lowerSplit(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t axis = *node.axis(node.integer("axis", 0), node.rankOf(0)), at = 0, rank = node.rankOf(0);
   for (unsigned i = 0; i < node.numOutputs; ++i) {
-    SmallVector<OpFoldResult> offsets(rank, node.b.getIndexAttr(0)), sizes, strides(rank, node.b.getIndexAttr(1));
+    SmallVector<OpFoldResult> offsets(rank, node.b.getIndexAttr(0)), strides(rank, node.b.getIndexAttr(1));
     ArrayRef<int64_t> shape = node.resultType(i).getShape();
-    for (int64_t size : shape)
-      sizes.push_back(node.b.getIndexAttr(size));
-    if (node.resultType(i).getNumElements() == 0) {
+    if (llvm::is_contained(shape, 0)) {
       results.push_back(node.empty(shape, storageElement(node.resultElement(i))));
-      at += shape[axis];
+      at = node.extents().add(at, shape[axis]);
       continue;
     }
-    offsets[axis] = node.b.getIndexAttr(at);
-    at += shape[axis];
-    results.push_back(tensor::ExtractSliceOp::create(
-        node.b, cast<RankedTensorType>(RankedTensorType::get(shape, storageElement(node.resultElement(i)))),
-        node.tensors[0], offsets, sizes, strides));
+    offsets[axis] = node.folded(at);
+    at = node.extents().add(at, shape[axis]);
+    results.push_back(tensor::ExtractSliceOp::create(node.b, node.plain(shape, storageElement(node.resultElement(i))),
+                                                     node.tensors[0], offsets, node.folded(shape), strides));
   }
   return success();
 }
@@ -261,8 +262,8 @@ LogicalResult inferExpand(const Node &node, SmallVectorImpl<Type> &types) {
   if (!wanted)
     return declaredOr(node, types, "input 1 (the shape)");
   for (int64_t size : *wanted)
-    if (size < 0)
-      return node.error() << "expands to a dimension of " << size;
+    if (node.extents().minimum(size) < 0)
+      return node.error() << "expands to a dimension of " << node.extents().text(size);
   FailureOr<SmallVector<int64_t>> shape = broadcastShape(node, {node.shapeOf(0), *wanted});
   if (failed(shape))
     return failure();
@@ -285,8 +286,10 @@ LogicalResult inferTile(const Node &node, SmallVectorImpl<Type> &types) {
   if (repeats->size() != shape.size())
     return node.error() << "repeats " << repeats->size() << " dimensions of " << shape.size();
   for (auto [size, count] : llvm::zip(shape, *repeats))
-    if (count < 0 || llvm::MulOverflow(size, count, size))
-      return node.error() << "repeats a dimension " << count << " times";
+    if (node.extents().minimum(count) < 0 || count > (isOpen(count) ? count : kLargestExtent))
+      return node.error() << "repeats a dimension " << node.extents().text(count) << " times";
+    else
+      size = node.extents().mul(size, count);
   types.push_back(ofShape(node, shape));
   return success();
 }
@@ -296,7 +299,7 @@ LogicalResult lowerTile(Lowering &node, SmallVectorImpl<Value> &results) {
   results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
     SmallVector<Value> places;
     for (auto [i, size] : llvm::enumerate(node.shapeOf(0)))
-      places.push_back(arith::RemUIOp::create(b, at[i], b.index(std::max<int64_t>(1, size))));
+      places.push_back(arith::RemUIOp::create(b, at[i], b.index(node.extents().most(1, size))));
     return b.load(b.extract(from, places), element);
   }));
   return success();
@@ -309,8 +312,8 @@ LogicalResult inferConstantOfShape(const Node &node, SmallVectorImpl<Type> &type
   if (!shape)
     return declaredOr(node, types, "input 0 (the shape)");
   for (int64_t size : *shape)
-    if (size < 0)
-      return node.error() << "has a dimension of " << size;
+    if (node.extents().minimum(size) < 0)
+      return node.error() << "has a dimension of " << node.extents().text(size);
   types.push_back(RankedTensorType::get(*shape, element));
   return success();
 }
@@ -333,7 +336,24 @@ LogicalResult lowerConstantOfShape(Lowering &node, SmallVectorImpl<Value> &resul
   return success();
 }
 
+/// How many places there are where start or limit are open sizes and the delta is known.
+std::optional<int64_t> openCount(const Node &node) {
+  auto start = node.knownIntegers(0), limit = node.knownIntegers(1), delta = node.knownIntegers(2);
+  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1 || delta->size() != 1)
+    return std::nullopt;
+  int64_t from = (*start)[0], to = (*limit)[0], step = (*delta)[0];
+  if ((!isOpen(from) && !isOpen(to)) || isOpen(step) || step == 0 || std::abs(step) > kLargestExtent)
+    return std::nullopt;
+  Extents &e = node.extents();
+  int64_t span = step > 0 ? e.sub(to, from) : e.sub(from, to);
+  return e.most(0, e.div(e.add(span, std::abs(step) - 1), std::abs(step)));
+}
+
 LogicalResult inferRange(const Node &node, SmallVectorImpl<Type> &types) {
+  if (std::optional<int64_t> count = openCount(node)) {
+    types.push_back(ofShape(node, {*count}));
+    return success();
+  }
   auto start = node.knownReals(0), limit = node.knownReals(1), delta = node.knownReals(2);
   if (!start || !limit || !delta)
     return declaredOr(node, types, "the start, limit or delta", 1);
@@ -442,23 +462,23 @@ LogicalResult lowerTrilu(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addShapes(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Reshape", 5, inferReshape, lowerReshape});
-  rows.push_back({"Flatten", 1, inferFlatten, lowerReshape});
-  rows.push_back({"Squeeze", 1, inferSqueeze, lowerReshape});
-  rows.push_back({"Unsqueeze", 1, inferUnsqueeze, lowerReshape});
-  rows.push_back({"Transpose", 1, inferTranspose, lowerTranspose});
-  rows.push_back({"Concat", 4, inferConcat, lowerConcat});
-  rows.push_back({"Split", 2, inferSplit, lowerSplit});
-  rows.push_back({"Expand", 8, inferExpand, lowerExpand});
-  rows.push_back({"Tile", 6, inferTile, lowerTile});
-  rows.push_back({"ConstantOfShape", 9, inferConstantOfShape, lowerConstantOfShape});
-  rows.push_back({"Range", 11, inferRange, lowerRange});
-  rows.push_back({"Shape", 1, inferShape, lowerFolded});
-  rows.push_back({"Size", 1, inferSize, lowerFolded});
+  rows.push_back({"Reshape", 5, inferReshape, lowerReshape, true});
+  rows.push_back({"Flatten", 1, inferFlatten, lowerReshape, true});
+  rows.push_back({"Squeeze", 1, inferSqueeze, lowerReshape, true});
+  rows.push_back({"Unsqueeze", 1, inferUnsqueeze, lowerReshape, true});
+  rows.push_back({"Transpose", 1, inferTranspose, lowerTranspose, true});
+  rows.push_back({"Concat", 4, inferConcat, lowerConcat, true});
+  rows.push_back({"Split", 2, inferSplit, lowerSplit, true});
+  rows.push_back({"Expand", 8, inferExpand, lowerExpand, true});
+  rows.push_back({"Tile", 6, inferTile, lowerTile, true});
+  rows.push_back({"ConstantOfShape", 9, inferConstantOfShape, lowerConstantOfShape, true});
+  rows.push_back({"Range", 11, inferRange, lowerRange, true});
+  rows.push_back({"Shape", 1, inferShape, lowerFolded, true});
+  rows.push_back({"Size", 1, inferSize, lowerFolded, true});
   rows.push_back({"DepthToSpace", 1, inferDepthToSpace, lowerDepthToSpace});
   rows.push_back({"SpaceToDepth", 1, inferDepthToSpace, lowerDepthToSpace});
-  rows.push_back({"EyeLike", 9, inferEyeLike, lowerEyeLike});
-  rows.push_back({"Trilu", 14, inferSame, lowerTrilu});
+  rows.push_back({"EyeLike", 9, inferEyeLike, lowerEyeLike, true});
+  rows.push_back({"Trilu", 14, inferSame, lowerTrilu, true});
 }
 
 } // namespace llmc::onnx_import

@@ -38,8 +38,34 @@ SliceFacts sliceFacts(const Node &node) {
     facts.steps.emplace(count, 1);
   return facts;
 }
+/// The first place of a slice, and how many it has; nothing where that hangs on what an open size is.
+std::optional<std::pair<int64_t, int64_t>> openRange(Extents &e, int64_t size, int64_t start, int64_t end,
+                                                     int64_t step) {
+  auto inside = [&](int64_t value, bool back) -> std::optional<int64_t> {
+    std::optional<bool> negative = e.isNegative(value);
+    if (!negative)
+      return std::nullopt;
+    if (*negative && !isOpen(value) && value < -kLargestExtent)
+      return back ? -1 : 0;
+    value = *negative ? e.add(value, size) : value;
+    return back ? e.most(-1, e.least(value, e.sub(size, 1))) : e.most(0, e.least(value, size));
+  };
+  if (isOpen(step))
+    return std::nullopt;
+  std::optional<int64_t> first = inside(start, step < 0), last = inside(end, step < 0);
+  if (!first || !last)
+    return std::nullopt;
+  int64_t by = step == INT64_MIN ? INT64_MAX : std::abs(step);
+  by = std::min(by, kLargestExtent);
+  int64_t span = step > 0 ? e.sub(*last, *first) : e.sub(*first, *last);
+  return std::make_pair(*first, e.most(0, e.div(e.add(span, by - 1), by)));
+}
+
 /// The first place of a slice, and how many it has.
-std::pair<int64_t, int64_t> sliceRange(int64_t size, int64_t start, int64_t end, int64_t step) {
+std::optional<std::pair<int64_t, int64_t>> sliceRange(Extents &e, int64_t size, int64_t start, int64_t end,
+                                                      int64_t step) {
+  if (isOpen(size) || isOpen(start) || isOpen(end) || isOpen(step))
+    return openRange(e, size, start, end, step);
   auto clamp = [&](int64_t value, int64_t low, int64_t high) {
     value = value < 0 ? (value < -size ? -1 - (step > 0 ? -1 : 0) : value + size) : value;
     return std::clamp(value, low, high);
@@ -47,12 +73,12 @@ std::pair<int64_t, int64_t> sliceRange(int64_t size, int64_t start, int64_t end,
   if (step > 0) {
     start = clamp(start, 0, size);
     end = clamp(end, 0, size);
-    return {start, std::max<int64_t>(0, llvm::divideCeil(std::max<int64_t>(0, end - start), step))};
+    return std::make_pair(start, std::max<int64_t>(0, llvm::divideCeil(std::max<int64_t>(0, end - start), step)));
   }
   start = clamp(start, -1, size - 1);
   end = end < -size ? -1 : clamp(end, -1, size - 1);
   int64_t back = step == INT64_MIN ? INT64_MAX : -step;
-  return {start, start > end ? (start - end - 1) / back + 1 : 0};
+  return std::make_pair(start, start > end ? (start - end - 1) / back + 1 : 0);
 }
 
 LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
@@ -70,7 +96,12 @@ LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
       return failure();
     if ((*facts.steps)[i] == 0)
       return node.error() << "has a step of 0";
-    shape[*axis] = sliceRange(node.shapeOf(0)[*axis], (*facts.starts)[i], (*facts.ends)[i], (*facts.steps)[i]).second;
+    auto range =
+        sliceRange(node.extents(), node.shapeOf(0)[*axis], (*facts.starts)[i], (*facts.ends)[i], (*facts.steps)[i]);
+    if (!range)
+      return node.error() << "whether its start or end counts from the end of dimension " << *axis
+                          << " is known only at run time, which is not supported";
+    shape[*axis] = range->second;
   }
   types.push_back(ofShape(node, shape));
   return success();
@@ -85,7 +116,7 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
   ArrayRef<int64_t> shape = node.resultType().getShape(), sizes = node.shapeOf(0);
   if (static_cast<int64_t>(shape.size()) != rank)
     return node.error() << "gives the declared " << node.resultType() << " of " << node.typeOf(0);
-  if (node.resultType().getNumElements() == 0) {
+  if (llvm::is_contained(shape, 0)) {
     results.push_back(node.empty(shape, storageElement(element)));
     return success();
   }
@@ -95,19 +126,15 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
   for (size_t i = 0; known && i < facts.starts->size(); ++i) {
     int64_t axis = *node.axis((*facts.axes)[i], rank);
     step[axis] = (*facts.steps)[i];
-    first[axis] = sliceRange(sizes[axis], (*facts.starts)[i], (*facts.ends)[i], step[axis]).first;
+    first[axis] = sliceRange(node.extents(), sizes[axis], (*facts.starts)[i], (*facts.ends)[i], step[axis])->first;
     forward &= step[axis] > 0;
   }
   if (forward) {
-    SmallVector<OpFoldResult> offsets, extents, strides;
-    for (int64_t i = 0; i < rank; ++i) {
-      // What has no places is nowhere.
-      offsets.push_back(node.b.getIndexAttr(shape[i] == 0 ? 0 : first[i]));
-      extents.push_back(node.b.getIndexAttr(shape[i]));
+    SmallVector<OpFoldResult> strides;
+    for (int64_t i = 0; i < rank; ++i)
       strides.push_back(node.b.getIndexAttr(shape[i] <= 1 ? 1 : step[i]));
-    }
-    auto type = RankedTensorType::get(shape, storageElement(element));
-    results.push_back(tensor::ExtractSliceOp::create(node.b, type, from, offsets, extents, strides));
+    results.push_back(tensor::ExtractSliceOp::create(node.b, node.plain(shape, storageElement(element)), from,
+                                                     node.folded(first), node.folded(shape), strides));
     return success();
   }
   SmallVector<int64_t> which(rank, -1);
@@ -124,7 +151,8 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
         places.push_back(at[i]);
         continue;
       }
-      Value zero = b.index(0), size = b.index(sizes[i]), most = b.index(std::max<int64_t>(0, sizes[i] - 1));
+      Value zero = b.index(0), size = b.index(sizes[i]);
+      Value most = b.index(node.extents().most(0, node.extents().sub(sizes[i], 1)));
       Value start, by;
       if (known) {
         start = b.index(first[i]);
@@ -186,7 +214,7 @@ LogicalResult padSizes(const Node &node, std::optional<SmallVector<int64_t>> &lo
     if (failed(axis))
       return failure();
     for (int64_t pad : {(*pads)[i], (*pads)[i + axes->size()]})
-      if (pad < -(int64_t(1) << 40) || pad > (int64_t(1) << 40))
+      if (!isOpen(pad) && (pad < -kLargestExtent || pad > kLargestExtent))
         return node.error() << "has a pad of " << pad;
     (*low)[*axis] = (*pads)[i];
     (*high)[*axis] = (*pads)[i + axes->size()];
@@ -201,8 +229,8 @@ LogicalResult inferPad(const Node &node, SmallVectorImpl<Type> &types) {
     return declaredOr(node, types, "input 1 (the pads)", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   for (size_t i = 0; i < shape.size(); ++i) {
-    shape[i] += (*low)[i] + (*high)[i];
-    if (shape[i] < 0)
+    shape[i] = node.extents().add(node.extents().add(shape[i], (*low)[i]), (*high)[i]);
+    if (node.extents().minimum(shape[i]) < 0)
       return node.error() << "takes away more than dimension " << i << " has";
   }
   types.push_back(ofShape(node, shape));
@@ -253,7 +281,7 @@ LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
         } else
           before = which < 0 ? b.index(0) : b.asIndex(b.extract(node.tensors[1], {b.index(which)}), node.elementOf(1));
       }
-      Value zero = b.index(0), last = b.index(std::max<int64_t>(0, size - 1));
+      Value zero = b.index(0), last = b.index(node.extents().most(0, node.extents().sub(size, 1)));
       Value place = b.sub(at[i], before);
       if (mode == "constant") {
         Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place, b.index(size));
@@ -263,7 +291,7 @@ LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
         Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, zero);
         place = b.select(negative, b.add(place, b.index(size)), place);
       } else if (mode == "reflect" && size > 1) {
-        Value period = b.index(2 * (size - 1));
+        Value period = b.index(node.extents().most(1, node.extents().mul(2, node.extents().sub(size, 1))));
         place = arith::RemSIOp::create(b, place, period);
         Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, zero);
         place = b.select(negative, b.add(place, period), place);
@@ -290,8 +318,8 @@ LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addSlices(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Slice", 1, inferSlice, lowerSlice});
-  rows.push_back({"Pad", 2, inferPad, lowerPad});
+  rows.push_back({"Slice", 1, inferSlice, lowerSlice, true});
+  rows.push_back({"Pad", 2, inferPad, lowerPad, true});
 }
 
 } // namespace llmc::onnx_import

@@ -53,6 +53,8 @@ def model(nodes, inputs, outputs, opset=17):
 
 
 X = value("x", [3, 5])
+TAKEN = ("m.onnx: remark: dimension 'batch' of input 'x' is taken to be 1 to 8; other bounds: "
+         "--dim batch=LO..HI\n")
 COMPILES = {
     # Everything that is unknown, at once.
     model([node("Foo", ["x"], ["a"], "one"), node("StringNormalizer", ["a"], ["b"], "two"), node("Relu", ["b"], ["y"])], [X],
@@ -66,8 +68,13 @@ COMPILES = {
         "m.onnx: error: node 's' (Softmax, version 13): axis 7 is outside of rank 2 (expected -2 to 1)\n",
     model([node("Relu", ["x"], ["y"], "r")], [X], [value("y", [3, 5], 7)]):
         "m.onnx: error: output 'y' is declared as 'tensor<3x5xi64>', but its node makes 'tensor<3x5xf32>'\n",
-    model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]):
-        "m.onnx: error: input 'x' leaves dimension 0 open ('batch')\nnote: give its size: --dim batch=N\n",
+    # Sizes known only at run time, where they cannot be taken; what is taken to be their bounds is said first.
+    model([node("TopK", ["x", "k"], ["y", "i"], "t")], [value("x", ["batch", 5]), value("k", [1], 7)], []):
+        TAKEN + "m.onnx: error: node 't' (TopK, version 11): input 0 is 'tensor<(batch)x5xf32>', of a size known only at run time, "
+        "which this operator is not compiled for\nnote: give the dimension one size: --dim NAME=N\n",
+    model([node("Add", ["x", "z"], ["y"], "a")], [value("x", ["batch", 5]), value("z", ["other", 5])], []):
+        TAKEN + TAKEN.replace("batch", "other").replace("'x'", "'z'") +
+        "m.onnx: error: node 'a' (Add, version 14): shapes do not broadcast: a dimension is batch and other\n",
     model([node("Relu", ["x"], ["y"], "r", attribute("alpha", 7))], [X], [value("y", [3, 5])]):
         "m.onnx: error: node 'r' (Relu, opset 17): unknown attribute 'alpha' (expected one of: )\n",
     model([node("Identity", ["x"], ["y"])], [value("x", [3], 8)], [value("y", [3], 8)]):
@@ -106,6 +113,27 @@ def run(llmc, *arguments, folder):
     return done.returncode, done.stderr
 
 
+def check_bounds(llmc, path, expect):
+    """One artifact for several sizes: what is out of bounds, or does not agree, is refused."""
+    (path / "b.onnx").write_bytes(model([node("Add", ["x", "z"], ["y"], "a")],
+                                        [value("x", ["batch", 5]), value("z", ["batch", 5])], [value("y", ["batch", 5])]))
+    expect("bounds", run(llmc, "compile", "b.onnx", "-o", "b.llmc", "--emit", "llmc", "--dim", "batch=2..4", folder=path)[0], 0)
+    for rows in (1, 2, 3, 4, 5):
+        np.save(path / f"rows{rows}.npy", np.full((rows, 5), rows, "f4"))
+    for x, z, message in [
+        (5, 5, "rows5.npy: error: holds float32 [5, 5] (expected float32 [batch = 2 to 4, 5]), for input 'x'\n"),
+        (2, 1, "rows1.npy: error: holds float32 [1, 5] (expected float32 [batch = 2 to 4, 5]), for input 'z'\n"),
+        (3, 4, "b.llmc: error: input 'z': dimension 0 ('batch') is 4, but dimension 0 of input 'x', the same, is 3\n"),
+    ]:
+        expect(message, run(llmc, "run", "b.llmc", "--input", f"x=rows{x}.npy", "--input", f"z=rows{z}.npy", folder=path),
+               (1, message))
+    for rows in (2, 3, 4):
+        done = run(llmc, "run", "b.llmc", "--input", f"x=rows{rows}.npy", "--input", f"z=rows{rows}.npy", "--output-dir", "b",
+                   folder=path)
+        expect(f"{rows} rows", done, (0, ""))
+        expect(f"{rows} rows", np.array_equal(np.load(path / "b/y.npy"), np.full((rows, 5), 2 * rows, "f4")), True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--llmc", required=True)
@@ -136,7 +164,17 @@ def main():
             model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]))
         code, text = run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", "--dim", "batch=3", folder=folder)
         expect("a dimension is given", code, 0)
-        expect("a range", run(llmc, "compile", "m.onnx", "--dim", "batch=1..4", folder=folder)[0], 2)
+        for given, message in [
+            ("batch=4..1", "--dim batch=4..1: no size lies between (expected LO at most HI, and HI from 1 to 1073741824)"),
+            ("batch=0", "--dim batch=0: no size lies between (expected LO at most HI, and HI from 1 to 1073741824)"),
+            ("batch=a..4", "--dim: 'batch=a..4' is not NAME=LO..HI or NAME=N"),
+        ]:
+            code, text = run(llmc, "compile", "m.onnx", "--dim", given, folder=folder)
+            expect(given, (code, message in text), (2, True))
+        expect("a name of nothing", run(llmc, "compile", "m.onnx", "-o", "n.llmc", "--dim", "bacth=3", folder=folder)[1],
+               TAKEN + "m.onnx: error: --dim bacth: no input has an open dimension of that name\n"
+               "note: open dimensions: batch\n")
+        check_bounds(llmc, path, expect)
         run_cases = [
             ([], "m.llmc: error: input 'x' is missing (float32 [3, 5])\nnote: give it: --input x=FILE.npy\n"),
             (["--input", "y=a.npy"], "m.llmc: error: --input: the entry has no input 'y'\nnote: inputs: x\n"),

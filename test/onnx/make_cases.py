@@ -47,6 +47,30 @@ def case(name, nodes, inputs, outputs, weights=(), opset=17, functions=(), opset
             (folder / f"{kind}_{i}.pb").write_bytes(nh.from_array(np.asarray(array)).SerializeToString())
 
 
+def open_case(name, nodes, dims, sets, outputs, weights=(), opset=17, arguments=()):
+    """One graph for inputs of several sizes: a data set each. `dims` names each input's dimensions; `arguments` are
+    --dim's, one a line in the file dims.txt."""
+    inputs = [h.make_tensor_value_info(n, KINDS[sets[0][n].dtype.str[1:]], d) for n, d in dims.items()]
+    kinds = [h.make_tensor_value_info(n, 0, None) for n in outputs]
+    graph = h.make_graph(nodes, name, inputs, kinds, [nh.from_array(a, n) for n, a in weights])
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", opset)], ir_version=10)
+    (HERE / name).mkdir(parents=True)
+    for s, feeds in enumerate(sets):
+        results = ReferenceEvaluator(model).run(outputs, feeds)
+        folder = HERE / name / f"test_data_set_{s}"
+        folder.mkdir()
+        for kind, arrays in (("input", [feeds[n] for n in dims]), ("output", results)):
+            for i, array in enumerate(arrays):
+                (folder / f"{kind}_{i}.pb").write_bytes(nh.from_array(np.asarray(array)).SerializeToString())
+    for i, result in enumerate(results):
+        info = h.make_tensor_value_info(outputs[i], KINDS[np.asarray(result).dtype.str[1:]], [None] * np.ndim(result))
+        graph.output[i].CopyFrom(info)
+    model.graph.CopyFrom(graph)
+    (HERE / name / "model.onnx").write_bytes(model.SerializeToString())
+    if arguments:
+        (HERE / name / "dims.txt").write_text("".join(a + "\n" for a in arguments))
+
+
 def main():
     shutil.rmtree(HERE, ignore_errors=True)
     node = h.make_node
@@ -103,6 +127,46 @@ def main():
                                   else_branch=h.make_graph([node("Abs", ["x"], ["e"])], "e", [],
                                                            [h.make_tensor_value_info("e", T.FLOAT, [5])]))],
          [("x", floats(5))], ["y"], [("n", np.array(2)), ("two", np.array(2))])
+    open_cases(node)
+
+
+def open_cases(node):
+    """Sizes that are known only at run time."""
+    # Attention as PyTorch writes it: heads by shapes of shapes, a mask of the lengths, positions from a table.
+    nodes = [
+        node("Shape", ["x"], ["s"]), node("Gather", ["s", "0"], ["b"]), node("Gather", ["s", "1"], ["t"]),
+        node("Unsqueeze", ["b", "axis0"], ["b1"]), node("Unsqueeze", ["t", "axis0"], ["t1"]),
+        node("Concat", ["b1", "t1", "heads", "rest"], ["split"], axis=0),
+        node("Concat", ["b1", "t1", "rest"], ["join"], axis=0),
+        node("Slice", ["table", "from", "t1", "axis0"], ["positions"]), node("Add", ["x", "positions"], ["h"]),
+        node("Reshape", ["h", "split"], ["r"]), node("Transpose", ["r"], ["q"], perm=[0, 2, 1, 3]),
+        node("Transpose", ["r"], ["k"], perm=[0, 2, 3, 1]), node("MatMul", ["q", "k"], ["scores"]),
+        node("Range", ["zero", "t", "one"], ["line"]), node("Unsqueeze", ["line", "axis1"], ["column"]),
+        node("LessOrEqual", ["line", "column"], ["causal"]), node("Where", ["causal", "scores", "low"], ["masked"]),
+        node("Softmax", ["masked"], ["p"]), node("MatMul", ["p", "q"], ["o"]),
+        node("Transpose", ["o"], ["back"], perm=[0, 2, 1, 3]), node("Reshape", ["back", "join"], ["y"])]
+    weights = [("0", np.array(0)), ("1", np.array(1)), ("axis0", np.array([0])), ("axis1", np.array([1])),
+               ("heads", np.array([3])), ("rest", np.array([-1])), ("table", floats(17, 21)), ("from", np.array([0])),
+               ("zero", np.array(0)), ("one", np.array(1)), ("low", np.array(-1e9, "f4"))]
+    open_case("open_attention", nodes, {"x": ["batch", "sequence", 21]},
+              [{"x": floats(b, t, 21)} for b, t in [(1, 1), (2, 5), (1, 17), (5, 3), (8, 11)]], ["y"], weights,
+              arguments=["batch=1..8", "sequence=1..17"])
+    # Sums of sizes, products of them, quotients, and slices that count from the end.
+    nodes = [
+        node("Concat", ["x", "z"], ["c"], axis=0), node("Shape", ["c"], ["s"]), node("Slice", ["s", "0", "1"], ["n"]),
+        node("Mul", ["n", "three"], ["m"]), node("Expand", ["line", "m"], ["e"]), node("ReduceSum", ["e"], ["sum"], keepdims=0),
+        node("Div", ["n", "two"], ["half"]), node("Slice", ["c", "0", "half"], ["first"]),
+        node("Slice", ["c", "minus2", "end", "0", "1"], ["last"]), node("Slice", ["c", "end", "least", "0", "minus1"], ["turned"]),
+        node("Pad", ["first", "pads"], ["padded"]), node("Tile", ["last", "twice"], ["tiled"]),
+        node("ReduceMean", ["c"], ["mean"], axes=[0], keepdims=0), node("Flatten", ["c"], ["flat"], axis=2),
+        node("ConstantOfShape", ["s"], ["filled"]), node("Cast", ["n"], ["float"], to=T.FLOAT), node("Mul", ["mean", "float"], ["scaled"])]
+    weights = [("0", np.array([0])), ("1", np.array([1])), ("two", np.array([2])), ("three", np.array([3])),
+               ("line", np.ones(1, "f4")), ("minus2", np.array([-2])), ("end", np.array([2**63 - 1])), ("minus1", np.array([-1])),
+               ("least", np.array([-(2**63)])), ("pads", np.array([1, 0, 2, 1])), ("twice", np.array([2, 3]))]
+    open_case("open_sizes", nodes, {"x": ["n", 3], "z": ["k", 3]},
+              [{"x": floats(n, 3), "z": floats(k, 3)} for n, k in [(1, 2), (7, 1), (4, 4), (13, 5)]],
+              ["sum", "first", "last", "turned", "padded", "tiled", "mean", "flat", "filled", "scaled"], weights,
+              arguments=["n=1..13", "k=1..5"])
 
 
 if __name__ == "__main__":

@@ -135,7 +135,8 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 16))
       ->capture_default_str();
   app.add_option("--save-temps", arguments.saveTemps, "save every stop's text there (default: the current folder)");
-  app.add_option("--dim", arguments.dims, "size of a dimension that an ONNX graph leaves open: NAME=N");
+  app.add_option("--dim", arguments.dims,
+                 "bounds of a dimension that an ONNX graph leaves open: NAME=LO..HI, or NAME=N for one size");
   app.add_option("--print-ir-after", arguments.printAfter, "write that stop's text to stderr")
       ->check(CLI::IsMember(stopNames(Stop::Schedule)));
   app.add_flag("--print-pipeline", arguments.printPipeline,
@@ -181,7 +182,7 @@ Emit emitOf(const std::string &name) {
   return Emit::Exe;
 }
 
-/// Adds "NAME=N" to a list of them; the mistake, or nothing.
+/// Adds "NAME=LO..HI" or "NAME=N" to a list of them; the mistake, or nothing.
 std::string addDim(const std::string &dim, std::string &list) {
   auto [name, size] = llvm::StringRef(dim).rsplit('=');
   llvm::StringRef low = size.split("..").first, high = size.split("..").second;
@@ -189,10 +190,12 @@ std::string addDim(const std::string &dim, std::string &list) {
   bool ranged = size.contains("..");
   if (name.empty() || name.find_first_of(",{} ") != llvm::StringRef::npos || low.getAsInteger(10, from) ||
       (ranged && high.getAsInteger(10, to)) || from > (1u << 30))
-    return "--dim: '" + dim + "' is not NAME=N";
-  if (ranged && from != to)
-    return "--dim " + dim + ": a range of sizes is not supported yet (expected NAME=N)";
-  list += (list.empty() ? "" : ",") + name.str() + "=" + std::to_string(from);
+    return "--dim: '" + dim + "' is not NAME=LO..HI or NAME=N";
+  to = ranged ? to : from;
+  if (to < from || to == 0 || to > (1u << 30))
+    return "--dim " + dim + ": no size lies between (expected LO at most HI, and HI from 1 to " +
+           std::to_string(1u << 30) + ")";
+  list += (list.empty() ? "" : ",") + name.str() + "=" + std::to_string(from) + ".." + std::to_string(to);
   return "";
 }
 

@@ -119,7 +119,7 @@ static bool writeHeader(raw_ostream &out, const artifact::Manifest &manifest, ui
       << "    const int32_t *sequences, uint32_t num_tokens, const int32_t *rows, uint32_t num_rows, float *logits) {\n"
       << "  static const uint64_t slot_offsets[] = {";
   interleaveComma(offsets, out);
-  out << "};\n  const uint64_t dims[] = {" << StringRef(dimValues).drop_back(2) << "};\n  const void *inputs[] = {"
+  out << "};\n  uint64_t dims[] = {" << StringRef(dimValues).drop_back(2) << "};\n  const void *inputs[] = {"
       << StringRef(inputs).drop_back(2) << "};\n  void *outputs[] = {logits};\n"
       << "  const llmc_state_view states[] = {{(uint8_t *)memory->state, memory->page_table, " << pages << "}};\n"
       << "  const llmc_step_context context = {(const uint8_t *)memory->weights, (uint8_t *)memory->arena, "

@@ -119,6 +119,8 @@ MessageHandler::MessageHandler(MLIRContext *context, Messages &messages) : Scope
       messages.error(fromMLIR(diagnostic));
     else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
       messages.warning(fromMLIR(diagnostic));
+    else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
+      messages.remark(fromMLIR(diagnostic));
   });
 }
 

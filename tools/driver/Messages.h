@@ -40,6 +40,7 @@ public:
   void error(const Diagnostic &mistake) { write("error", mistake); }
   void error(std::string file, std::string message, std::string note = {});
   void warning(const Diagnostic &mistake) { write("warning", mistake); }
+  void remark(const Diagnostic &found) { write("remark", found); }
   /// A sentence of its own about what was said last.
   void note(const std::string &text);
   bool sawError() const { return errors > 0; }

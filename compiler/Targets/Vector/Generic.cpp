@@ -7,6 +7,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 
+#include "llmc/step_abi.h"
+
 using namespace mlir;
 
 namespace llmc::vector_emit {
@@ -51,6 +53,29 @@ static void markLoops(Operation *root) {
   });
 }
 
+/// What a body says of dims and shares, as loads, stores and arithmetic.
+static void emitSizes(VectorBuilder &b, Operation *op, const KernelArguments &arguments) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(op);
+  Type index = b.getIndexType(), i64 = b.getI64Type();
+  auto place = [&](uint64_t number) {
+    return b.at(b.loadPointer(b.at(arguments.context, LLMC_STEP_OFFSET_DIMS)), static_cast<int64_t>(8 * number));
+  };
+  if (auto dim = dyn_cast<kernel::DimOp>(op)) {
+    Value value = arith::IndexCastOp::create(b, index, b.loadI64(place(dim.getNumber())));
+    dim.getResult().replaceAllUsesWith(value);
+    dim.erase();
+  } else if (auto set = dyn_cast<kernel::SetDimOp>(op)) {
+    b.store(arith::IndexCastOp::create(b, i64, set.getValue()), place(set.getNumber()), 8);
+    set.erase();
+  } else if (auto share = dyn_cast<kernel::ShareOp>(op)) {
+    auto [first, last] = threadShare(b, arguments, arith::IndexCastOp::create(b, i64, share.getTotal()));
+    share.getFirst().replaceAllUsesWith(arith::IndexCastOp::create(b, index, first).getResult());
+    share.getLast().replaceAllUsesWith(arith::IndexCastOp::create(b, index, last).getResult());
+    share.erase();
+  }
+}
+
 void emitGeneric(VectorBuilder &b, kernel::GenericOp op, const KernelArguments &arguments) {
   auto [first, last] = threadShare(b, arguments, b.i64(static_cast<int64_t>(op.getUnits())));
   IRMapping mapping;
@@ -60,10 +85,13 @@ void emitGeneric(VectorBuilder &b, kernel::GenericOp op, const KernelArguments &
   mapping.map(body.getArgument(1), arith::IndexCastOp::create(b, index, last).getResult());
   for (auto [buffer, argument] : llvm::zip(op.getBuffers(), body.getArguments().drop_front(2)))
     mapping.map(argument, bufferAt(b, arguments.value(buffer), cast<MemRefType>(argument.getType())));
+  SmallVector<Operation *> clones;
   for (Operation &inner : body) {
-    Operation *clone = b.clone(inner, mapping);
-    markLoops(clone);
+    clones.push_back(b.clone(inner, mapping));
+    markLoops(clones.back());
   }
+  for (Operation *clone : clones)
+    clone->walk([&](Operation *inner) { emitSizes(b, inner, arguments); });
 }
 
 } // namespace llmc::vector_emit

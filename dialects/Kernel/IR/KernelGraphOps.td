@@ -64,7 +64,8 @@ def Kernel_GenericOp : Op<Kernel_Dialect, "generic", [SingleBlock, NoTerminator,
     Runs its body once on each thread of the team, with that thread's part [first, last) of `units`; a part may be empty. The body's block
     arguments are first, last and then the operands. What parts of different threads write is distinct, and none reads what another
     writes; which operands are written says `writes`. Operands never overlap. The body works on buffers with ops of the upstream dialects,
-    keeps nothing and calls nothing.
+    keeps nothing and calls nothing. Of this dialect it holds `kernel.dim`, `kernel.share` and `kernel.set_dim`: a buffer of a size known
+    only at run time is an operand of bytes, as many as it may need, and the body makes a `memref.view` of it.
 
     ```mlir
     kernel.generic 7 writes [false, true] (%x, %y) : memref<7xf32>, memref<7xf32> {
@@ -79,8 +80,50 @@ def Kernel_GenericOp : Op<Kernel_Dialect, "generic", [SingleBlock, NoTerminator,
   }];
   let arguments = (ins I64Attr:$units, DenseBoolArrayAttr:$writes, Variadic<Kernel_Plain>:$buffers);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$units `writes` $writes `(` $buffers `)` `:` type($buffers) $body attr-dict";
+  let assemblyFormat = "$units `writes` $writes `(` $buffers `)` (`:` type($buffers)^)? $body attr-dict";
   let hasVerifier = 1;
+}
+
+def Kernel_DimOp : Op<Kernel_Dialect, "dim", [Pure]> {
+  let summary = "the value of a dimension in this step";
+  let description = [{
+    Number `number` of the program's `dims`, which are those of the manifest: what the caller's inputs have, within the dim's bounds.
+
+    ```mlir
+    %batch = kernel.dim 0
+    ```
+  }];
+  let arguments = (ins I64Attr:$number);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$number attr-dict";
+}
+
+def Kernel_SetDimOp : Op<Kernel_Dialect, "set_dim", []> {
+  let summary = "a dimension of an output gets its value";
+  let description = [{
+    Stands in a generic launch, where one thread runs it; the dim is one that is computed. The caller reads it after the step.
+
+    ```mlir
+    kernel.set_dim 2, %length
+    ```
+  }];
+  let arguments = (ins I64Attr:$number, Index:$value);
+  let assemblyFormat = "$number `,` $value attr-dict";
+}
+
+def Kernel_ShareOp : Op<Kernel_Dialect, "share", [Pure]> {
+  let summary = "a thread's part of a number of units";
+  let description = [{
+    In a generic launch: the part [first, last) of `total` units that the thread has which runs the body. Parts are in the order of
+    threads, as even as they can be, and cover all units.
+
+    ```mlir
+    %first, %last = kernel.share %total
+    ```
+  }];
+  let arguments = (ins Index:$total);
+  let results = (outs Index:$first, Index:$last);
+  let assemblyFormat = "$total attr-dict";
 }
 
 #endif

@@ -23,7 +23,7 @@ extern "C" {
 #define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
 #define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
 #define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
-#define LLMC_ARTIFACT_MINOR 2u                 /* 1 added chat templates, 2 more element types */
+#define LLMC_ARTIFACT_MINOR 3u                 /* 1 added chat templates, 2 element types, 3 computed dims */
 #define LLMC_SECTION_ALIGNMENT 65536u          /* of every section and of the container inside an executable */
 
 /** First bytes of a container. 96 bytes. */
@@ -116,6 +116,7 @@ enum llmc_dim_kind {
   LLMC_DIM_SEQUENCES = 3, /* sequences of the session */
   LLMC_DIM_CONTEXT = 4,   /* positions per sequence of the session */
   LLMC_DIM_THREADS = 5,   /* threads of the team */
+  LLMC_DIM_COMPUTED = 6,  /* an output's own dimension, set by the step within its bounds; since 1.3 */
 };
 
 /** A dimension that is not known when compiling, with the bounds it was compiled for. */
@@ -155,7 +156,9 @@ enum llmc_role {
   LLMC_ROLE_LOGITS = 5,
 };
 
-/** An input or output of an entry: row-major; the last dimension's rows are row_stride elements apart. */
+/** An input or output of an entry: row-major; the last dimension's rows are row_stride elements apart. Where sizes are
+ *  dims of the kinds NAMED or COMPUTED there is room for their maxima, and the elements lie at its start without
+ * padding, as the step's sizes have it; row_stride is then the last size's maximum. */
 typedef struct llmc_tensor {
   llmc_text name;
   uint32_t element_type; /* enum llmc_element_type */

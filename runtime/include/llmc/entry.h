@@ -22,7 +22,8 @@
 extern "C" {
 #endif
 
-/** An input or output of an entry. `sizes` has `rank` numbers; elements lie row-major, without padding. */
+/** An input or output of an entry. `sizes` has `rank` numbers; elements lie row-major, without padding. A dimension
+ * whose size is known only at run time has a name and bounds: `minimums`, and `sizes` itself. */
 typedef struct llmc_tensor_info {
   size_t struct_size; /* in: sizeof(llmc_tensor_info) */
   llmc_text_view name;
@@ -30,10 +31,12 @@ typedef struct llmc_tensor_info {
   uint32_t rank;         /* 0 .. 8 */
   uint64_t sizes[8];
   uint64_t bytes; /* of all elements */
+  uint64_t minimums[8];
+  llmc_text_view dims[8]; /* name of a dimension whose size is not constant; else empty */
 } llmc_tensor_info;
 
-/** Describes input or output `index` of entry `entry`.
- * @retval LLMC_INVALID_ARGUMENT  there is none, or its sizes are not constant */
+/** Describes input or output `index` of entry `entry`, with the largest sizes that it may have.
+ * @retval LLMC_INVALID_ARGUMENT  there is none, or it belongs to an entry that takes tokens */
 llmc_status llmc_entry_input(const llmc_model *model, uint32_t entry, uint32_t index, llmc_tensor_info *info);
 llmc_status llmc_entry_output(const llmc_model *model, uint32_t entry, uint32_t index, llmc_tensor_info *info);
 
@@ -58,13 +61,25 @@ void llmc_call_close(llmc_call *call);
 
 /** The number of the entry in the model. */
 uint32_t llmc_call_entry(const llmc_call *call);
-/** Memory of an input, zero at first, for the caller to fill: `bytes` of its llmc_tensor_info. Null past the end.
- * Inputs keep their values from run to run. */
+/** Says how large an input is in the runs to come: one size for each of its `rank` dimensions. Until it is said, an
+ * input is as large as it may be.
+ * @retval LLMC_INVALID_ARGUMENT  no such input, another rank, or a size outside of its dimension's bounds */
+llmc_status llmc_call_set_sizes(llmc_call *call, uint32_t index, const uint64_t *sizes, uint32_t rank,
+                                llmc_error *error);
+/** Describes an input as it was last said to be, or an output as the last run left it: `sizes` and `bytes` are actual.
+ * @retval LLMC_INVALID_ARGUMENT  there is none */
+llmc_status llmc_call_input_info(const llmc_call *call, uint32_t index, llmc_tensor_info *info);
+llmc_status llmc_call_output_info(const llmc_call *call, uint32_t index, llmc_tensor_info *info);
+/** Memory of an input, zero at first, for the caller to fill: `bytes` of its llmc_tensor_info; there is room for the
+ * largest sizes, and elements lie without padding for the sizes that it has. Null past the end. Inputs keep their bytes
+ * from run to run. */
 void *llmc_call_input(llmc_call *call, uint32_t index);
 /** Memory of an output as the last run left it. Null past the end. */
 const void *llmc_call_output(const llmc_call *call, uint32_t index);
 
-/** Runs the entry. The outputs do not depend on the number of threads. */
+/** Runs the entry. The outputs do not depend on the number of threads.
+ * @retval LLMC_INVALID_ARGUMENT  two inputs give one dimension different sizes
+ * @retval LLMC_INVALID_FILE      the code gave an output a size outside of its bounds */
 llmc_status llmc_call_run(llmc_call *call, llmc_error *error);
 
 #ifdef __cplusplus

@@ -41,13 +41,13 @@ typedef struct llmc_state_view {
 
 /** Everything a step reads and writes. Owned by the session; constant while the entry runs. */
 typedef struct llmc_step_context {
-  const uint8_t *weights;        /* start of the weights section, mapped read-only */
-  uint8_t *arena;                /* session memory for activations */
-  const uint64_t *slot_offsets;  /* [slots of the entry] byte offset of each arena slot, evaluated at session open */
-  const uint64_t *dims;          /* [dims of the manifest] the value of each dimension in this step */
-  const void *const *inputs;     /* [inputs of the entry] row-major tensors as the manifest describes */
-  void *const *outputs;          /* [outputs of the entry] row-major, rows padded to the manifest's row_stride */
-  const llmc_state_view *states; /* [states of the entry] */
+  const uint8_t *weights;       /* start of the weights section, mapped read-only */
+  uint8_t *arena;               /* session memory for activations */
+  const uint64_t *slot_offsets; /* [slots of the entry] byte offset of each arena slot, evaluated at session open */
+  uint64_t *dims;               /* [dims of the manifest] the value of each in this step; the step sets COMPUTED ones */
+  const void *const *inputs;    /* [inputs of the entry] row-major tensors as the manifest describes */
+  void *const *outputs;         /* [outputs of the entry] row-major, rows padded to the manifest's row_stride */
+  const llmc_state_view *states;                /* [states of the entry] */
   void (*barrier)(void *team, uint32_t thread); /* returns once all threads of the team have arrived */
   void *team;                                   /* first argument of barrier */
 } llmc_step_context;

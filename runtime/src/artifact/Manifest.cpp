@@ -93,14 +93,15 @@ private:
       enter("dim", i);
       if (Status status = text("name", dim.name))
         return status;
-      if (dim.kind > LLMC_DIM_THREADS)
+      if (dim.kind > LLMC_DIM_COMPUTED)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown kind %u", where, dim.kind);
-      if (dim.kind != LLMC_DIM_NAMED && kindsSeen >> dim.kind & 1)
+      bool plain = dim.kind == LLMC_DIM_NAMED || dim.kind == LLMC_DIM_COMPUTED;
+      if (!plain && kindsSeen >> dim.kind & 1)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sa second dim of kind %u", where, dim.kind);
       kindsSeen |= 1u << dim.kind;
       if (dim.reserved)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sreserved field is not zero", where);
-      uint64_t most = dim.kind == LLMC_DIM_NAMED ? maxDimValue : INT32_MAX;
+      uint64_t most = plain ? maxDimValue : INT32_MAX;
       if (dim.minimum > dim.default_value || dim.default_value > dim.maximum || !dim.maximum || dim.maximum > most)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sminimum %llu, default %llu, maximum %llu are not in order",
                     where, ull(dim.minimum), ull(dim.default_value), ull(dim.maximum));
@@ -127,7 +128,12 @@ private:
         if (size >= manifest.dims.count)
           return fail(error, LLMC_INVALID_FILE, "manifest: %ssize %u names dim %llu of %u", where, i, ull(size),
                       manifest.dims.count);
-        largest = artifact.dim(uint32_t(size)).maximum;
+        llmc_dim dim = artifact.dim(uint32_t(size));
+        largest = dim.maximum;
+        // Nobody could say how large such an input is.
+        if (input && dim.kind == LLMC_DIM_COMPUTED)
+          return fail(error, LLMC_INVALID_FILE, "manifest: %ssize %u names dim %llu, which the step computes", where, i,
+                      ull(size));
       } else if (size > maxDimValue) {
         return fail(error, LLMC_INVALID_FILE, "manifest: %ssize %u is %llu, expected at most %llu", where, i, ull(size),
                     ull(maxDimValue));
@@ -222,6 +228,9 @@ private:
             if (dim != LLMC_NO_DIM && dim >= manifest.dims.count)
               return fail(error, LLMC_INVALID_FILE, "manifest: %sits size names dim %u of %u", where, dim,
                           manifest.dims.count);
+            else if (dim != LLMC_NO_DIM && artifact.dim(dim).kind == LLMC_DIM_COMPUTED)
+              return fail(error, LLMC_INVALID_FILE, "manifest: %sits size names dim %u, which the step computes", where,
+                          dim);
       }
     }
     return LLMC_OK;

@@ -153,8 +153,12 @@ void printTensors(const Artifact &artifact, const char *what, llmc_range range) 
 void printEntries(const Artifact &artifact) {
   for (uint32_t i = 0; i < artifact.manifest.dims.count; ++i) {
     llmc_dim dim = artifact.dim(i);
-    printf("dim         %s: %llu to %llu, default %llu\n", toString(artifact.text(dim.name)).c_str(), ull(dim.minimum),
-           ull(dim.maximum), ull(dim.default_value));
+    const std::string name = toString(artifact.text(dim.name));
+    if (dim.kind == LLMC_DIM_COMPUTED)
+      printf("dim         %s: %llu to %llu, computed\n", name.c_str(), ull(dim.minimum), ull(dim.maximum));
+    else
+      printf("dim         %s: %llu to %llu, default %llu\n", name.c_str(), ull(dim.minimum), ull(dim.maximum),
+             ull(dim.default_value));
   }
   for (uint32_t e = 0; e < artifact.manifest.entries.count; ++e) {
     llmc_entry entry = artifact.entry(e);

@@ -97,8 +97,14 @@ private:
         return false;
       }
       std::string mistake;
-      if (!readTensorFile(path, info, llmc_call_input(call, index), mistake)) {
+      uint64_t sizes[8] = {};
+      if (!readTensorFile(path, info, llmc_call_input(call, index), sizes, mistake)) {
         printError(path.c_str(), (mistake + ", for input '" + name + "'").c_str(), "");
+        return false;
+      }
+      llmc_error error;
+      if (llmc_call_set_sizes(call, index, sizes, info.rank, &error)) {
+        printError(path.c_str(), error);
         return false;
       }
     }
@@ -108,10 +114,8 @@ private:
     llmc_tensor_info info = blank();
     llmc_entry_input(model, llmc_call_entry(call), uint32_t(missing), &info);
     std::string name(info.name.data, info.name.size);
-    printError(
-        file,
-        ("input '" + name + "' is missing (" + describeTensor(info.element_type, info.sizes, info.rank) + ")").c_str(),
-        ("give it: --input " + name + "=FILE.npy").c_str());
+    printError(file, ("input '" + name + "' is missing (" + describeTensor(info) + ")").c_str(),
+               ("give it: --input " + name + "=FILE.npy").c_str());
     return false;
   }
 
@@ -123,7 +127,7 @@ private:
     }
     for (uint32_t i = 0; i < entry.num_outputs; ++i) {
       llmc_tensor_info info = blank();
-      llmc_entry_output(model, llmc_call_entry(call), i, &info);
+      llmc_call_output_info(call, i, &info);
       std::string path = folder + "/" + fileName(info.name) + ".npy", mistake;
       if (!writeNpy(path, info, llmc_call_output(call, i), mistake)) {
         printError(path.c_str(), mistake.c_str(), "");
@@ -137,9 +141,17 @@ private:
 
 } // namespace
 
+/// Whether the first entry is a text decoder's step.
+static bool takesTokens(const llmc_model *model) {
+  llmc_range inputs = model->artifact.entry(0).inputs;
+  for (uint32_t i = 0; i < inputs.count; ++i)
+    if (model->artifact.row<llmc_tensor>(inputs, i).role == LLMC_ROLE_TOKENS)
+      return true;
+  return false;
+}
+
 bool wantsEntry(const RunOptions &options, const llmc_model *model) {
-  return !options.entry.empty() || !options.inputs.empty() || !options.outputFolder.empty() ||
-         model->artifact.manifest.dims.count == 0;
+  return !options.entry.empty() || !options.inputs.empty() || !options.outputFolder.empty() || !takesTokens(model);
 }
 
 int runEntry(const RunOptions &options, const char *file, const llmc_model *model) {

@@ -266,7 +266,19 @@ std::string describeTensor(uint32_t type, const uint64_t *sizes, uint32_t rank) 
   return text + "]";
 }
 
-bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, std::string &mistake) {
+std::string describeTensor(const llmc_tensor_info &info) {
+  std::string text = std::string(elementTypeName(info.element_type)) + " [";
+  for (uint32_t i = 0; i < info.rank; ++i) {
+    text += i ? ", " : "";
+    if (info.dims[i].size)
+      text += std::string(info.dims[i].data, info.dims[i].size) + " = " + std::to_string(info.minimums[i]) + " to ";
+    text += std::to_string(info.sizes[i]);
+  }
+  return text + "]";
+}
+
+bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, uint64_t *sizes,
+                    std::string &mistake) {
   std::string bytes;
   // Varints take up to ten bytes where an element has one.
   if (!readWhole(path, info.bytes * 10 + (1 << 16), bytes, mistake))
@@ -280,20 +292,24 @@ bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void 
   bool sameType = found.type->type == info.element_type ||
                   (!isPb && wanted->npy && found.type->npy && !strcmp(wanted->npy, found.type->npy));
   bool same = sameType && found.sizes.size() == info.rank;
-  for (uint32_t i = 0; same && i < info.rank; ++i)
-    same = found.sizes[i] == info.sizes[i];
+  uint64_t expected = llmc_element_size(info.element_type);
+  for (uint32_t i = 0; same && i < info.rank; ++i) {
+    same = found.sizes[i] >= info.minimums[i] && found.sizes[i] <= info.sizes[i];
+    sizes[i] = found.sizes[i];
+    expected *= same ? found.sizes[i] : 0; // no more than the largest tensor
+  }
   if (!same) {
     mistake = "holds " + describeTensor(found.type->type, found.sizes.data(), uint32_t(found.sizes.size())) +
-              " (expected " + describeTensor(info.element_type, info.sizes, info.rank) + ")";
+              " (expected " + describeTensor(info) + ")";
     return false;
   }
-  if (found.bytes.size() != info.bytes) {
-    mistake = "has " + std::to_string(found.bytes.size()) + " bytes of elements (expected " +
-              std::to_string(info.bytes) + ")";
+  if (found.bytes.size() != expected) {
+    mistake =
+        "has " + std::to_string(found.bytes.size()) + " bytes of elements (expected " + std::to_string(expected) + ")";
     return false;
   }
-  if (info.bytes)
-    memcpy(to, found.bytes.data(), info.bytes);
+  if (expected)
+    memcpy(to, found.bytes.data(), expected);
   return true;
 }
 

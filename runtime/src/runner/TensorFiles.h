@@ -13,10 +13,13 @@ namespace llmc::runtime {
 const char *elementTypeName(uint32_t elementType);
 /// "float32 [2, 3]".
 std::string describeTensor(uint32_t elementType, const uint64_t *sizes, uint32_t rank);
+/// "float32 [batch = 1 to 8, 3]".
+std::string describeTensor(const llmc_tensor_info &info);
 
-/// Reads a file, .pb by its ending and else .npy, whose type and shape must be those of `info`, into `to`. On failure
-/// `mistake` says what was found and expected.
-bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, std::string &mistake);
+/// Reads a file, .pb by its ending and else .npy, into `to`. Its type must be that of `info`, its sizes, which come
+/// back in `sizes`, within the bounds there. On failure `mistake` says what was found and expected.
+bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, uint64_t *sizes,
+                    std::string &mistake);
 
 /// Writes a .npy file; it appears whole or not at all. bfloat16 is written as the float32 of the same value.
 bool writeNpy(const std::string &path, const llmc_tensor_info &info, const void *from, std::string &mistake);

@@ -25,6 +25,13 @@ struct Parts {
   }
 };
 
+llmc_dim dimOf(const Artifact &artifact, const llmc_tensor &tensor, uint32_t d) {
+  return artifact.dim(uint32_t(tensor.sizes[d] & ~LLMC_SIZE_IS_DIM));
+}
+uint64_t largestSize(const Artifact &artifact, const llmc_tensor &tensor, uint32_t d) {
+  return tensor.sizes[d] & LLMC_SIZE_IS_DIM ? dimOf(artifact, tensor, d).maximum : tensor.sizes[d];
+}
+
 void setDims(llmc_call &call) {
   for (uint32_t i = 0; i < call.model->artifact.manifest.dims.count; ++i)
     call.dims[i] = call.model->artifact.dim(i).default_value;
@@ -34,6 +41,7 @@ void setDims(llmc_call &call) {
 bool place(llmc_call &call, Parts &parts, uint64_t arenaSize) {
   const Artifact &artifact = call.model->artifact;
   call.dims = reinterpret_cast<uint64_t *>(parts.take(artifact.manifest.dims.count * sizeof(uint64_t)));
+  call.inputSizes = reinterpret_cast<uint64_t *>(parts.take(call.entry.inputs.count * 8 * sizeof(uint64_t)));
   call.slotOffsets = reinterpret_cast<uint64_t *>(parts.take(call.entry.slots.count * sizeof(uint64_t)));
   call.inputs = reinterpret_cast<void **>(parts.take(call.entry.inputs.count * sizeof(void *)));
   call.outputs = reinterpret_cast<void **>(parts.take(call.entry.outputs.count * sizeof(void *)));
@@ -41,7 +49,7 @@ bool place(llmc_call &call, Parts &parts, uint64_t arenaSize) {
     llmc_range range = output ? call.entry.outputs : call.entry.inputs;
     for (uint32_t i = 0; i < range.count; ++i) {
       uint64_t bytes;
-      if (!tensorBytes(artifact.row<llmc_tensor>(range, i), bytes))
+      if (!tensorBytes(artifact, artifact.row<llmc_tensor>(range, i), bytes))
         return false;
       uint8_t *part = parts.take(bytes);
       if (part)
@@ -82,6 +90,11 @@ Status openMemory(llmc_call &call, Error &error) {
   Parts placed = {call.block};
   place(call, placed, arena);
   setDims(call);
+  for (uint32_t i = 0; i < call.entry.inputs.count; ++i) {
+    llmc_tensor tensor = call.model->artifact.row<llmc_tensor>(call.entry.inputs, i);
+    for (uint32_t d = 0; d < tensor.rank; ++d)
+      call.inputSizes[8 * i + d] = largestSize(call.model->artifact, tensor, d);
+  }
   planArena(call.model->artifact, call.entry, call.dims, call.slotOffsets, arena);
   return LLMC_OK;
 }
@@ -102,7 +115,7 @@ Status findEntry(const llmc_model &model, const char *name, uint32_t &index, Err
     for (uint32_t i = 0; i < range.count; ++i) {
       uint64_t bytes;
       llmc_tensor tensor = artifact.row<llmc_tensor>(range, i);
-      plain = plain && tensor.role == LLMC_ROLE_NONE && tensorBytes(tensor, bytes);
+      plain = plain && tensorBytes(artifact, tensor, bytes);
     }
   }
   if (plain)
@@ -120,12 +133,110 @@ __attribute__((no_sanitize("function"))) void enterCode(void *opaque, uint32_t t
 
 } // namespace
 
-bool tensorBytes(const llmc_tensor &tensor, uint64_t &bytes) {
+bool tensorBytes(const Artifact &artifact, const llmc_tensor &tensor, uint64_t &bytes) {
   bytes = llmc_element_size(tensor.element_type);
-  for (uint32_t i = 0; i < tensor.rank; ++i)
-    if ((tensor.sizes[i] & LLMC_SIZE_IS_DIM) || !multiply(bytes, tensor.sizes[i], bytes))
+  for (uint32_t i = 0; i < tensor.rank; ++i) {
+    if (tensor.sizes[i] & LLMC_SIZE_IS_DIM) {
+      uint32_t kind = dimOf(artifact, tensor, i).kind;
+      if (kind != LLMC_DIM_NAMED && kind != LLMC_DIM_COMPUTED)
+        return false;
+    }
+    if (!multiply(bytes, largestSize(artifact, tensor, i), bytes))
       return false;
-  return tensor.rank == 0 || tensor.row_stride == tensor.sizes[tensor.rank - 1];
+  }
+  return tensor.role == LLMC_ROLE_NONE &&
+         (tensor.rank == 0 || tensor.row_stride == largestSize(artifact, tensor, tensor.rank - 1));
+}
+
+/// "input 'ids': dimension 1 ('sequence')", for messages.
+static void describePlace(const Artifact &artifact, const llmc_tensor &tensor, uint32_t dim, char (&text)[200]) {
+  llmc_text_view name = artifact.text(tensor.name);
+  if (!(tensor.sizes[dim] & LLMC_SIZE_IS_DIM)) {
+    formatText(text, sizeof text, "input '%.*s': dimension %u", printed(name.size), name.data, dim);
+    return;
+  }
+  llmc_text_view own = artifact.text(dimOf(artifact, tensor, dim).name);
+  formatText(text, sizeof text, "input '%.*s': dimension %u ('%.*s')", printed(name.size), name.data, dim,
+             printed(own.size), own.data);
+}
+
+Status setSizes(llmc_call &call, uint32_t index, const uint64_t *sizes, uint32_t rank, Error &error) {
+  const Artifact &artifact = call.model->artifact;
+  if (index >= call.entry.inputs.count || (rank && !sizes))
+    return fail(error, LLMC_INVALID_ARGUMENT, "no input %u with sizes: the entry has %u", index,
+                call.entry.inputs.count);
+  llmc_tensor tensor = artifact.row<llmc_tensor>(call.entry.inputs, index);
+  llmc_text_view name = artifact.text(tensor.name);
+  if (rank != tensor.rank)
+    return fail(error, LLMC_INVALID_ARGUMENT, "input '%.*s' has %u dimensions, expected %u", printed(name.size),
+                name.data, rank, tensor.rank);
+  char place[200];
+  for (uint32_t d = 0; d < rank; ++d) {
+    uint64_t least = tensor.sizes[d], most = least;
+    if (tensor.sizes[d] & LLMC_SIZE_IS_DIM) {
+      llmc_dim dim = dimOf(artifact, tensor, d);
+      least = dim.minimum, most = dim.maximum;
+    }
+    if (sizes[d] >= least && sizes[d] <= most)
+      continue;
+    describePlace(artifact, tensor, d, place);
+    if (least == most)
+      return fail(error, LLMC_INVALID_ARGUMENT, "%s is %llu, expected %llu", place, (unsigned long long)sizes[d],
+                  (unsigned long long)least);
+    fail(error, LLMC_INVALID_ARGUMENT, "%s is %llu, expected %llu to %llu", place, (unsigned long long)sizes[d],
+         (unsigned long long)least, (unsigned long long)most);
+    return addNote(error, "compile the model with other bounds: --dim NAME=LO..HI");
+  }
+  for (uint32_t d = 0; d < rank; ++d)
+    call.inputSizes[8 * index + d] = sizes[d];
+  return LLMC_OK;
+}
+
+/// Takes every dim from the inputs that name it; they agree.
+static Status setInputDims(llmc_call &call, Error &error) {
+  const Artifact &artifact = call.model->artifact;
+  for (uint32_t i = 0; i < call.entry.inputs.count; ++i) {
+    llmc_tensor tensor = artifact.row<llmc_tensor>(call.entry.inputs, i);
+    for (uint32_t d = 0; d < tensor.rank; ++d) {
+      if (!(tensor.sizes[d] & LLMC_SIZE_IS_DIM))
+        continue;
+      uint64_t size = call.inputSizes[8 * i + d], dim = tensor.sizes[d];
+      // The first that names it; there is one, this input if no other.
+      uint32_t first = 0, at = 0;
+      for (bool found = false; !found;) {
+        llmc_tensor other = artifact.row<llmc_tensor>(call.entry.inputs, first);
+        for (at = 0; at < other.rank && other.sizes[at] != dim;)
+          ++at;
+        found = at < other.rank;
+        first += !found;
+      }
+      uint64_t agreed = call.inputSizes[8 * first + at];
+      if (size != agreed) {
+        char place[200];
+        describePlace(artifact, tensor, d, place);
+        llmc_text_view name = artifact.text(artifact.row<llmc_tensor>(call.entry.inputs, first).name);
+        return fail(error, LLMC_INVALID_ARGUMENT, "%s is %llu, but dimension %u of input '%.*s', the same, is %llu",
+                    place, (unsigned long long)size, at, printed(name.size), name.data, (unsigned long long)agreed);
+      }
+      call.dims[dim & ~LLMC_SIZE_IS_DIM] = size;
+    }
+  }
+  return LLMC_OK;
+}
+
+void actualSizes(const llmc_call &call, bool output, uint32_t index, uint64_t *sizes, uint64_t &bytes) {
+  const Artifact &artifact = call.model->artifact;
+  llmc_tensor tensor = artifact.row<llmc_tensor>(output ? call.entry.outputs : call.entry.inputs, index);
+  bytes = llmc_element_size(tensor.element_type);
+  for (uint32_t d = 0; d < tensor.rank; ++d) {
+    uint64_t size = tensor.sizes[d];
+    if (!output)
+      size = call.inputSizes[8 * index + d];
+    else if (size & LLMC_SIZE_IS_DIM)
+      size = call.dims[size & ~LLMC_SIZE_IS_DIM];
+    sizes[d] = size;
+    bytes *= size;
+  }
 }
 
 Status openCall(const llmc_model &model, const char *entry, uint32_t numThreads, llmc_call *&call, Error &error) {
@@ -173,6 +284,24 @@ void closeCall(llmc_call *call) {
   platform::releaseMemory(call, sizeof(llmc_call));
 }
 
-void runCall(llmc_call &call) { runOnTeam(call.team, enterCode, &call); }
+Status runCall(llmc_call &call, Error &error) {
+  const Artifact &artifact = call.model->artifact;
+  if (Status status = setInputDims(call, error))
+    return status;
+  runOnTeam(call.team, enterCode, &call);
+  // Callers trust these as they trust the inputs' sizes.
+  for (uint32_t i = 0; i < artifact.manifest.dims.count; ++i) {
+    llmc_dim dim = artifact.dim(i);
+    if (dim.kind != LLMC_DIM_COMPUTED || (call.dims[i] >= dim.minimum && call.dims[i] <= dim.maximum))
+      continue;
+    uint64_t found = call.dims[i];
+    call.dims[i] = dim.minimum;
+    llmc_text_view name = artifact.text(dim.name);
+    return fail(error, LLMC_INVALID_FILE, "the model's code gave dimension '%.*s' the size %llu, expected %llu to %llu",
+                printed(name.size), name.data, (unsigned long long)found, (unsigned long long)dim.minimum,
+                (unsigned long long)dim.maximum);
+  }
+  return LLMC_OK;
+}
 
 } // namespace llmc::runtime

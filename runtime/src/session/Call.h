@@ -16,6 +16,7 @@ struct llmc_call {
   uint8_t *block = nullptr;
   uint64_t blockSize = 0;
   uint64_t *dims = nullptr;        ///< [dims of the manifest]
+  uint64_t *inputSizes = nullptr;  ///< [inputs][8]: as the caller says
   uint64_t *slotOffsets = nullptr; ///< [slots]
   void **inputs = nullptr;         ///< [inputs]
   void **outputs = nullptr;        ///< [outputs]
@@ -29,10 +30,14 @@ namespace llmc::runtime {
 /// Documented at llmc_call_open.
 Status openCall(const llmc_model &model, const char *entry, uint32_t numThreads, llmc_call *&call, Error &error);
 void closeCall(llmc_call *call);
+/// Documented at llmc_call_set_sizes.
+Status setSizes(llmc_call &call, uint32_t index, const uint64_t *sizes, uint32_t rank, Error &error);
 /// Documented at llmc_call_run.
-void runCall(llmc_call &call);
-/// Bytes of a tensor of constant sizes; false when they are not constant or do not fit.
-bool tensorBytes(const llmc_tensor &tensor, uint64_t &bytes);
+Status runCall(llmc_call &call, Error &error);
+/// Most bytes of a tensor of a graph; false when it belongs to a text decoder's step, or they do not fit.
+bool tensorBytes(const Artifact &artifact, const llmc_tensor &tensor, uint64_t &bytes);
+/// Sizes of an input or output in the call's last run, or to come; and their bytes.
+void actualSizes(const llmc_call &call, bool output, uint32_t index, uint64_t *sizes, uint64_t &bytes);
 
 } // namespace llmc::runtime
 

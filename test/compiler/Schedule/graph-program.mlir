@@ -70,3 +70,35 @@ func.func @constants(%x: memref<7xf32>, %w: memref<7xf32>, %v: memref<7xf32>, %y
   linalg.add ins(%y, %v : memref<7xf32>, memref<7xf32>) outs(%y : memref<7xf32>)
   return
 }
+
+// Sizes that come with the inputs: memory is planned for their bounds, launches make views of bytes and divide what they
+// learn; a size that is no input's is set for the caller.
+// CHECK-LABEL: kernel.program @open inputs 1 outputs 1
+// CHECK-SAME: slots [896, 2] slot_sizes [1]
+// CHECK: ^bb0(%[[X:.*]]: memref<840xi8>, %[[Y:.*]]: memref<1680xi8>):
+// CHECK: %[[M:.*]] = kernel.memory 0 at 0 : memref<840xi8>
+// CHECK: kernel.generic 1 writes [false, true](%[[X]], %[[M]])
+// CHECK: %[[N:.*]] = kernel.dim 0
+// CHECK: memref.view %{{.*}}[%{{.*}}][%[[N]]] : memref<840xi8> to memref<?x5xf32>
+// CHECK: kernel.share
+// CHECK: kernel.generic 1 writes []() {
+// CHECK: kernel.set_dim 1, %{{.*}}
+// CHECK: onnx.dims = [{computed = false, maximum = 42 : i64, minimum = 2 : i64, name = "n"}, {computed = true, maximum = 84 : i64, minimum = 4 : i64, name = "y.0"}]
+func.func @open(%x: memref<?x5xf32>, %y: memref<?x5xf32>)
+    attributes {llmc.constants = [], llmc.inputs = 1 : i64, onnx.names = ["x", "y"],
+                onnx.types = [tensor<?x5xf32, affine_map<()[s0] -> (s0, 5)>>, tensor<?x5xf32, affine_map<()[s0] -> (s0 * 2, 5)>>],
+                onnx.dims = [{kind = 0 : i64, name = "n", minimum = 2 : i64, maximum = 42 : i64, place = array<i64: 0, 0>}]} {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %n = memref.dim %x, %c0 : memref<?x5xf32>
+  %a = memref.alloc(%n) : memref<?x5xf32>
+  linalg.exp ins(%x : memref<?x5xf32>) outs(%a : memref<?x5xf32>)
+  %m = arith.muli %n, %c2 : index
+  %b = memref.alloc(%m) : memref<?x5xf32>
+  %low = memref.subview %b[0, 0] [%n, 5] [1, 1] : memref<?x5xf32> to memref<?x5xf32, strided<[5, 1]>>
+  linalg.copy ins(%a : memref<?x5xf32>) outs(%low : memref<?x5xf32, strided<[5, 1]>>)
+  %high = memref.subview %b[%n, 0] [%n, 5] [1, 1] : memref<?x5xf32> to memref<?x5xf32, strided<[5, 1], offset: ?>>
+  linalg.copy ins(%a : memref<?x5xf32>) outs(%high : memref<?x5xf32, strided<[5, 1], offset: ?>>)
+  memref.copy %b, %y : memref<?x5xf32> to memref<?x5xf32>
+  return
+}

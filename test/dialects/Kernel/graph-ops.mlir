@@ -29,3 +29,32 @@ kernel.program @main inputs 1 outputs 1 roles [#transformer.role<input>, #transf
   }
   kernel.yield
 }
+
+// Sizes of the step: read, shared out among threads, set for the caller.
+// CHECK-LABEL: kernel.program @open
+kernel.program @open inputs 1 outputs 1 roles [#transformer.role<input>, #transformer.role<output>] slots [] slot_sizes [] {
+^bb0(%x: memref<140xi8>, %y: memref<140xi8>):
+  kernel.generic 1 writes [false, true](%x, %y) : memref<140xi8>, memref<140xi8> {
+  ^bb0(%first: index, %last: index, %a: memref<140xi8>, %b: memref<140xi8>):
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    // CHECK: %[[N:.*]] = kernel.dim 0
+    %n = kernel.dim 0
+    %from = memref.view %a[%zero][%n] : memref<140xi8> to memref<?x5xf32>
+    %to = memref.view %b[%zero][%n] : memref<140xi8> to memref<?x5xf32>
+    // CHECK: %[[FIRST:.*]], %[[LAST:.*]] = kernel.share %[[N]]
+    %mine, %end = kernel.share %n
+    scf.for %i = %mine to %end step %one {
+      %0 = memref.load %from[%i, %zero] : memref<?x5xf32>
+      memref.store %0, %to[%i, %zero] : memref<?x5xf32>
+    }
+  }
+  // CHECK: kernel.generic 1 writes []() {
+  kernel.generic 1 writes []() {
+  ^bb0(%first: index, %last: index):
+    %n = kernel.dim 0
+    // CHECK: kernel.set_dim 1, %{{.*}}
+    kernel.set_dim 1, %n
+  }
+  kernel.yield
+}

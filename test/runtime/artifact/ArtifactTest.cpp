@@ -103,7 +103,7 @@ const Damage containerDamages[] = {
     {"HeaderOnly", [](Bytes &b) { b.resize(50); }, false, "is cut short: 50 bytes, the header alone has 96"},
     {"Longer", [](Bytes &b) { b.push_back(0); }, false, "has 1 bytes after the container's end, expected none"},
     {"Major", [](Bytes &b) { put(b, FIELD(llmc_artifact_header, major), 2u); }, true,
-     "artifact format version 2.2, this runtime reads 1.x"},
+     "artifact format version 2.3, this runtime reads 1.x"},
     {"TablePlace", [](Bytes &b) { put(b, FIELD(llmc_artifact_header, section_table_offset), 97ull); }, false,
      "header: section table at 97, expected 96"},
     {"NoSections", [](Bytes &b) { put(b, FIELD(llmc_artifact_header, section_count), 0u); }, false,
@@ -168,7 +168,19 @@ TEST_P(WrongManifest, GivesItsSentence) {
 }
 
 const WrongPart wrongParts[] = {
-    {"DimKind", [](ToyParts &p) { p.dims[0].kind = 6; }, "manifest: dim 0: unknown kind 6"},
+    {"DimKind", [](ToyParts &p) { p.dims[0].kind = 7; }, "manifest: dim 0: unknown kind 7"},
+    {"InputOfComputedDim",
+     [](ToyParts &p) {
+       p.dims[0].kind = LLMC_DIM_COMPUTED;
+       p.inputs[3].sizes[0] = LLMC_SIZE_IS_DIM | 0;
+     },
+     "manifest: entry 0, input 3: size 0 names dim 0, which the step computes"},
+    {"SlotOfComputedDim",
+     [](ToyParts &p) {
+       p.dims[0].kind = LLMC_DIM_COMPUTED;
+       p.terms[0].dims[3] = 0;
+     },
+     "manifest: entry 0, slot 1: its size names dim 0, which the step computes"},
     {"DimTwice", [](ToyParts &p) { p.dims[0].kind = LLMC_DIM_ROWS; }, "manifest: dim 2: a second dim of kind 2"},
     {"DimOrder", [](ToyParts &p) { p.dims[4].default_value = 1010; },
      "manifest: dim 4: minimum 1, default 1010, maximum 1009 are not in order"},
