@@ -119,6 +119,8 @@ struct RaiseNorms : llmc::impl::RaiseNormsPassBase<RaiseNorms> {
     auto type = typeOf(last->getResult(0));
     if (type != typeOf(r.input) || type.getElementType().isF64())
       return missed(last, "it is not computed in the input's type and shape, or in double");
+    if (llvm::any_of(type.getShape().drop_front(r.axis), ShapedType::isDynamic))
+      return missed(last, "the sizes that it is over are known only at run time");
     if (!weight)
       weight = createSplat(
           last, RankedTensorType::get(typeOf(r.input).getShape().drop_front(r.axis), type.getElementType()), 1);
