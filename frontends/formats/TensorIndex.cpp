@@ -98,6 +98,17 @@ Result<TensorIndex> TensorIndex::make(std::vector<MappedFile> files, std::vector
   return index;
 }
 
+Result<TensorIndex> TensorIndex::join(TensorIndex first, TensorIndex second) {
+  const auto files = static_cast<uint32_t>(first.mapped.size());
+  std::move(second.mapped.begin(), second.mapped.end(), std::back_inserter(first.mapped));
+  std::move(second.relative.begin(), second.relative.end(), std::back_inserter(first.relative));
+  for (TensorEntry &entry : second.entries) {
+    entry.file += files;
+    first.entries.push_back(std::move(entry));
+  }
+  return make(std::move(first.mapped), std::move(first.relative), std::move(first.entries));
+}
+
 const TensorEntry *TensorIndex::find(std::string_view key) const {
   const auto found = std::lower_bound(entries.begin(), entries.end(), key,
                                       [](const TensorEntry &entry, std::string_view key) { return entry.key < key; });

@@ -82,6 +82,9 @@ public:
   static Result<TensorIndex> make(std::vector<MappedFile> files, std::vector<std::string> relativeNames,
                                   std::vector<TensorEntry> tensors);
 
+  /// The tensors of both. Error: a key that both have.
+  static Result<TensorIndex> join(TensorIndex first, TensorIndex second);
+
   /// Sorted by key.
   const std::vector<TensorEntry> &tensors() const { return entries; }
   const std::vector<MappedFile> &files() const { return mapped; }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# make_seeds.py - writes the small inputs from which the fuzzers of safetensors, GGUF and config begin.
+# make_seeds.py - writes the small inputs from which the fuzzers of safetensors, statistics, GGUF and config begin.
 #
 #   test/fuzz/make_seeds.py        rewrites corpus/fuzz-safetensors, corpus/fuzz-gguf and corpus/fuzz-config
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -75,6 +75,16 @@ def safetensors_seeds():
     yield "kinds", bytes([1 + 3 * 12]) + header(kinds)
     yield "index", b"\2" + header({"metadata": {"total_size": 8}, "weight_map": {
         "a": "model-00001-of-00002.safetensors", "b": "sub/model-00002-of-00002.safetensors"}})
+
+
+def statistics_seeds():
+    facts = {"llmc.statistics": "1", "model": "0" * 64, "tokens": "21"}
+    whole = {"__metadata__": facts, "inputs:w": tensor("F32", [136], 0, 544), "held_back": tensor("I32", [4], 544, 560)}
+    yield "header", bytes([35]) + header(whole)
+    text = header({"__metadata__": facts, "inputs:w": tensor("F32", [6], 0, 24)})
+    yield "file", b"\0" + len(text).to_bytes(8, "little") + text + struct.pack("<6f", 1, 0.5, 1, 0.25, 0.5, 1)
+    yield "version", bytes([1]) + header({"__metadata__": {**facts, "llmc.statistics": "2"}})
+    yield "wide", bytes([132]) + header({"__metadata__": facts, "inputs:w": tensor("F32", [528], 0, 2112)})
 
 
 def gguf_text(text):
@@ -199,6 +209,8 @@ def write(folder, name, data):
 def main():
     for name, data in safetensors_seeds():
         write("fuzz-safetensors", name, data)
+    for name, data in statistics_seeds():
+        write("fuzz-statistics", name, data)
     for name, data in gguf_seeds():
         write("fuzz-gguf", name, data)
     for name, data in session_seeds():

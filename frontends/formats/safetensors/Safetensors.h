@@ -13,8 +13,10 @@
 namespace llmc::safetensors {
 
 /// Checks one file held in memory and lists its tensors in the order of their data. `name` is used in messages, `file`
-/// goes into each entry. Memory: proportionate to the header. Errors: any broken rule, with the tensor named.
-Result<std::vector<TensorEntry>> parseFile(std::string_view bytes, const std::string &name, uint32_t file);
+/// goes into each entry. Memory: proportionate to the header. Errors: any broken rule, with the tensor named. What the
+/// file says of itself is appended to `metadata` where that is given.
+Result<std::vector<TensorEntry>> parseFile(std::string_view bytes, const std::string &name, uint32_t file,
+                                           std::vector<std::pair<std::string, std::string>> *metadata = nullptr);
 
 /// What model.safetensors.index.json says.
 struct ShardMap {

@@ -16,7 +16,9 @@ constexpr size_t kMaxKey = 1 << 20;
 /// One file's check; keeps what every message needs.
 class FileChecker {
 public:
-  FileChecker(std::string_view bytes, const std::string &name, uint32_t file) : bytes(bytes), name(name), file(file) {}
+  FileChecker(std::string_view bytes, const std::string &name, uint32_t file,
+              std::vector<std::pair<std::string, std::string>> *facts)
+      : bytes(bytes), name(name), file(file), facts(facts) {}
 
   Result<std::vector<TensorEntry>> run();
 
@@ -34,7 +36,8 @@ private:
   std::string_view bytes;
   const std::string &name;
   const uint32_t file;
-  uint64_t dataStart = 0; // Offset of the first data byte.
+  std::vector<std::pair<std::string, std::string>> *const facts; // Null: not wanted.
+  uint64_t dataStart = 0;                                        // Offset of the first data byte.
 };
 
 Result<std::vector<TensorEntry>> FileChecker::run() {
@@ -99,6 +102,8 @@ Checked FileChecker::checkMetadata(json::Value metadata) const {
     if (!metadata.member(i).isString())
       return error("'__metadata__': '" + json::printable(metadata.key(i).asString()) + "' must be a string, found " +
                    json::kindName(metadata.member(i).kind()));
+  for (size_t i = 0; facts && i < metadata.size(); ++i)
+    facts->emplace_back(metadata.key(i).asString(), metadata.member(i).asString());
   return Success{};
 }
 
@@ -196,8 +201,9 @@ Checked FileChecker::checkLayout(std::vector<TensorEntry> &entries) const {
 
 } // namespace
 
-Result<std::vector<TensorEntry>> parseFile(std::string_view bytes, const std::string &name, uint32_t file) {
-  return FileChecker(bytes, name, file).run();
+Result<std::vector<TensorEntry>> parseFile(std::string_view bytes, const std::string &name, uint32_t file,
+                                           std::vector<std::pair<std::string, std::string>> *metadata) {
+  return FileChecker(bytes, name, file, metadata).run();
 }
 
 } // namespace llmc::safetensors
