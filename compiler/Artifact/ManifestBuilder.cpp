@@ -3,6 +3,7 @@
 #include "compiler/Artifact/ManifestBuilder.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "dialects/Transformer/IR/Transformer.h"
 
 #include <algorithm>
@@ -188,6 +189,8 @@ FailureOr<Entry> entryOf(kernel::ProgramOp program, const Manifest &manifest) {
 std::string nameOf(kernel::WeightOp weight, int64_t copy) {
   std::string name;
   for (auto source : weight.getRecipe().getOps<transformer::WeightOp>()) {
+    if (source.getKey(0).starts_with(kInputStatistics))
+      continue; // says how weights were rounded, is none itself
     int64_t layer = source.getNumLayers() == 1 ? 0 : std::min<int64_t>(copy, source.getNumLayers() - 1);
     name += (name.empty() ? "" : " + ") + source.getKey(layer).str();
   }

@@ -68,6 +68,7 @@ Expected<std::unique_ptr<OutputFile>> OutputFile::create(StringRef path, bool ex
 }
 
 OutputFile::~OutputFile() {
+  unmap();
   if (descriptor >= 0)
     ::close(descriptor);
   if (!temporary.empty()) {
@@ -95,6 +96,23 @@ Error OutputFile::resize(uint64_t size) {
   if (::ftruncate(descriptor, static_cast<off_t>(size)) != 0)
     return systemError(errno);
   return Error::success();
+}
+
+Expected<MutableArrayRef<uint8_t>> OutputFile::map(uint64_t size) {
+  // All of it at once: where the disk is full a write to mapped memory would end the process.
+  if (int reason = ::posix_fallocate(descriptor, 0, static_cast<off_t>(size)))
+    return systemError(reason);
+  void *start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  if (start == MAP_FAILED)
+    return systemError(errno);
+  mapped = {static_cast<uint8_t *>(start), static_cast<size_t>(size)};
+  return mapped;
+}
+
+void OutputFile::unmap() {
+  if (!mapped.empty())
+    ::munmap(mapped.data(), mapped.size());
+  mapped = {};
 }
 
 Error OutputFile::hash(uint64_t offset, uint64_t size, uint8_t digest[32]) {
@@ -134,6 +152,7 @@ Error OutputFile::copyToDevice() {
 }
 
 Error OutputFile::commit() {
+  unmap();
   if (isDevice)
     return copyToDevice();
   mode_t mask = ::umask(0);

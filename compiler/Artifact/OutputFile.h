@@ -29,6 +29,10 @@ public:
   llvm::Error write(uint64_t offset, llvm::ArrayRef<uint8_t> bytes);
   /// Sets the size, so that a tail of zeros is part of the file.
   llvm::Error resize(uint64_t size);
+  /// Makes `size` bytes of the file, zero where nothing was written, and maps them for reading and writing until
+  /// commit() or the end of the object; at most once. They are not the process's own memory: the system writes them out
+  /// when it needs room.
+  llvm::Expected<llvm::MutableArrayRef<uint8_t>> map(uint64_t size);
   /// SHA-256 of `size` bytes at `offset`, as written so far.
   llvm::Error hash(uint64_t offset, uint64_t size, uint8_t digest[32]);
   /// Sets the mode (0755 or 0644, less the umask), and gives the file its name. The object is spent after.
@@ -37,7 +41,9 @@ public:
 private:
   OutputFile() = default;
   llvm::Error copyToDevice();
+  void unmap();
   std::string path, temporary;
+  llvm::MutableArrayRef<uint8_t> mapped;
   int descriptor = -1;
   bool executable = false, isDevice = false;
 };

@@ -121,6 +121,13 @@ void addQuantizePipeline(OpPassManager &manager, const QuantizeOptions &options)
     quantize.format = blocks->format;
     quantize.group = blocks->group;
     quantize.allowRequantize = options.allowRequantize;
+    quantize.wide.assign(options.wide.begin(), options.wide.end());
+    // Layers that are stored in different ways cannot share a body.
+    if (!options.wide.empty()) {
+      SplitLayersPassOptions split;
+      split.wide.assign(options.wide.begin(), options.wide.end());
+      manager.addNestedPass<func::FuncOp>(createSplitLayersPass(split));
+    }
     manager.addPass(createQuantizeWeightsPass(quantize));
   } else {
     ConvertWeightsPassOptions convert;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace llmc {
 
@@ -46,8 +47,9 @@ struct FuseOptions {
   bool qkv = true, gated = true;
 };
 struct QuantizeOptions {
-  std::string weights = "keep"; ///< see parseWeights
-  bool allowRequantize = false; ///< round what is stored in blocks already
+  std::string weights = "keep";  ///< see parseWeights
+  bool allowRequantize = false;  ///< round what is stored in blocks already
+  std::vector<std::string> wide; ///< linears that get 8 bits: see llmc-quantize-weights
 };
 struct LowerOptions {
   int64_t pageTokens = 64;        ///< positions in a page of the cache

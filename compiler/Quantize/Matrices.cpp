@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Quantize/Matrices.h"
 
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -36,7 +37,8 @@ static void collectOrigins(Value weight, SmallVectorImpl<WeightOp> &origins) {
     return;
   if (auto stored = dyn_cast<WeightOp>(op))
     return origins.push_back(stored);
-  for (Value operand : op->getOperands())
+  auto quantize = dyn_cast<WeightQuantizeOp>(op); // Statistics are no part of the weight.
+  for (Value operand : quantize ? op->getOperands().take_front() : op->getOperands())
     collectOrigins(operand, origins);
 }
 
@@ -44,6 +46,23 @@ SmallVector<WeightOp> originsOf(Value weight) {
   SmallVector<WeightOp> origins;
   collectOrigins(weight, origins);
   return origins;
+}
+
+Value namingMatrixOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([](LinearOp linear) { return linear.getWeight(); })
+      .Case([](GatedLinearOp linear) { return linear.getGateWeight(); })
+      .Default(Value());
+}
+
+SmallVector<std::string> statisticsKeysOf(Operation *op) {
+  SmallVector<std::string> keys;
+  Value matrix = namingMatrixOf(op);
+  SmallVector<WeightOp> origins = matrix ? originsOf(matrix) : SmallVector<WeightOp>();
+  if (!origins.empty())
+    for (int64_t layer = 0; layer < origins.front().getNumLayers(); ++layer)
+      keys.push_back(kInputStatistics + origins.front().getKey(layer).str());
+  return keys;
 }
 
 BlockType storedBlocksOf(Value weight) {

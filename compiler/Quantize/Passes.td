@@ -44,14 +44,53 @@ def QuantizeWeightsPass : Pass<"llmc-quantize-weights", "::mlir::ModuleOp"> {
 
     Never rounds values that come out of blocks, unless `allow-requantize` says so. A weight used twice is rounded once. Rows that
     are not whole groups are the user's mistake.
+
+    Where the checkpoint names a statistics file, matrices of linears are rounded by the statistics of their inputs (`by %s`).
+    Linears that `wide` names, by the key of the first tensor of their matrix or of their gate, get the 8-bit format, too; layers
+    of a class that it names differently have been parted by `llmc-split-layers`.
   }];
   let options = [
     Option<"format", "format", "std::string", "\"q8\"", "q8, q4, q8_min or q4_min">,
     Option<"group", "group", "int64_t", "32", "Values that share a scale; 0: a row">,
-    Option<"allowRequantize", "allow-requantize", "bool", "false", "Round what is stored in blocks already">
+    Option<"allowRequantize", "allow-requantize", "bool", "false", "Round what is stored in blocks already">,
+    ListOption<"wide", "wide", "std::string", "Linears that get 8 bits">
   ];
   let dependentDialects = ["::llmc::transformer::TransformerDialect"];
   let statistics = [Statistic<"numQuantized", "quantized", "Weights rounded to blocks">];
+}
+
+def SplitLayersPass : Pass<"llmc-split-layers", "::mlir::func::FuncOp"> {
+  let summary = "part classes of layers whose matrices are to be stored in different ways";
+  let description = [{
+    Layers of one class share one body, and so the types of their weights. Where `wide` names a linear of some layers of a class but
+    not of others (by the key of the first tensor of its matrix, or of its gate), the class is parted into as many as there are
+    different choices.
+
+    ```mlir
+    // before, wide = l.1.w
+    %y = transformer.layers classes [0, 0, 0] slots [0, 1, 2] iter (%x) : tensor<?x64xf32> {
+    ^bb0(%slot: index, %h: tensor<?x64xf32>):
+      %w = transformer.weight ["l.0.w", "l.1.w", "l.2.w"] : tensor<64x64xf32>
+      …
+    }
+
+    // after
+    %y = transformer.layers classes [0, 1, 0] slots [0, 1, 2] iter (%x) : tensor<?x64xf32> {
+    ^bb0(%slot: index, %h: tensor<?x64xf32>):
+      %w = transformer.weight ["l.0.w", "l.2.w"] : tensor<64x64xf32>
+      …
+    }, {
+    ^bb0(%slot: index, %h: tensor<?x64xf32>):
+      %w = transformer.weight ["l.1.w"] : tensor<64x64xf32>
+      …
+    }
+    ```
+
+    Never changes what a layer computes, nor the order of layers. Needs rolled layers to be of any use.
+  }];
+  let options = [ListOption<"wide", "wide", "std::string", "Linears that are stored in another way than the others">];
+  let dependentDialects = ["::llmc::transformer::TransformerDialect"];
+  let statistics = [Statistic<"numClasses", "classes", "Classes that were added">];
 }
 
 def KeepBlocksPass : Pass<"llmc-keep-blocks", "::mlir::func::FuncOp"> {

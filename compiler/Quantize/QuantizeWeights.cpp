@@ -3,7 +3,9 @@
 #include "compiler/Quantize/Matrices.h"
 #include "compiler/Quantize/Passes.h"
 
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace llmc::transformer;
@@ -36,15 +38,16 @@ class QuantizeWeights : public llmc::impl::QuantizeWeightsPassBase<QuantizeWeigh
     }
     SmallVector<OpOperand *> matrices = llmc::matricesIn(getOperation());
     // A weight with several users (a tied head) is rounded once, by the most careful of them.
-    DenseMap<Value, bool> wide;
+    const llvm::StringSet<> named(llvm::from_range, wide);
+    DenseMap<Value, bool> isWider;
     for (OpOperand *matrix : matrices)
-      wide[matrix->get()] |= isWide(*matrix);
+      isWider[matrix->get()] |= isWide(*matrix) || isNamed(matrix->getOwner(), named);
     DenseMap<Value, Value> rounded;
     for (OpOperand *matrix : matrices) {
       Value weight = matrix->get();
       Value &after = rounded[weight];
       if (!after) {
-        FailureOr<Value> made = round(weight, wide[weight] ? wider(*chosen) : *chosen);
+        FailureOr<Value> made = round(weight, isWider[weight] ? wider(*chosen) : *chosen, statisticsOf(weight));
         if (failed(made))
           return signalPassFailure();
         after = *made;
@@ -64,6 +67,31 @@ class QuantizeWeights : public llmc::impl::QuantizeWeightsPassBase<QuantizeWeigh
     }
   }
 
+  /// Whether the user's choice is the wider format for this op.
+  static bool isNamed(Operation *op, const llvm::StringSet<> &named) {
+    SmallVector<std::string> keys = llmc::statisticsKeysOf(op);
+    return !keys.empty() &&
+           named.contains(StringRef(keys.front()).drop_front(StringRef(llmc::kInputStatistics).size()));
+  }
+
+  /// What was observed of the rows that a matrix is multiplied with; null where it is looked up in, too, or nothing was
+  /// observed.
+  Value statisticsOf(Value weight) {
+    auto checkpoint = lookupOnly<CheckpointOp>(getOperation());
+    if (!checkpoint || !checkpoint.getStatistics() ||
+        !llvm::all_of(weight.getUsers(), [](Operation *user) { return llmc::namingMatrixOf(user) != Value(); }))
+      return {};
+    SmallVector<std::string> keys = llmc::statisticsKeysOf(*weight.getUsers().begin());
+    if (keys.empty())
+      return {};
+    OpBuilder builder(&getContext());
+    builder.setInsertionPointAfterValue(weight);
+    int64_t size = llmc::gramSize(cast<RankedTensorType>(weight.getType()).getDimSize(1));
+    SmallVector<StringRef> names(keys.begin(), keys.end());
+    return WeightOp::create(builder, weight.getLoc(), RankedTensorType::get(size, builder.getF32Type()),
+                            builder.getStrArrayAttr(names));
+  }
+
   /// A mistake of the user about the tensor that a weight is made of.
   InFlightDiagnostic refuse(Value weight, StringRef &key) {
     auto checkpoint = lookupOnly<CheckpointOp>(getOperation());
@@ -73,7 +101,7 @@ class QuantizeWeights : public llmc::impl::QuantizeWeightsPassBase<QuantizeWeigh
                                 : weight.getLoc());
   }
 
-  FailureOr<Value> round(Value weight, llmc::BlockFormatId to) {
+  FailureOr<Value> round(Value weight, llmc::BlockFormatId to, Value statistics) {
     auto type = cast<RankedTensorType>(weight.getType());
     StringRef key, name = llmc::blockFormat(to).name;
     if (BlockType stored = llmc::storedBlocksOf(weight); stored && !allowRequantize) {
@@ -96,12 +124,12 @@ class QuantizeWeights : public llmc::impl::QuantizeWeightsPassBase<QuantizeWeigh
       return failure();
     }
     OpBuilder builder(&getContext());
-    builder.setInsertionPointAfterValue(weight);
+    builder.setInsertionPointAfterValue(statistics ? statistics : weight);
     if (isa<BlockType>(type.getElementType()))
       weight = WeightDecodeOp::create(builder, weight.getLoc(), type.clone(builder.getF32Type()), weight);
     ++numQuantized;
     return Value(WeightQuantizeOp::create(builder, weight.getLoc(), type.clone(BlockType::get(&getContext(), to, size)),
-                                          weight));
+                                          weight, statistics));
   }
 };
 

@@ -100,22 +100,26 @@ void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t pa
   const BlockFormatDescriptor &format = blockFormat(layout.format);
   const int64_t k = weight.k, group = layout.blockGroup, bytes = blockBytes(layout.format, group);
   const int64_t rowBytes = k / group * bytes;
-  scratch.blocks.resize(static_cast<size_t>(rowBytes + group));
-  uint8_t *codes = scratch.blocks.data() + rowBytes;
+  const int64_t rows = std::min(panelWidth, weight.n - panel * panelWidth);
+  const bool together = source.rowsTogether() >= panelWidth;
+  scratch.blocks.resize(static_cast<size_t>((together ? rows : 1) * rowBytes + group));
+  uint8_t *codes = scratch.blocks.data() + scratch.blocks.size() - group;
   std::memset(out, 0, static_cast<size_t>(layout.panelBytes));
   // A signed code becomes the unsigned one of the same order.
   const int shift = format.codes.isSigned ? 1 << (format.codes.bits - 1) : 0;
-  for (int64_t row = 0; row < panelWidth; ++row) {
-    const int64_t place = panel * panelWidth + row;
-    if (place >= weight.n)
-      break; // codes of any kind with scales of zero
-    [[maybe_unused]] bool whole = source.readBlocks(place * k, k, scratch.blocks.data());
-    assert(whole && "checked when the recipe was read");
+  // Of rows that are missing: codes of any kind with scales of zero.
+  for (int64_t row = 0; row < rows; ++row) {
+    const uint8_t *blocks = scratch.blocks.data() + (together ? row * rowBytes : 0);
+    if (row == 0 || !together) {
+      const int64_t first = panel * panelWidth + row;
+      [[maybe_unused]] bool whole = source.readBlocks(first * k, (together ? rows : 1) * k, scratch.blocks.data());
+      assert(whole && "checked when the recipe was read");
+    }
     ScaleWriter scales(layout, format, row, out);
     for (int64_t block = 0; block < k / group; ++block) {
       uint8_t subScales[maxSubBlocks], subMinima[maxSubBlocks];
       BlockParts parts = {0, 0, subScales, subMinima, codes};
-      unpackBlock(layout.format, group, scratch.blocks.data() + block * bytes, parts);
+      unpackBlock(layout.format, group, blocks + block * bytes, parts);
       scales.write(block * group, parts);
       writeCodes(layout, row, block * group, group, codes, shift, out);
     }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Weights/Recipe.h"
 
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "dialects/Transformer/Formats/BlockSearch.h"
 #include "dialects/Transformer/Formats/RopeFrequencies.h"
 #include "dialects/Transformer/IR/Transformer.h"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 using namespace mlir;
@@ -97,6 +99,7 @@ private:
   bool checksRange;
   llvm::DenseMap<Value, WeightRef> values;
   llvm::DenseMap<Value, Words> words;
+  llvm::DenseMap<Value, std::shared_ptr<const InputStatistics>> statistics;
   llvm::DenseMap<Value, kernel::PackOp> packs;
 
   FailureOr<PackedWeight> packed(kernel::PackOp pack) {
@@ -134,12 +137,36 @@ private:
     return diagnostic;
   }
 
+  /// What was observed of the rows that weights are multiplied with.
+  FailureOr<WeightRef> visitStatistics(transformer::WeightOp op, StringRef key, const TensorEntry *entry) {
+    int64_t size = cast<RankedTensorType>(op.getType()).getNumElements(), columns = 1;
+    while (gramSize(columns) < size)
+      ++columns;
+    if (entry && (entry->dtype != DType::F32 || entry->shape != TensorShape{size}))
+      return changed(op, checkpoint.fileName(*entry))
+             << "tensor '" << key << "' is " << dtypeName(entry->dtype) << " " << entry->shape.str()
+             << " (expected F32 " << TensorShape{size}.str() << ")";
+    if (!entry) {
+      auto place = transformer::lookupOnly<transformer::CheckpointOp>(weight->getParentOfType<ModuleOp>());
+      StringRef file = place && place.getStatistics() ? *place.getStatistics() : StringRef("<statistics>");
+      InFlightDiagnostic diagnostic = emitError(FileLineColLoc::get(op.getContext(), file, 0, 0));
+      diagnostic << "there are no statistics of the inputs of tensor '" << key.drop_front(strlen(kInputStatistics))
+                 << "'";
+      diagnostic.attachNote() << "observe the model again: llmc observe MODEL --text FILE -o STATS";
+      return diagnostic;
+    }
+    statistics[op.getResult()] = std::make_shared<InputStatistics>(checkpoint.data(*entry), columns);
+    return WeightRef();
+  }
+
   FailureOr<WeightRef> visit(transformer::WeightOp op) {
     // Weights that all layers of a class share have one key.
     if (op.getNumLayers() != 1 && copy >= op.getNumLayers())
       return op.emitOpError() << "has " << op.getNumLayers() << " keys for " << weight.getCopies() << " copies";
     StringRef key = op.getKey(op.getNumLayers() == 1 ? 0 : copy);
     const TensorEntry *entry = checkpoint.find({key.data(), key.size()});
+    if (key.starts_with(kInputStatistics))
+      return visitStatistics(op, key, entry);
     if (!entry)
       return changed(op, checkpoint.files().size() == 1
                              ? checkpoint.files().front().name()
@@ -213,6 +240,12 @@ private:
     WeightRef source = values.lookup(op.getSource());
     if (checksRange && failed(checkEncodable(op, block.getFormat())))
       return failure();
+    if (op.getStatistics()) {
+      auto known = statistics.find(op.getStatistics());
+      if (known == statistics.end())
+        return op.emitOpError("is given statistics that are not a tensor of the statistics file");
+      return calibrateWeight(std::move(source), known->second, block.getFormat(), block.getGroup());
+    }
     return quantizeWeight(std::move(source), block.getFormat(), block.getGroup());
   }
   /// Blocks are f32 values from the start: what moves whole blocks moves their values.

@@ -187,6 +187,54 @@ private:
   WeightRef source;
 };
 
+/// Rows of a matrix are made whole: what an error in a column costs the others share.
+class Calibrated final : public Blocks {
+public:
+  Calibrated(WeightRef from, std::shared_ptr<const InputStatistics> known, BlockFormatId format, int64_t group)
+      : Blocks(from->shape, format, group), source(std::move(from)), statistics(std::move(known)) {
+    statistics->announce(shape[0]);
+  }
+  int64_t rowsTogether() const override { return 16; }
+  std::optional<double> roundingError() const override {
+    const int64_t columns = shape[1], run = std::min<int64_t>(16, shape[0]), runs = shape[0] < 64 ? 1 : 4;
+    std::vector<float> values(static_cast<size_t>(run * columns)), rounded(values.size());
+    double error = 0, whole = 0;
+    const std::shared_ptr<const ErrorShape> errors = statistics->shapeFor(0);
+    for (int64_t i = 0; i < runs; ++i) {
+      const int64_t begin = (shape[0] - run) / std::max<int64_t>(runs - 1, 1) * i * columns;
+      source->read(begin, run * columns, values.data());
+      read(begin, run * columns, rounded.data());
+      whole += errors->costOf(run, values.data());
+      for (size_t k = 0; k < values.size(); ++k)
+        values[k] -= rounded[k];
+      error += errors->costOf(run, values.data());
+    }
+    return whole > 0 ? error / whole : 0;
+  }
+
+private:
+  void copyWhole(int64_t first, int64_t count, uint8_t *out) const override {
+    const int64_t columns = shape[1], each = columns / group;
+    const int64_t begin = first / each, end = (first + count + each - 1) / each;
+    std::vector<float> values(static_cast<size_t>((end - begin) * columns));
+    source->read(begin * columns, (end - begin) * columns, values.data());
+    const std::shared_ptr<const ErrorShape> errors = statistics->shapeFor(end - begin);
+    if (first % each == 0 && count % each == 0)
+      return calibrateBlocks(format, group, end - begin, values.data(), *errors, out);
+    std::vector<uint8_t> rows(static_cast<size_t>((end - begin) * each * bytes));
+    calibrateBlocks(format, group, end - begin, values.data(), *errors, rows.data());
+    std::memcpy(out, rows.data() + (first - begin * each) * bytes, static_cast<size_t>(count * bytes));
+  }
+  void decodeWhole(int64_t first, int64_t count, float *out) const override {
+    std::vector<uint8_t> blocks(static_cast<size_t>(count * bytes));
+    copyWhole(first, count, blocks.data());
+    for (int64_t i = 0; i < count; ++i)
+      decodeBlock(format, group, blocks.data() + i * bytes, out + i * group);
+  }
+  WeightRef source;
+  std::shared_ptr<const InputStatistics> statistics;
+};
+
 /// Blocks whose parts are tensors of their own.
 class Assembled final : public Blocks {
 public:
@@ -491,6 +539,27 @@ WeightRef blockWeight(Sizes shape, BlockFormatId format, int64_t group, const ui
 }
 WeightRef quantizeWeight(WeightRef source, BlockFormatId format, int64_t group) {
   return std::make_shared<Quantized>(std::move(source), format, group);
+}
+
+void InputStatistics::announce(int64_t rows) const {
+  std::lock_guard<std::mutex> lock(mutex);
+  left += rows;
+}
+
+std::shared_ptr<const ErrorShape> InputStatistics::shapeFor(int64_t rows) const {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::shared_ptr<const ErrorShape> known = shape;
+  if (!known)
+    known = std::make_shared<const ErrorShape>(gram, columns);
+  left -= rows;
+  // Who makes rows more than once is not to take the statistics apart each time.
+  shape = left == 0 ? nullptr : known;
+  return known;
+}
+
+WeightRef calibrateWeight(WeightRef source, std::shared_ptr<const InputStatistics> statistics, BlockFormatId format,
+                          int64_t group) {
+  return std::make_shared<Calibrated>(std::move(source), std::move(statistics), format, group);
 }
 WeightRef unpackWeight(Words words, int64_t bits, int64_t axis, Sizes order, uint32_t plus, uint32_t flip,
                        Sizes shape) {

@@ -5,13 +5,14 @@
 #ifndef LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H
 #define LLMC_COMPILER_WEIGHTS_WEIGHTVALUE_H
 
-#include "dialects/Transformer/Formats/BlockFormats.h"
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -50,6 +51,11 @@ public:
   /// Copies the blocks of the elements [begin, begin + count), whole blocks of one row, as the format stores them,
   /// unless `out` is null. False where this value is not made of blocks, or these are not ones that lie in it whole.
   virtual bool readBlocks(int64_t begin, int64_t count, uint8_t *out) const { return false; }
+  /// Rows that readBlocks makes together about as fast as one; it takes so many whole ones at once.
+  virtual int64_t rowsTogether() const { return 1; }
+  /// How large the change of the products with what was observed is that rounding makes, as a share of the products:
+  /// the quotient of their squares, over up to 64 rows spread evenly. Nothing where no statistics guide the rounding.
+  virtual std::optional<double> roundingError() const { return std::nullopt; }
 };
 
 using WeightRef = std::shared_ptr<const WeightValue>;
@@ -61,6 +67,27 @@ WeightRef storedWeight(Sizes shape, Element element, const uint8_t *data);
 WeightRef blockWeight(Sizes shape, BlockFormatId format, int64_t group, const uint8_t *data);
 /// A matrix rounded to blocks as searchBlocks does; `group` divides its columns.
 WeightRef quantizeWeight(WeightRef source, BlockFormatId format, int64_t group);
+/// What calibration knows of the rows that matrices are multiplied with; taken apart when it is first needed, which
+/// many matrices may share, and forgotten when all that were announced have been made.
+class InputStatistics {
+public:
+  /// `gram` as ErrorShape has it, in a mapped file that outlives this.
+  InputStatistics(const uint8_t *gram, int64_t columns) : columns(columns), gram(gram) {}
+  const int64_t columns;
+  /// From the matrices that will ask, before they do: so many rows are going to be made.
+  void announce(int64_t rows) const;
+  /// For `rows` rows that are going to be made. Thread-safe; the first caller takes the statistics apart, others wait.
+  std::shared_ptr<const ErrorShape> shapeFor(int64_t rows) const;
+
+private:
+  const uint8_t *gram;
+  mutable std::mutex mutex;
+  mutable int64_t left = 0; ///< rows that were announced and are not made
+  mutable std::shared_ptr<const ErrorShape> shape;
+};
+/// A matrix rounded to blocks as calibrateBlocks does; `group` divides its columns.
+WeightRef calibrateWeight(WeightRef source, std::shared_ptr<const InputStatistics> statistics, BlockFormatId format,
+                          int64_t group);
 /// Words of 1, 2 or 4 bytes in the mapped checkpoint.
 struct Words {
   Sizes shape;

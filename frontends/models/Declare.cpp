@@ -37,7 +37,8 @@ static Checked declareInto(ModuleOp module, const std::string &path) {
   if (weights.mistake())
     return *weights.mistake();
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  transformer::CheckpointOp::create(builder, module.getLoc(), transformer::CheckpointFormat::Safetensors, path);
+  transformer::CheckpointOp::create(builder, module.getLoc(), transformer::CheckpointFormat::Safetensors, path,
+                                    /*statistics=*/StringAttr());
   for (const auto &[key, shape] : weights.tensorTypes())
     transformer::TensorOp::create(builder, module.getLoc(), key, "model.safetensors", shape);
   return Success{};

@@ -72,7 +72,7 @@ Checked writeIndex(const TensorIndex &index, StringRef directory, ModuleOp modul
   const auto format = gguf::isGgufPath(directory.str())   ? transformer::CheckpointFormat::Gguf
                       : onnx::isOnnxPath(directory.str()) ? transformer::CheckpointFormat::Onnx
                                                           : transformer::CheckpointFormat::Safetensors;
-  transformer::CheckpointOp::create(builder, place, format, directory);
+  transformer::CheckpointOp::create(builder, place, format, directory, /*statistics=*/StringAttr());
   for (const TensorEntry &entry : index.tensors()) {
     Type elementType = toElementType(entry.dtype, context);
     if (!elementType)

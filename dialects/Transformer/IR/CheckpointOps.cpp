@@ -18,7 +18,9 @@ template <typename OpTy> static LogicalResult verifyOnly(OpTy op) {
 LogicalResult CheckpointOp::verify() {
   if (getDirectory().empty())
     return emitOpError("directory is empty, expected a path"); // (C1)
-  return verifyOnly(*this);                                    // (C2)
+  if (getStatistics() && getStatistics()->empty())
+    return emitOpError("the name of the statistics file is empty, expected a path"); // (C1)
+  return verifyOnly(*this);                                                          // (C2)
 }
 
 LogicalResult TensorOp::verify() {

@@ -10,16 +10,18 @@ def Transformer_CheckpointOp : Transformer_Op<"checkpoint", [HasParent<"::mlir::
   let summary = "place of a model's files";
   let description = [{
     Names the container format and the directory (or file) that holds the weights, as the user gave it. Keys of
-    `transformer.weight` are looked up there. No bytes of it are in the IR.
+    `transformer.weight` are looked up there. No bytes of it are in the IR. `statistics` is a file of what `llmc observe` saw of
+    the model: keys that begin with `inputs:` are looked up in it.
 
-    (C1) The directory is not empty. (C2) A module has at most one.
+    (C1) The directory is not empty, nor is the name of a statistics file. (C2) A module has at most one.
 
     ```mlir
-    transformer.checkpoint safetensors in "models/stories260K"
+    transformer.checkpoint safetensors in "models/stories260K" statistics "stories.stats"
     ```
   }];
-  let arguments = (ins Transformer_CheckpointFormatAttr:$format, StrAttr:$directory);
-  let assemblyFormat = "`` $format `in` $directory attr-dict";
+  let arguments = (ins Transformer_CheckpointFormatAttr:$format, StrAttr:$directory,
+                       OptionalAttr<StrAttr>:$statistics);
+  let assemblyFormat = "`` $format `in` $directory (`statistics` $statistics^)? attr-dict";
   let hasVerifier = 1;
 }
 

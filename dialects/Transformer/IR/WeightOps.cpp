@@ -1,5 +1,6 @@
 // WeightOps.cpp - rules, folds and builders of the ops on weight values.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "dialects/Transformer/IR/Verification.h"
 
 using namespace mlir;
@@ -218,6 +219,15 @@ LogicalResult WeightQuantizeOp::verify() {
   if (!llmc::canEncodeBlock(format))
     return emitOpError() << "result is in " << llmc::blockFormat(format).name
                          << ", expected a format that values can be rounded to"; // (C3)
+  if (!getStatistics())
+    return success();
+  RankedTensorType source = tensorType(getSource()), statistics = tensorType(getStatistics());
+  if (source.getRank() != 2)
+    return emitOpError() << "rounds " << source << " by statistics, expected a matrix"; // (C4)
+  int64_t size = llmc::gramSize(source.getDimSize(1));
+  if (statistics.getRank() != 1 || statistics.getDimSize(0) != size || !statistics.getElementType().isF32())
+    return emitOpError() << "statistics are " << statistics << ", expected "
+                         << RankedTensorType::get(size, Float32Type::get(getContext())); // (C4)
   return success();
 }
 

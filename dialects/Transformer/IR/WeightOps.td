@@ -168,16 +168,21 @@ def Transformer_WeightQuantizeOp : Transformer_OnWeights<"quantize", [AllShapesM
     smallest squared error, found as `dialects/Transformer/Formats/BlockSearch.h` lays down to the bit. Values are
     finite and not beyond what the format's scales reach.
 
+    With `statistics` of the rows x that the matrix `[N, K]` is multiplied with, the lower triangle of the mean of `x^T x` row
+    by row, the products change least instead of the matrix: `dialects/Transformer/Formats/BlockCalibration.h`.
+
     (C1) The source's element type is f32, f16 or bf16 and the result's is a block format. (C2) The group divides the
-    last dimension. (C3) The format's descriptor has a rounding; the formats of files are only read.
+    last dimension. (C3) The format's descriptor has a rounding; the formats of files are only read. (C4) Statistics are f32
+    `[K * (K + 1) / 2]`, of a matrix.
 
     ```mlir
     %w1 = transformer.weight.quantize %w : (tensor<576x64xbf16>) -> tensor<576x64x!transformer.block<q8, group = 32>>
+    %w2 = transformer.weight.quantize %w by %s : (tensor<576x64xbf16>, tensor<2080xf32>) -> tensor<576x64x!transformer.block<q4, group = 32>>
     ```
   }];
-  let arguments = (ins Transformer_Weight:$source);
+  let arguments = (ins Transformer_Weight:$source, Optional<Transformer_Weight>:$statistics);
   let results = (outs Transformer_Weight:$result);
-  let assemblyFormat = "$source attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$source (`by` $statistics^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

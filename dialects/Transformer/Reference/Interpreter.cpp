@@ -264,7 +264,11 @@ FailureOr<RuntimeValue> OpInterpreter::runWeightOp(Operation *op) {
       })
       .Case([&](tf::WeightQuantizeOp quantize) {
         auto block = cast<tf::BlockType>(resultType.getElementType());
-        return RuntimeValue(reference::quantize(stored(quantize.getSource()), block.getFormat(), block.getGroup()));
+        std::optional<Stored> statistics;
+        if (quantize.getStatistics())
+          statistics = stored(quantize.getStatistics());
+        return RuntimeValue(reference::quantize(stored(quantize.getSource()), block.getFormat(), block.getGroup(),
+                                                statistics ? &*statistics : nullptr));
       })
       .Case([&](tf::WeightUnpackOp unpack) {
         return RuntimeValue(reference::unpack(stored(unpack.getSource()), unpack.getBits(), unpack.getAxis(),

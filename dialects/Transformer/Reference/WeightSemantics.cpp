@@ -1,6 +1,7 @@
 // WeightSemantics.cpp - the ops on weight values, unit by unit.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Transformer/Reference/WeightSemantics.h"
+#include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "dialects/Transformer/Formats/BlockSearch.h"
 #include "dialects/Transformer/Formats/HalfFloats.h"
 
@@ -159,10 +160,14 @@ Stored reference::affine(const Stored &source, double scale, double offset) {
 
 Stored reference::decode(const Stored &source, Stored::Element element) { return convert(source, element); }
 
-Stored reference::quantize(const Stored &source, BlockFormatId format, int64_t group) {
+Stored reference::quantize(const Stored &source, BlockFormatId format, int64_t group, const Stored *statistics) {
   Floats values = toFloats(source);
   Stored result = makeBlocks(format, group, source.shape);
-  quantizeBlocks(format, group, result.numUnits(), values.values.data(), result.bytes.data());
+  if (statistics)
+    calibrateBlocks(format, group, values.rows(), values.values.data(),
+                    ErrorShape(statistics->bytes.data(), values.columns()), result.bytes.data());
+  else
+    quantizeBlocks(format, group, result.numUnits(), values.values.data(), result.bytes.data());
   return result;
 }
 

@@ -19,7 +19,8 @@ Stored convert(const Stored &source, Stored::Element element);
 Stored affine(const Stored &source, double scale, double offset);
 /// To F32, F16 or BF16.
 Stored decode(const Stored &source, Stored::Element element);
-Stored quantize(const Stored &source, BlockFormatId format, int64_t group);
+/// `statistics` may be null.
+Stored quantize(const Stored &source, BlockFormatId format, int64_t group, const Stored *statistics = nullptr);
 /// To one byte a code. `order` may be empty.
 Stored unpack(const Stored &source, int64_t bits, int64_t axis, const std::vector<int64_t> &order, uint64_t plus,
               uint64_t flip, const std::vector<int64_t> &resultShape);

@@ -252,6 +252,35 @@ TEST(WeightValue, RoundedToBlocks) {
     expectBlocks(quantizeWeight(source.weight(), format, 32), format, 32);
 }
 
+// Rows that share statistics: any way of cutting them gives the same blocks, also once what was announced has been
+// made.
+TEST(WeightValue, RoundedByStatistics) {
+  constexpr int64_t rows = 21, columns = 64, group = 32;
+  Counting source({rows, columns});
+  std::vector<float> gram;
+  for (int64_t i = 0; i < columns; ++i)
+    for (int64_t j = 0; j <= i; ++j)
+      gram.push_back(i == j ? 2.0f : 1.5f / static_cast<float>(1 + (i - j) % 7));
+  auto statistics = std::make_shared<InputStatistics>(reinterpret_cast<const uint8_t *>(gram.data()), columns);
+  WeightRef weight = calibrateWeight(source.weight(), statistics, BlockFormatId::Q4, group);
+  const int64_t perRow = columns / group * blockBytes(BlockFormatId::Q4, group);
+  std::vector<float> values(static_cast<size_t>(rows * columns));
+  source.weight()->read(0, rows * columns, values.data());
+  std::vector<uint8_t> expected(static_cast<size_t>(rows * perRow)), found(expected.size());
+  calibrateBlocks(BlockFormatId::Q4, group, rows, values.data(),
+                  ErrorShape(reinterpret_cast<const uint8_t *>(gram.data()), columns), expected.data());
+  EXPECT_GE(weight->rowsTogether(), 16);
+  for (int64_t together : {1, 16})
+    for (int64_t row = 0; row < rows; row += together) {
+      const int64_t count = std::min(together, rows - row);
+      ASSERT_TRUE(weight->readBlocks(row * columns, count * columns, found.data() + row * perRow));
+    }
+  EXPECT_EQ(found, expected);
+  expectBlocks(weight, BlockFormatId::Q4, group);
+  EXPECT_GT(*weight->roundingError(), 0);
+  EXPECT_LT(*weight->roundingError(), 0.01);
+}
+
 // Codes of 4 bits that run down the columns of words, turned, with a zero point for each group: what GPTQ stores.
 TEST(WeightValue, BlocksPutTogetherFromTheirParts) {
   constexpr int64_t rows = 5, columns = 64, group = 32, groups = columns / group;

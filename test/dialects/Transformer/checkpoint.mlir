@@ -2,8 +2,8 @@
 // RUN: llmc-opt %s > %t && llmc-opt %t | diff %t - && FileCheck %s < %t
 // RUN: llmc-opt %s --mlir-print-op-generic | llmc-opt | diff %t -
 
-// CHECK: transformer.checkpoint safetensors in "models/stories260K"
-transformer.checkpoint safetensors in "models/stories260K"
+// CHECK: transformer.checkpoint safetensors in "models/stories260K" statistics "stories.stats"
+transformer.checkpoint safetensors in "models/stories260K" statistics "stories.stats"
 // CHECK: transformer.tensor "model.norm.weight" in "model.safetensors" : tensor<64xf32>
 transformer.tensor "model.norm.weight" in "model.safetensors" : tensor<64xf32>
 // CHECK: transformer.tensor "packed" in "a.safetensors" : tensor<7x11xi32>

@@ -7,6 +7,12 @@ transformer.checkpoint safetensors in ""
 
 // -----
 
+// transformer.checkpoint (C1)
+// expected-error@below {{the name of the statistics file is empty, expected a path}}
+transformer.checkpoint safetensors in "a" statistics ""
+
+// -----
+
 // transformer.checkpoint (C2)
 // expected-note@below {{the first is here}}
 transformer.checkpoint safetensors in "a"

@@ -219,6 +219,33 @@ func.func @f(%w: tensor<5x64xf32>) {
 
 // -----
 
+// transformer.weight.quantize (C4)
+func.func @f(%w: tensor<5x32xf32>, %s: tensor<527xf32>) {
+  // expected-error@below {{statistics are 'tensor<527xf32>', expected 'tensor<528xf32>'}}
+  %0 = transformer.weight.quantize %w by %s : (tensor<5x32xf32>, tensor<527xf32>) -> tensor<5x32x!transformer.block<q8, group = 32>>
+  return
+}
+
+// -----
+
+// transformer.weight.quantize (C4)
+func.func @f(%w: tensor<5x32xf32>, %s: tensor<528xbf16>) {
+  // expected-error@below {{statistics are 'tensor<528xbf16>', expected 'tensor<528xf32>'}}
+  %0 = transformer.weight.quantize %w by %s : (tensor<5x32xf32>, tensor<528xbf16>) -> tensor<5x32x!transformer.block<q8, group = 32>>
+  return
+}
+
+// -----
+
+// transformer.weight.quantize (C4)
+func.func @f(%w: tensor<3x5x32xf32>, %s: tensor<528xf32>) {
+  // expected-error@below {{rounds 'tensor<3x5x32xf32>' by statistics, expected a matrix}}
+  %0 = transformer.weight.quantize %w by %s : (tensor<3x5x32xf32>, tensor<528xf32>) -> tensor<3x5x32x!transformer.block<q8, group = 32>>
+  return
+}
+
+// -----
+
 // transformer.weight.unpack (C1)
 func.func @f(%w: tensor<5x8xi32>) {
   // expected-error@below {{cuts words of 'i32' into 3 bits, expected words of 8, 16 or 32 bits and a divisor of that up to 8}}

@@ -56,9 +56,11 @@ func.func @affine(%w: tensor<64xf32>) {
 }
 
 // CHECK-LABEL: @code
-func.func @code(%w: tensor<576x64xbf16>) {
+func.func @code(%w: tensor<576x64xbf16>, %s: tensor<2080xf32>) {
   // CHECK: transformer.weight.quantize %{{.*}} : (tensor<576x64xbf16>) -> tensor<576x64x!transformer.block<q8, group = 32>>
   %w1 = transformer.weight.quantize %w : (tensor<576x64xbf16>) -> tensor<576x64x!transformer.block<q8, group = 32>>
+  // CHECK: transformer.weight.quantize %{{.*}} by %{{.*}} : (tensor<576x64xbf16>, tensor<2080xf32>) -> tensor<576x64x!transformer.block<q4, group = 32>>
+  %w2 = transformer.weight.quantize %w by %s : (tensor<576x64xbf16>, tensor<2080xf32>) -> tensor<576x64x!transformer.block<q4, group = 32>>
   return
 }
 
