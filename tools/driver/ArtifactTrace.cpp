@@ -57,18 +57,28 @@ Value outputOf(Operation *op) {
 struct Launch {
   SmallVector<unsigned> ops;
   int64_t layer, member;
-  Value output;
+  Value buffer; ///< that it writes, or that it reads
+};
+
+/// Launches between two barriers, as they run.
+struct Segment {
+  std::vector<Launch> outputs, inputs;
 };
 
 class Tracer {
 public:
-  Tracer(kernel::ProgramOp program, ValueSink sink) : program(program), sink(sink) { walk(program.getBody().front()); }
+  /// Either sink may be null.
+  Tracer(kernel::ProgramOp program, ValueSink outputs, ValueSink inputs)
+      : program(program), outputs(outputs), inputs(inputs) {
+    walk(program.getBody().front());
+  }
 
   /// Watches a session's next step.
   void watch(llmc_session &watched) {
     session = &watched;
     watched.context.barrier = [](void *self, uint32_t) { static_cast<Tracer *>(self)->barrier(); };
     watched.context.team = this;
+    next = 0;
   }
   /// What came after the last barrier. False when the code ran other barriers than the program has.
   bool finish() {
@@ -78,9 +88,9 @@ public:
 
 private:
   kernel::ProgramOp program;
-  ValueSink sink;
+  ValueSink outputs, inputs;
   llmc_session *session = nullptr;
-  std::vector<std::vector<Launch>> segments = {{}}; ///< Launches between barriers, as they run.
+  std::vector<Segment> segments = {{}};
   size_t next = 0;
   int64_t layersRun = 0;
 
@@ -95,10 +105,13 @@ private:
           walk(layers.getBodies()[layerClass].front(), number, members[layerClass]++);
         }
       } else if (Value output = outputOf(&op)) {
-        std::vector<Launch> &segment = segments.back();
+        Segment &segment = segments.back();
         // What is overwritten before anybody can look.
-        llvm::erase_if(segment, [&](const Launch &earlier) { return overlap(earlier.output, output); });
-        segment.push_back({opNumbers(op.getLoc()), layer, member, output});
+        llvm::erase_if(segment.outputs, [&](const Launch &earlier) { return overlap(earlier.buffer, output); });
+        segment.outputs.push_back({opNumbers(op.getLoc()), layer, member, output});
+        // All of a row goes into each of its products: what makes it is behind a barrier.
+        if (auto matmul = dyn_cast<kernel::MatmulOp>(op); matmul && !matmul.isQuantized())
+          segment.inputs.push_back({opNumbers(op.getLoc()), layer, member, matmul.getX()});
       }
     }
   }
@@ -124,14 +137,19 @@ private:
 
   void barrier() {
     if (next < segments.size())
-      for (const Launch &launch : segments[next])
-        show(launch);
+      for (const Launch &launch : segments[next].outputs)
+        show(launch, outputs);
     ++next;
+    if (next < segments.size())
+      for (const Launch &launch : segments[next].inputs)
+        show(launch, inputs);
   }
 
-  void show(const Launch &launch) {
-    auto type = cast<MemRefType>(launch.output.getType());
-    int64_t memory = memoryOf(launch.output);
+  void show(const Launch &launch, ValueSink sink) {
+    if (!sink)
+      return;
+    auto type = cast<MemRefType>(launch.buffer.getType());
+    int64_t memory = memoryOf(launch.buffer);
     const float *base = nullptr;
     if (memory >= 0) {
       if (static_cast<uint64_t>(memory) >= session->entry.slots.count)
@@ -158,29 +176,70 @@ public:
   int64_t rows = 0; ///< Of every buffer: all rows are wanted.
 };
 
+/// A session of one thread, all of whose rows are wanted.
+class WatchedSession {
+public:
+  WatchedSession() = default;
+  WatchedSession(const WatchedSession &) = delete;
+  ~WatchedSession() { llmc_session_close(session); }
+
+  llmc_status open(const llmc_model &model, uint32_t rows, llmc_error &error) {
+    llmc_session_options options = {};
+    options.struct_size = sizeof options;
+    options.num_threads = 1;
+    options.max_rows_per_step = rows;
+    return llmc_session_open(&model, &options, &session, &error);
+  }
+  llmc_status step(Tracer &tracer, ArrayRef<int32_t> tokens, llmc_error &error) {
+    auto count = static_cast<uint32_t>(tokens.size());
+    tracer.rows = count;
+    tracer.watch(*session);
+    llmc_step_input input = {0, count, tokens.data(), count};
+    llmc_logits logits;
+    llmc_status status = llmc_step(session, &input, 1, &logits, &error);
+    if (!status && !tracer.finish())
+      return runtime::fail(error, LLMC_INVALID_FILE, "its code runs other steps than the model's program has");
+    return status;
+  }
+
+  llmc_session *session = nullptr;
+};
+
 } // namespace
 
 llmc_status traceStep(const llmc_model &model, kernel::ProgramOp program, ArrayRef<int32_t> tokens, ValueSink sink,
                       llmc_error &error) {
   auto count = static_cast<uint32_t>(tokens.size());
-  llmc_session_options options = {};
-  options.struct_size = sizeof options;
-  options.num_threads = 1;
-  options.max_rows_per_step = count;
-  llmc_session *session;
-  if (llmc_status status = llmc_session_open(&model, &options, &session, &error))
+  WatchedSession session;
+  if (llmc_status status = session.open(model, count, error))
     return status;
-  Tracer tracer(program, sink);
-  tracer.rows = count;
-  tracer.watch(*session);
-  llmc_step_input input = {0, count, tokens.data(), count};
-  llmc_logits logits;
-  llmc_status status = llmc_step(session, &input, 1, &logits, &error);
-  bool complete = status == LLMC_OK && tracer.finish();
-  llmc_session_close(session);
-  if (!status && !complete)
-    return runtime::fail(error, LLMC_INVALID_FILE, "its code runs other steps than the model's program has");
-  return status;
+  Tracer tracer(program, sink, nullptr);
+  return session.step(tracer, tokens, error);
+}
+
+llmc_status traceInputs(const llmc_model &model, kernel::ProgramOp program, ArrayRef<int32_t> tokens, uint32_t window,
+                        ValueSink sink, llvm::function_ref<bool(uint64_t done)> progress, llmc_error &error) {
+  uint32_t most = window;
+  llmc_dim_info dim;
+  for (uint32_t i = 0; llmc_model_dim(&model, i, &dim) == LLMC_OK; ++i)
+    if (dim.kind == LLMC_DIM_TOKENS)
+      most = static_cast<uint32_t>(std::min<uint64_t>(most, dim.maximum));
+  WatchedSession session;
+  if (llmc_status status = session.open(model, most, error))
+    return status;
+  Tracer tracer(program, nullptr, sink);
+  uint64_t done = 0;
+  for (ArrayRef<int32_t> left = tokens; !left.empty(); left = left.drop_front(std::min<size_t>(window, left.size()))) {
+    if (llmc_status status = llmc_sequence_truncate(session.session, 0, 0, &error))
+      return status;
+    for (ArrayRef<int32_t> piece = left.take_front(window); !piece.empty();
+         piece = piece.drop_front(std::min<size_t>(most, piece.size())))
+      if (llmc_status status = session.step(tracer, piece.take_front(most), error))
+        return status;
+    if (!progress(++done))
+      return runtime::fail(error, LLMC_CANCELLED, "interrupted");
+  }
+  return LLMC_OK;
 }
 
 } // namespace llmc::driver

@@ -40,6 +40,17 @@ using ValueSink = llvm::function_ref<void(const ObservedValue &)>;
 llmc_status traceStep(const llmc_model &model, kernel::ProgramOp program, llvm::ArrayRef<int32_t> tokens,
                       ValueSink sink, llmc_error &error);
 
+/// Reads `tokens` in windows of `window` tokens, each from an empty cache, in steps as long as the file allows, and
+/// hands to `sink` the rows that each product is about to multiply with its weights, as ObservedValue has the values;
+/// `ops` are those of the product. Products with quantised rows are not seen. `progress` is told after each window how
+/// many are done; false ends it.
+/// @retval LLMC_CANCELLED     `progress` said so
+/// @retval LLMC_INVALID_FILE  the code runs other barriers than the program has
+/// @retval as llmc_session_open and llmc_step
+llmc_status traceInputs(const llmc_model &model, kernel::ProgramOp program, llvm::ArrayRef<int32_t> tokens,
+                        uint32_t window, ValueSink sink, llvm::function_ref<bool(uint64_t done)> progress,
+                        llmc_error &error);
+
 } // namespace llmc::driver
 
 #endif // LLMC_TOOLS_DRIVER_ARTIFACTTRACE_H

@@ -7,6 +7,7 @@
 #include "runtime/src/runner/TextFile.h"
 #include "tools/driver/Compile.h"
 #include "tools/driver/ModelLookup.h"
+#include "tools/driver/Temporary.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -147,23 +148,6 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
     return usage("--text and --ids exclude each other");
   return -1;
 }
-
-/// A compiled model in a file of its own that goes with the object.
-class Temporary {
-public:
-  ~Temporary() {
-    if (!path.empty())
-      llvm::sys::fs::remove(path);
-  }
-  bool make(Messages &messages) {
-    llvm::SmallString<128> name;
-    if (std::error_code error = llvm::sys::fs::createTemporaryFile("llmc-check", "llmc", name))
-      return messages.error("", "no temporary file: " + reasonOf(error)), false;
-    path = std::string(name);
-    return true;
-  }
-  std::string path;
-};
 
 /// The tokens of the step, from whatever names them.
 bool findTokens(const Arguments &arguments, const llmc_model *model, std::vector<int32_t> &tokens, Messages &messages) {

@@ -16,6 +16,7 @@
 #include "tools/driver/Commands.h"
 #include "tools/driver/Compile.h"
 #include "tools/driver/InspectModel.h"
+#include "tools/driver/Observe.h"
 #include "tools/driver/Package.h"
 #include "tools/driver/Plan.h"
 #include "llvm/Support/FileSystem.h"
@@ -53,9 +54,10 @@ constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 
 struct CompileArguments {
   std::vector<std::string> dims;
   std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", activations = "q8",
-                                                    saveTemps, printAfter, failAt, reportFile;
+                                                    saveTemps, printAfter, failAt, reportFile, statistics;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
+  double maxDivergence = -1;
   bool report = false, verbose = false, printPipeline = false, allowRequantize = false;
 };
 
@@ -119,6 +121,14 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->capture_default_str();
   app.add_flag("--allow-requantize", arguments.allowRequantize,
                "let --weights round what is stored in few bits already");
+  app.add_option("--statistics", arguments.statistics,
+                 "file of llmc observe: --weights q8 or q4 then rounds so that the model's products change least")
+      ->check(notEmpty);
+  app.add_option(
+         "--max-kld", arguments.maxDivergence,
+         "with --weights q4 and --statistics: as many linears in 8 bits as it takes for a mean KL divergence of at "
+         "most X nats")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--activations", arguments.activations,
                  "what quantised weights are multiplied with: rows quantised at run time, or f32")
       ->check(CLI::IsMember({"f32", "q8"}))
@@ -231,6 +241,25 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.pipeline.import.kv = arguments.kv;
   options.pipeline.quantize.weights = arguments.weights;
   options.pipeline.quantize.allowRequantize = arguments.allowRequantize;
+  options.statistics = arguments.statistics;
+  if (!options.statistics.empty()) {
+    std::optional<WeightBlocks> blocks;
+    if (parseWeights(arguments.weights, blocks); !blocks)
+      return "--statistics: --weights " + arguments.weights +
+             " rounds nothing by them (expected q8, q4, q8_min or q4_min)";
+    if (arguments.model == "-")
+      return "--statistics: the text on standard input names its own";
+  }
+  options.maxDivergence = arguments.maxDivergence;
+  if (options.maxDivergence >= 0) {
+    std::optional<WeightBlocks> blocks;
+    if (options.statistics.empty())
+      return "--max-kld needs the statistics of the model (--statistics FILE)";
+    if (parseWeights(arguments.weights, blocks); !llvm::StringRef(blocks->format).starts_with("q4"))
+      return "--max-kld: --weights " + arguments.weights + " leaves nothing to choose (expected q4 or q4_min)";
+    if (options.to != Stop::Pack || arguments.printPipeline)
+      return "--max-kld measures whole models (expected --emit exe, llmc or lib)";
+  }
   for (const std::string &dim : arguments.dims)
     if (std::string mistake = addDim(dim, options.pipeline.graph.dims); !mistake.empty())
       return mistake;
@@ -343,8 +372,12 @@ Command describe(const CLI::App &app, const char *examples) {
         described.choices.push_back(type.substr(at + 1, end - at - 1));
         at = end;
       }
-      described.isPath = described.names.back() == "--output" || described.names.back() == "--save-temps";
-      described.argument = described.isPath ? "FILE" : type.compare(0, 3, "INT") == 0 ? "N" : "NAME";
+      described.isPath = described.names.back() == "--output" || described.names.back() == "--save-temps" ||
+                         described.names.back() == "--statistics";
+      described.argument = described.isPath                   ? "FILE"
+                           : type.compare(0, 3, "INT") == 0   ? "N"
+                           : type.compare(0, 5, "FLOAT") == 0 ? "X"
+                                                              : "NAME";
       std::string choices = CLI::detail::join(described.choices, "|");
       if (!choices.empty() && choices.size() <= 40)
         described.argument = choices;
@@ -432,6 +465,7 @@ std::vector<Command> allCommands() {
                                    commandOf(runtime::runCommandInfo()),
                                    commandOf(runtime::benchCommandInfo()),
                                    commandOf(runtime::evalCommandInfo()),
+                                   commandOf(observeCommandInfo()),
                                    commandOf(checkCommandInfo()),
                                    commandOf(planCommandInfo()),
                                    inspectCommand,
@@ -515,6 +549,8 @@ int runCommandLine(int argc, char **argv) {
     return checkMain(argc - 1, argv + 1);
   if (command == "plan")
     return planMain(argc - 1, argv + 1);
+  if (command == "observe")
+    return observeMain(argc - 1, argv + 1);
   if (command == "eval")
     return runtime::evalMain({"llmc eval", nullptr, nullptr}, argc - 1, argv + 1);
   if (command == "inspect")

@@ -11,12 +11,14 @@
 #include "frontends/models/Import.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/src/platform/CpuFeatures.h"
+#include "tools/driver/ChooseFormats.h"
 #include "tools/driver/Crash.h"
 #include "tools/driver/EmitLib.h"
 #include "tools/driver/ModelLookup.h"
 #include "tools/driver/Package.h"
 #include "tools/driver/Registration.h"
 #include "tools/driver/Report.h"
+#include "tools/driver/Statistics.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
@@ -154,6 +156,12 @@ private:
     if (!module)
       return false;
     name = modelName(*directory);
+    if (!options.statistics.empty()) {
+      Checked checked = timed(Stop::Parse, [&] { return checkStatistics(options.statistics, *directory); });
+      if (!checked)
+        return messages.error(checked.error()), false;
+      transformer::lookupOnly<transformer::CheckpointOp>(*module).setStatistics(options.statistics);
+    }
     return saved();
   }
 
@@ -368,6 +376,7 @@ private:
     PackageInput input;
     input.module = *module;
     input.name = name;
+    input.facts = options.facts;
     if (packs && options.to == Stop::Pack && !timed(Stop::Pack, [&] { return input.open(messages); }))
       return false;
     std::string dump, before = moduleText();
@@ -442,6 +451,12 @@ private:
 } // namespace
 
 ExitCode compile(const CompileOptions &options, Messages &messages) {
+  if (options.maxDivergence >= 0) {
+    CompileOptions chosen = options;
+    ExitCode code = chooseFormats(chosen, messages);
+    chosen.maxDivergence = -1;
+    return code ? code : compile(chosen, messages);
+  }
   CrashGuard guard;
   nameOptions(options.words);
   return CompileJob(options, messages).run();

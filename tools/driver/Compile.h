@@ -28,8 +28,12 @@ struct CompileOptions {
   bool quiet = false;                     ///< no closing table
   bool printPipeline = false;             ///< nothing but the passes up to `to`, on stdout
   bool report = false, verbose = false;
-  std::string reportFile; ///< Ends with .json or .html; empty: none.
-  std::string words;      ///< The options as they are written on a command line, without MODEL.
+  std::string statistics; ///< A file of `llmc observe` to round by; empty: none.
+  /// Chooses formats so that the model diverges by no more (nats); negative: formats are as asked for.
+  double maxDivergence = -1;
+  std::vector<std::pair<std::string, std::string>> facts; ///< More of them for the manifest.
+  std::string reportFile;                                 ///< Ends with .json or .html; empty: none.
+  std::string words; ///< The options as they are written on a command line, without MODEL.
 };
 
 /// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or

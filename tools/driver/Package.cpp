@@ -12,6 +12,7 @@
 #include "frontends/models/Import.h"
 #include "frontends/text/GgufVocabulary.h"
 #include "frontends/text/Tokenizer.h"
+#include "tools/driver/Statistics.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -72,7 +73,7 @@ bool PackageInput::useChatTemplates(Result<text::ChatTemplateFiles> files, Messa
 bool PackageInput::open(Messages &messages) {
   auto place = transformer::lookupOnly<transformer::CheckpointOp>(module);
   std::string folder = place.getDirectory().str();
-  Result<TensorIndex> index = openCheckpoint(folder);
+  Result<TensorIndex> index = openWeights(place);
   if (!index)
     return messages.error(index.error()), false;
   checkpoint.emplace(std::move(*index));
@@ -156,6 +157,8 @@ static void complete(artifact::Manifest &manifest, const PackageInput &input) {
                                  code.backend->requiredFeatures(), code.entryOffsets});
   // Facts come from the module and this program alone, so that the same model gives the same bytes.
   manifest.facts = {{"name", llvm::json::fixUTF8(input.name)}, {"compiler", "llmc " LLMC_VERSION}};
+  for (const auto &[key, value] : input.facts)
+    manifest.facts.push_back({key, value});
 }
 
 bool writePackage(PackageInput &input, const std::string &path, bool executable, Report &report, Messages &messages) {

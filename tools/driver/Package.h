@@ -25,6 +25,7 @@ struct PackageInput {
   artifact::Manifest manifest;
   std::optional<TensorIndex> checkpoint;
   std::string tokenizer, chatTemplates, licences;
+  std::vector<std::pair<std::string, std::string>> facts; ///< More of them for the manifest.
 
   /// Opens the checkpoint, compiles the tokenizer and the chat templates, reads the manifest's facts and checks that
   /// every weight recipe can run.

@@ -7,6 +7,7 @@
 #include "frontends/formats/TensorIndex.h"
 #include "mlir/Pass/Pass.h"
 #include "tools/driver/ReferenceRun.h"
+#include "tools/driver/Statistics.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -94,7 +95,7 @@ LogicalResult InterpretPass::interpret() {
 
   std::optional<TensorIndex> index;
   if (auto checkpoint = transformer::lookupOnly<transformer::CheckpointOp>(module)) {
-    Result<TensorIndex> opened = openCheckpoint(checkpoint.getDirectory().str());
+    Result<TensorIndex> opened = driver::openWeights(checkpoint);
     if (!opened)
       return checkpoint.emitError() << opened.error().message;
     index = std::move(*opened);
