@@ -436,10 +436,16 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   }
 
   SmallVector<Value> results;
+  auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
+  // Old exporters join single numbers with lists of them.
+  auto rankIs = [&](Value input, int64_t rank) { return cast<RankedTensorType>(input.getType()).getRank() == rank; };
+  if (facts.type == "Concat" && llvm::any_of(facts.inputs, [&](Value input) { return rankIs(input, 1); }))
+    for (Value &input : facts.inputs)
+      if (rankIs(input, 0) && !(input = Expander(facts, builder, emitNode).reshape(input, {1})))
+        return failure();
   if (const Expansion *expansion = findExpansion(facts.type)) {
     if (failed(checkOpen(facts)))
       return failure();
-    auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
     Expander expander(facts, builder, emitNode);
     if (failed(expander.run(expansion->function, results)))
       return failure();

@@ -134,6 +134,29 @@ def check_bounds(llmc, path, expect):
         expect(f"{rows} rows", np.array_equal(np.load(path / "b/y.npy"), np.full((rows, 5), 2 * rows, "f4")), True)
 
 
+def check_recordings(llmc, expect):
+    """`llmc check` beside recorded tensors: equal, different, and not there."""
+    case = Path(__file__).resolve().parent / "cases/mlp"
+    with tempfile.TemporaryDirectory() as folder:
+        code, said = run(llmc, "check", str(case / "model.onnx"), "--against", str(case / "test_data_set_0"), folder=folder)
+        expect("check of a recording", (code, said), (0, ""))
+        data = Path(folder) / "data"
+        data.mkdir()
+        for file in (case / "test_data_set_0").iterdir():
+            (data / file.name).write_bytes(file.read_bytes())
+        expected = bytearray((data / "output_0.pb").read_bytes())
+        expected[-1] ^= 0x40  # of the exponent
+        (data / "output_0.pb").write_bytes(expected)
+        code, said = run(llmc, "check", str(case / "model.onnx"), "--against", "data", folder=folder)
+        expect("check of a changed recording", (code, said.split(": ", 1)[1]), (3, "error: output 'y' is the first that differs\n"))
+        (data / "input_0.pb").unlink()
+        code, said = run(llmc, "check", str(case / "model.onnx"), "--against", "data", folder=folder)
+        expect("check without an input", (code, said), (1, "data: error: holds no input 'x'\n"))
+        code, said = run(llmc, "check", str(case / "model.onnx"), folder=folder)
+        expect("check of a graph with nothing", (code, said.split(": ", 1)[1]),
+               (1, "error: a graph has no reference semantics to compare with\nnote: compare with recorded tensors: --against DIR\n"))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--llmc", required=True)
@@ -208,6 +231,7 @@ def main():
         for threads in ("1", "2", "5"):
             run(llmc, "run", "m.llmc", "--input", "x=good.npy", "--output-dir", "t" + threads, "-t", threads, folder=folder)
             expect("threads " + threads, (path / f"t{threads}/y.npy").read_bytes(), (path / "out/y.npy").read_bytes())
+    check_recordings(llmc, expect)
     print("ok" if not wrong else f"{wrong} wrong")
     return 1 if wrong else 0
 

@@ -14,9 +14,10 @@ namespace llmc::driver {
 
 struct CheckOptions {
   std::string file;            ///< an artifact, or a checkpoint that is compiled for the check
-  std::string against;         ///< "interpret", an artifact, or logits in a .npy file
+  std::string against;         ///< "interpret", an artifact, logits in a .npy file, or a folder of tensors
   std::string model;           ///< the checkpoint that `file` was compiled from; empty: `file` is one itself
   std::vector<int32_t> tokens; ///< of one step
+  std::string dims;            ///< "NAME=N..N,...": sizes that a graph leaves open
   double tolerance = 1e-4;     ///< largest difference over the largest value of the tensor
   bool json = false, all = false;
 };
@@ -33,6 +34,9 @@ ExitCode checkOps(const CheckOptions &options, const llmc_model &model, Messages
 
 /// Logits of every position beside another artifact's or recorded ones.
 ExitCode checkLogits(const CheckOptions &options, const llmc_model &model, Messages &messages);
+
+/// A graph's outputs on recorded inputs beside recorded outputs: `options.against` is their folder.
+ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messages &messages);
 
 /// How far a tensor is from what it should be.
 struct Difference {

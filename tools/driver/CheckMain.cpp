@@ -3,6 +3,8 @@
 #include "tools/driver/Check.h"
 
 #include "frontends/formats/gguf/Gguf.h"
+#include "frontends/formats/onnx/Onnx.h"
+#include "llmc/entry.h"
 #include "runtime/src/runner/Output.h"
 #include "runtime/src/runner/TextFile.h"
 #include "tools/driver/Compile.h"
@@ -49,6 +51,7 @@ enum LongOption {
   OptText,
   OptTokens,
   OptTolerance,
+  OptDim,
   OptAll,
   OptJson,
   OptDiagnostics
@@ -56,9 +59,12 @@ enum LongOption {
 
 const char comparing[] = "Comparison", output[] = "Output";
 const runtime::OptionInfo checkOptions[] = {
-    {OptAgainst, "against", "interpret|FILE", comparing,
+    {OptAgainst, "against", "interpret|FILE|DIR", comparing,
      "interpret (default): the reference semantics of the model that FILE was\n"
-     "compiled from; else a compiled model, or logits in a .npy file"},
+     "compiled from; else a compiled model, or logits in a .npy file; of a graph\n"
+     "a folder of recorded inputs and outputs: input_0.pb and output_0.pb and so\n"
+     "on, or in.NAME.npy and out.NAME.npy"},
+    {OptDim, "dim", "NAME=N", comparing, "size of a dimension that an ONNX graph leaves open"},
     {OptModel, "model", "MODEL", comparing, "the checkpoint that FILE was compiled from; not needed where FILE is one"},
     {OptIds, "ids", "LIST", comparing, "the tokens of the step that is compared, such as 1,2,3"},
     {OptText, "text", "FILE", comparing,
@@ -77,6 +83,7 @@ const runtime::CommandInfo command = {
     R"(  %1 ./my-model                                  compiles it, and compares each op with the reference semantics
   %1 mine --against interpret --model ./my-model  the same for a file that was compiled before
   %1 smol-f16 --against smol --tolerance 0.01    logits of two compiled models, at every position
+  %1 model.onnx --against test_data_set_0        outputs of a graph beside recorded ones
   %1 smol --against logits.npy --ids 1,2,3       beside recorded logits, float32 [tokens, vocabulary]
 )",
     "%1 [OPTIONS] FILE",
@@ -116,6 +123,15 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
       arguments.options.tolerance = std::strtod(optarg, &end);
       if (!*optarg || *end || !(arguments.options.tolerance >= 0))
         return usage(std::string("--tolerance: '") + optarg + "' is no number from 0 up");
+      break;
+    }
+    case OptDim: {
+      auto [name, size] = llvm::StringRef(optarg).rsplit('=');
+      uint64_t number;
+      if (name.empty() || name.find_first_of(",{} ") != llvm::StringRef::npos || size.getAsInteger(10, number))
+        return usage(std::string("--dim: '") + optarg + "' is not NAME=N");
+      arguments.options.dims +=
+          (arguments.options.dims.empty() ? "" : ",") + name.str() + "=" + size.str() + ".." + size.str();
       break;
     }
     case OptAll:
@@ -187,7 +203,8 @@ int check(Arguments &arguments, Messages &messages) {
   CheckOptions &options = arguments.options;
   Temporary compiled;
   std::string artifact = options.file;
-  bool isModel = llvm::sys::fs::is_directory(options.file) || gguf::isGgufPath(options.file);
+  bool isModel =
+      llvm::sys::fs::is_directory(options.file) || gguf::isGgufPath(options.file) || onnx::isOnnxPath(options.file);
   if (isModel) {
     if (options.model.empty())
       options.model = options.file;
@@ -195,6 +212,7 @@ int check(Arguments &arguments, Messages &messages) {
     compileOptions.model = options.file;
     compileOptions.emit = Emit::Llmc;
     compileOptions.quiet = true;
+    compileOptions.pipeline.graph.dims = options.dims;
     Result<std::vector<std::string>> variants = chooseVariants("", "native");
     if (!variants)
       return messages.error(variants.error()), exitInput;
@@ -205,6 +223,11 @@ int check(Arguments &arguments, Messages &messages) {
     if (ExitCode code = compile(compileOptions, messages))
       return code;
   }
+  if (onnx::isOnnxPath(options.file) && options.against == "interpret") {
+    messages.error(options.file, "a graph has no reference semantics to compare with",
+                   "compare with recorded tensors: --against DIR");
+    return exitInput;
+  }
   if (options.against == "interpret" && options.model.empty())
     return usage("the model that '" + options.file + "' was compiled from is not named (--model MODEL)");
   llmc_model *model;
@@ -212,7 +235,11 @@ int check(Arguments &arguments, Messages &messages) {
   if (llmc_model_open(artifact.c_str(), &model, &error))
     return messages.error(options.file, error.message, error.note), exitInput;
   ExitCode code = exitInput;
-  if (findTokens(arguments, model, options.tokens, messages))
+  llmc_tensor_info tensor = {};
+  tensor.struct_size = sizeof tensor;
+  if (llvm::sys::fs::is_directory(options.against) && llmc_entry_output(model, 0, 0, &tensor) == LLMC_OK)
+    code = checkGraph(options, *model, messages);
+  else if (findTokens(arguments, model, options.tokens, messages))
     code =
         options.against == "interpret" ? checkOps(options, *model, messages) : checkLogits(options, *model, messages);
   llmc_model_close(model);

@@ -10,12 +10,14 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/OperationSupport.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "llmc/step_abi.h"
 
 #include <cstddef>
+#include <map>
 
 namespace llmc {
 #define GEN_PASS_DEF_EMITPROGRAMSPASS
@@ -84,6 +86,8 @@ struct ProgramEmitter {
   Value firstRow;  ///< of the launches that follow: null for 0
   unsigned kernelNumber = 0, layersNumber = 0;
   llvm::StringSet<> tables; ///< tables in the image so far
+  /// Generic launches so far and their functions, by units and number of operands.
+  std::map<std::pair<int64_t, unsigned>, SmallVector<std::pair<GenericOp, LLVM::LLVMFuncOp>>> generics;
 
   ProgramEmitter(ProgramOp program, const TargetBackend &backend)
       : program(program), backend(backend), symbols(program->getParentOfType<ModuleOp>()),
@@ -234,6 +238,17 @@ struct ProgramEmitter {
                 b.mul(firstRow, type.getRank() == 1 ? 4 : rowStride(type) * (type.getElementTypeBitWidth() / 8)));
   }
 
+  /// The function of a launch that was emitted before and does the same, or null. Layers of a graph are launches of one
+  /// body on other buffers.
+  LLVM::LLVMFuncOp sameAsBefore(GenericOp op) {
+    for (auto &[known, func] : generics[{static_cast<int64_t>(op.getUnits()), op->getNumOperands()}])
+      if (known->getOperandTypes() == op->getOperandTypes() && known.getWrites() == op.getWrites() &&
+          OperationEquivalence::isRegionEquivalentTo(&known->getRegion(0), &op->getRegion(0),
+                                                     OperationEquivalence::IgnoreLocations))
+        return func;
+    return {};
+  }
+
   /// Emits the op's kernel function and a call of it.
   void launch(Operation *op) {
     SmallVector<Value> operands;
@@ -247,10 +262,17 @@ struct ProgramEmitter {
       operands.push_back(value);
       types.push_back(value.getType());
     }
+    auto generic = dyn_cast<GenericOp>(op);
+    if (LLVM::LLVMFuncOp known = generic ? sameAsBefore(generic) : LLVM::LLVMFuncOp()) {
+      LLVM::CallOp::create(b, known, operands);
+      return;
+    }
     std::string name =
         (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
     auto func = function(name, types, LLVM::Linkage::Internal);
     LLVM::CallOp::create(b, func, operands);
+    if (generic)
+      generics[{static_cast<int64_t>(generic.getUnits()), op->getNumOperands()}].push_back({generic, func});
     // Operands of a generic launch never overlap.
     if (isa<GenericOp>(op))
       for (unsigned i = 0; i < op->getNumOperands(); ++i)
