@@ -52,12 +52,15 @@ void addGraphSchedulePipeline(OpPassManager &manager) {
   // A chain of elementwise ops reads and writes memory once.
   manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   manager.addPass(createCSEPass());
+  manager.addPass(createPartEmptyTensorsPass());
   // Bufferization must see that weights are memory, and not to be written.
   manager.addPass(createGraphConstantsPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   manager.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  // What a turn of a loop needs for itself is allocated once.
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
   // Results are written where the caller wants them.
   bufferization::BufferResultsToOutParamsPassOptions results;
   results.hoistStaticAllocs = true;

@@ -7,6 +7,7 @@
 #include "dialects/ONNX/IR/ONNX.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -68,6 +69,8 @@ class VerifyStop : public llmc::impl::VerifyStopPassBase<VerifyStop> {
       return function.emitError() << "function '" << function.getName() << "' is not an entry";
     WalkResult result = function.getBody().walk([&](Operation *op) {
       bool allowed = isa<func::ReturnOp, llmc::transformer::WeightOp>(op);
+      // What a loop carries is told where to stand.
+      allowed |= lowered && isa<bufferization::MaterializeInDestinationOp>(op);
       allowed |= lowered ? isa<linalg::LinalgDialect, tensor::TensorDialect, arith::ArithDialect, math::MathDialect,
                                scf::SCFDialect>(op->getDialect())
                          : isa<llmc::onnx_ir::ONNXDialect>(op->getDialect());

@@ -103,16 +103,17 @@ struct ProgramBuilder {
         result = inner->emitError() << "a buffer inside of control flow has no plan";
       auto effects = dyn_cast<MemoryEffectOpInterface>(inner);
       for (OpOperand &operand : inner->getOpOperands()) {
-        bool outside = operand.get().getParentRegion() == &func.getBody();
-        if (!outside)
-          continue;
         bool written = false;
         if (isa<MemRefType>(operand.get().getType()) && effects) {
           SmallVector<MemoryEffects::EffectInstance> list;
           effects.getEffectsOnValue(operand.get(), list);
           written = llvm::any_of(list, [](auto &effect) { return isa<MemoryEffects::Write>(effect.getEffect()); });
         }
-        collect(launch, operand.get(), written);
+        // A view made inside, of a turn's own part, writes to what it is a view of.
+        if (Value root = written ? rootOf(operand.get()) : Value(); root && root.getParentRegion() == &func.getBody())
+          launch.memories[root] |= true;
+        if (operand.get().getParentRegion() == &func.getBody())
+          collect(launch, operand.get(), written);
       }
     });
     launches.push_back(std::move(launch));
@@ -348,6 +349,12 @@ struct ProgramBuilder {
     }
     generic.getBody().walk([&](linalg::LinalgOp op) { nested.push_back(op); });
     for (linalg::LinalgOp op : nested) {
+      if (auto loops = dyn_cast<linalg::GenericOp>(op.getOperation())) {
+        FailureOr<linalg::GenericOp> ordered = orderLoops(loops);
+        if (failed(ordered))
+          return op->emitError() << "cannot be put in order";
+        op = cast<linalg::LinalgOp>(ordered->getOperation());
+      }
       rewriter.setInsertionPoint(op);
       if (failed(linalg::linalgOpToLoops(rewriter, op)))
         return op->emitError() << "cannot be written as loops";

@@ -88,6 +88,21 @@ def GraphConstantsPass : Pass<"llmc-graph-constants", "::mlir::ModuleOp"> {
   }];
 }
 
+def PartEmptyTensorsPass : Pass<"llmc-part-empty-tensors", "::mlir::ModuleOp"> {
+  let summary = "give each use of an empty tensor one of its own";
+  let description = [{
+    Equal `tensor.empty` become one by other passes, though each stands for memory of its own. Bufferization would then see one buffer that
+    is written twice, and copy, or find no place for what a loop carries. Each use gets an op of its own, right before it.
+
+    Before: `%e = tensor.empty()`, `linalg.fill ... outs(%e)`, `scf.for ... { linalg.fill ... outs(%e) }`
+    After: two of them, the second in the loop
+
+    Never: changes values, which an empty tensor has none of.
+  }];
+  let statistics = [Statistic<"numParted", "parted", "empty tensors made">];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def GraphProgramPass : Pass<"llmc-graph-program", "::mlir::ModuleOp"> {
   let summary = "turn a bufferized entry into a step program of generic launches";
   let description = [{

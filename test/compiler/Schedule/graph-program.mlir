@@ -100,5 +100,21 @@ func.func @open(%x: memref<?x5xf32>, %y: memref<?x5xf32>)
   %high = memref.subview %b[%n, 0] [%n, 5] [1, 1] : memref<?x5xf32> to memref<?x5xf32, strided<[5, 1], offset: ?>>
   linalg.copy ins(%a : memref<?x5xf32>) outs(%high : memref<?x5xf32, strided<[5, 1], offset: ?>>)
   memref.copy %b, %y : memref<?x5xf32> to memref<?x5xf32>
+
+// What a loop writes through a view of each turn's own part is written: what reads it waits.
+// CHECK-LABEL: kernel.program @turns
+// CHECK: kernel.generic 1 writes [{{(true, false|false, true)}}]
+// CHECK: kernel.barrier
+// CHECK: kernel.generic 5 writes
+func.func @turns(%x: memref<3xf32>, %y: memref<5x3xf32>) attributes {llmc.constants = [], llmc.inputs = 1 : i64} {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %five = arith.constant 5 : index
+  %a = memref.alloc() : memref<5x3xf32>
+  scf.for %i = %zero to %five step %one {
+    %v = memref.subview %a[%i, 0] [1, 3] [1, 1] : memref<5x3xf32> to memref<3xf32, strided<[1], offset: ?>>
+    memref.copy %x, %v : memref<3xf32> to memref<3xf32, strided<[1], offset: ?>>
+  }
+  linalg.exp ins(%a : memref<5x3xf32>) outs(%y : memref<5x3xf32>)
   return
 }
