@@ -15,9 +15,8 @@ Value positive(Body &b, Value x) { return arith::CmpFOp::create(b, arith::CmpFPr
 
 template <Function function> LogicalResult lowerActivation(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);
-  if (element.isF64() || !isa<FloatType>(element))
-    if (node.type != "Relu")
-      return node.error() << "is not computed in " << element << " (expected float, float16 or bfloat16)";
+  if (!isa<FloatType>(element) && node.type != "Relu")
+    return node.error() << "is not computed in " << element << " (expected float, double, float16 or bfloat16)";
   results.push_back(node.elementwise({node.input(0)}, node.shapeOf(0), node.resultElement(),
                                      [&](Body &b, ValueRange x) { return function(b, x[0], node); }));
   return success();
@@ -103,6 +102,18 @@ LogicalResult lowerPRelu(Lowering &node, SmallVectorImpl<Value> &results) {
   return success();
 }
 
+/// The first input through its swish, times the second.
+LogicalResult inferSwiGLU(const Node &node, SmallVectorImpl<Type> &types) {
+  if (node.shapeOf(0) != node.shapeOf(1))
+    return node.error() << "multiplies " << node.typeOf(0) << " and " << node.typeOf(1) << " (expected one shape)";
+  return inferSame(node, types);
+}
+LogicalResult lowerSwiGLU(Lowering &node, SmallVectorImpl<Value> &results) {
+  results.push_back(node.elementwise({node.input(0), node.input(1)}, node.shapeOf(0), node.resultElement(),
+                                     [&](Body &b, ValueRange x) { return b.mul(swish(b, x[0], node), x[1]); }));
+  return success();
+}
+
 } // namespace
 
 void addActivations(SmallVectorImpl<OperatorRow> &rows) {
@@ -122,6 +133,7 @@ void addActivations(SmallVectorImpl<OperatorRow> &rows) {
   add("Swish", lowerActivation<swish>);
   add("Gelu", lowerActivation<gelu>);
   add("Shrink", lowerActivation<shrink>);
+  rows.push_back({"SwiGLU", 28, inferSwiGLU, lowerSwiGLU, true});
   rows.push_back({"PRelu", 7, inferBroadcast, lowerPRelu, true});
 }
 

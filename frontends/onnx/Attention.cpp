@@ -92,10 +92,10 @@ Value headsOf(Lowering &node, unsigned input, int64_t heads, unsigned past, cons
 
 /// What is added to a score: 0, the mask's number, or minus infinity where a key is not seen.
 Value biasOf(Lowering &node, const Sizes &s) {
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   bool causal = node.integer("is_causal", 0);
-  return node.generate({s.batch, s.heads, s.queries, s.keys()}, f32, [&](Body &b, ValueRange at) -> Value {
-    Value none = b.number(f32, -INFINITY), bias = b.number(f32, 0);
+  return node.generate({s.batch, s.heads, s.queries, s.keys()}, wide, [&](Body &b, ValueRange at) -> Value {
+    Value none = b.number(wide, -INFINITY), bias = b.number(wide, 0);
     if (node.has(3)) {
       ArrayRef<int64_t> shape = node.shapeOf(3);
       Type element = node.elementOf(3);
@@ -110,7 +110,7 @@ Value biasOf(Lowering &node, const Sizes &s) {
                              : Value(arith::MinSIOp::create(b, place, b.index(std::max<int64_t>(0, shape[i] - 1)))));
       }
       Value mask = b.load(b.extract(node.tensors[3], places), element);
-      bias = element.isInteger(1) ? b.select(mask, bias, none) : b.convert(mask, element, f32);
+      bias = element.isInteger(1) ? b.select(mask, bias, none) : b.convert(mask, element, wide);
       bias = b.select(inside, bias, none);
     }
     auto hide = [&](Value seen) { bias = b.select(seen, bias, none); };
@@ -131,8 +131,6 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   Sizes s;
   if (failed(readSizes(node, s)))
     return failure();
-  if (node.elementOf(0).isF64())
-    return node.error() << "is not computed in double";
   if (node.has(3)) {
     ArrayRef<int64_t> mask = node.shapeOf(3);
     const int64_t whole[] = {s.batch, s.heads, s.queries, s.keys()};
@@ -145,7 +143,7 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
       return node.error() << "mask " << node.typeOf(3) << " does not fit " << s.queries << " queries and " << s.keys()
                           << " keys";
   }
-  Type f32 = node.b.getF32Type(), element = node.elementOf(0);
+  Type wide = realElement(node.elementOf(0)), element = node.elementOf(0);
   int64_t group = s.heads / s.kvHeads, mode = node.integer("qk_matmul_output_mode", 0);
   Value q = headsOf(node, 0, s.heads, 0, s), k = headsOf(node, 1, s.kvHeads, 4, s),
         v = headsOf(node, 2, s.kvHeads, 5, s);
@@ -154,43 +152,44 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   Value grouped = node.reshape(q, {s.batch, s.kvHeads, group, s.queries, s.width});
   Value scores = contract(
       node, {grouped, element}, {k, node.elementOf(1)}, {s.batch, s.kvHeads, group, s.queries, s.keys(), s.width},
-      {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 4, 5}, {0, 1, 2, 3, 4}, f32);
+      {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 4, 5}, {0, 1, 2, 3, 4}, wide);
   double scale = node.hasAttribute("scale") ? node.real("scale", 1) : 1 / std::sqrt(static_cast<double>(s.width));
-  scores = node.elementwise({{node.reshape(scores, whole), f32}}, whole, f32,
-                            [&](Body &b, ValueRange x) { return b.mul(x[0], b.number(f32, scale)); });
+  scores = node.elementwise({{node.reshape(scores, whole), wide}}, whole, wide,
+                            [&](Body &b, ValueRange x) { return b.mul(x[0], b.number(wide, scale)); });
   Value shown = scores;
   if (double cap = node.real("softcap", 0); cap > 0) {
-    scores = node.elementwise({{scores, f32}}, whole, f32, [&](Body &b, ValueRange x) -> Value {
-      Value limit = b.number(f32, cap);
-      return b.mul(math::TanhOp::create(b, b.div(x[0], limit, f32)), limit);
+    scores = node.elementwise({{scores, wide}}, whole, wide, [&](Body &b, ValueRange x) -> Value {
+      Value limit = b.number(wide, cap);
+      return b.mul(math::TanhOp::create(b, b.div(x[0], limit, wide)), limit);
     });
     if (mode == 0 || mode == 1)
       shown = scores;
   }
   Value bias = biasOf(node, s);
-  Value biased = node.elementwise({{scores, f32}, {bias, f32}}, whole, f32,
+  Value biased = node.elementwise({{scores, wide}, {bias, wide}}, whole, wide,
                                   [](Body &b, ValueRange x) { return b.add(x[0], x[1]); });
   if (mode == 2)
     shown = biased;
   auto peakOf = [&](Value x) {
     Value peak = node.reduce(
-        {x, f32}, {3}, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
-        [&](Body &b, Value m, Value y) { return b.max(m, y, f32); });
+        {x, wide}, {3}, wide, [&](Body &b) { return b.number(wide, -INFINITY); },
+        [&](Body &b, Value m, Value y) { return b.max(m, y, wide); });
     return node.reshape(peak, row);
   };
   Value open = peakOf(bias), peak = peakOf(biased);
-  Value powers = node.elementwise({{biased, f32}, {peak, f32}, {open, f32}}, whole, f32, [&](Body &b, ValueRange x) {
-    Value none = b.number(f32, -INFINITY), zero = b.number(f32, 0);
-    Value top = b.select(b.equal(x[1], none), zero, x[1]);
-    return b.select(b.equal(x[2], none), zero, b.exp(b.sub(x[0], top)));
-  });
+  Value powers =
+      node.elementwise({{biased, wide}, {peak, wide}, {open, wide}}, whole, wide, [&](Body &b, ValueRange x) {
+        Value none = b.number(wide, -INFINITY), zero = b.number(wide, 0);
+        Value top = b.select(b.equal(x[1], none), zero, x[1]);
+        return b.select(b.equal(x[2], none), zero, b.exp(b.sub(x[0], top)));
+      });
   Value sum = node.reshape(node.reduce(
-                               {powers, f32}, {3}, f32, [&](Body &b) { return b.number(f32, 0); },
+                               {powers, wide}, {3}, wide, [&](Body &b) { return b.number(wide, 0); },
                                [&](Body &b, Value t, Value y) { return b.add(t, y); }),
                            row);
-  Value weights = node.elementwise({{powers, f32}, {sum, f32}}, whole, element, [&](Body &b, ValueRange x) {
-    Value zero = b.number(f32, 0);
-    return b.select(b.equal(x[1], zero), zero, b.div(x[0], x[1], f32));
+  Value weights = node.elementwise({{powers, wide}, {sum, wide}}, whole, element, [&](Body &b, ValueRange x) {
+    Value zero = b.number(wide, 0);
+    return b.select(b.equal(x[1], zero), zero, b.div(x[0], x[1], wide));
   });
   if (mode == 3)
     shown = weights;
@@ -207,7 +206,7 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   if (node.numOutputs > 2)
     results.push_back(v);
   if (node.numOutputs > 3)
-    results.push_back(mode == 3 ? shown : node.elementwise({{shown, f32}}, whole, element, [](Body &, ValueRange x) {
+    results.push_back(mode == 3 ? shown : node.elementwise({{shown, wide}}, whole, element, [](Body &, ValueRange x) {
       return x[0];
     }));
   return success();

@@ -13,27 +13,15 @@ namespace {
 using UnaryBody = Value (*)(Body &b, Value x, Type element);
 using BinaryBody = Value (*)(Body &b, Value x, Value y, Type element);
 
-/// Functions that are expanded into f32 arithmetic have no code for f64.
-bool refusesF64(Lowering &node, Type element) {
-  if (!element.isF64())
-    return false;
-  node.error() << "is not computed in double (expected float, float16 or bfloat16)";
-  return true;
-}
-
-template <auto body, bool expanded = false> LogicalResult lowerUnary(Lowering &node, SmallVectorImpl<Value> &results) {
+template <auto body> LogicalResult lowerUnary(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);
-  if (expanded && refusesF64(node, element))
-    return failure();
   results.push_back(node.elementwise({node.input(0)}, node.shapeOf(0), node.resultElement(),
                                      [&](Body &b, ValueRange x) { return UnaryBody(body)(b, x[0], element); }));
   return success();
 }
 
-template <auto body, bool expanded = false> LogicalResult lowerBinary(Lowering &node, SmallVectorImpl<Value> &results) {
+template <auto body> LogicalResult lowerBinary(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);
-  if (expanded && refusesF64(node, element))
-    return failure();
   results.push_back(node.elementwise({node.input(0), node.input(1)}, node.resultType().getShape(), node.resultElement(),
                                      [&](Body &b, ValueRange x) { return BinaryBody(body)(b, x[0], x[1], element); }));
   return success();
@@ -155,8 +143,6 @@ LogicalResult lowerMod(Lowering &node, SmallVectorImpl<Value> &results) {
 LogicalResult lowerPow(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0), exponentElement = node.elementOf(1);
   std::optional<SmallVector<double>> known = node.knownReals(1);
-  if (element.isF64() && !(known && known->size() == 1) && refusesF64(node, element))
-    return failure();
   results.push_back(node.elementwise(
       {node.input(0), node.input(1)}, node.resultType().getShape(), element, [&](Body &b, ValueRange v) -> Value {
         bool integral = !isa<FloatType>(v[0].getType());
@@ -181,20 +167,22 @@ LogicalResult lowerPow(Lowering &node, SmallVectorImpl<Value> &results) {
           }
           return result;
         }
-        Type f32 = b.getF32Type();
-        Value x = b.convert(v[0], element, f32), y = b.convert(v[1], exponentElement, f32);
-        Value zero = b.number(f32, 0), one = b.number(f32, 1);
+        // A base of many bits needs f64.
+        unsigned bits = std::max(v[0].getType().getIntOrFloatBitWidth(), v[1].getType().getIntOrFloatBitWidth());
+        Type wide = bits > 32 || (integral && bits > 16) ? b.getF64Type() : b.getF32Type();
+        Value x = b.convert(v[0], element, wide), y = b.convert(v[1], exponentElement, wide);
+        Value zero = b.number(wide, 0), one = b.number(wide, 1);
         Value size = math::ExpOp::create(b, b.mul(y, math::LogOp::create(b, math::AbsFOp::create(b, x))));
         Value whole = b.equal(math::TruncOp::create(b, y), y);
-        Value half = b.mul(y, b.number(f32, 0.5));
+        Value half = b.mul(y, b.number(wide, 0.5));
         Value odd = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, math::TruncOp::create(b, half), half);
-        Value negative = b.less(x, zero, f32);
+        Value negative = b.less(x, zero, wide);
         Value signedSize = b.select(arith::AndIOp::create(b, odd, whole), arith::NegFOp::create(b, size), size);
-        Value nan = b.number(f32, NAN);
+        Value nan = b.number(wide, NAN);
         Value result = b.select(negative, b.select(whole, signedSize, nan), size);
         result = b.select(b.equal(y, zero), one, result);
         Value isOne = b.equal(x, one);
-        return b.convert(b.select(isOne, one, result), f32, element);
+        return b.convert(b.select(isOne, one, result), wide, element);
       }));
   return success();
 }
@@ -296,6 +284,36 @@ LogicalResult lowerCast(Lowering &node, SmallVectorImpl<Value> &results) {
   return success();
 }
 
+/// The same bits as another type of the same width. A bool has the width of a byte.
+LogicalResult inferBitCast(const Node &node, SmallVectorImpl<Type> &types) {
+  if (failed(inferCast(node, types)))
+    return failure();
+  auto widthOf = [](Type element) { return element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth(); };
+  Type to = cast<RankedTensorType>(types[0]).getElementType();
+  if (widthOf(to) != widthOf(node.elementOf(0)))
+    return node.error() << "cannot take the bits of " << node.elementOf(0) << " as " << to << ", which has "
+                        << widthOf(to) << " bits";
+  return success();
+}
+LogicalResult lowerBitCast(Lowering &node, SmallVectorImpl<Value> &results) {
+  Type to = node.resultElement(), storage = storageElement(to), from = storageElement(node.elementOf(0));
+  unsigned width = to.getIntOrFloatBitWidth();
+  results.push_back(node.moved(node.shapeOf(0), storage, [&](Body &b, ValueRange at) -> Value {
+    Value bits = b.extract(node.tensors[0], at);
+    if (from != storage)
+      return arith::BitcastOp::create(b, storage, bits);
+    if (to.isInteger(1))
+      return b.store(b.load(bits, to), to);
+    if (width >= 8)
+      return bits;
+    // What is narrower than a byte stands in it with its sign, or with none.
+    Value by = b.integer(storage, 8 - width), high = arith::ShLIOp::create(b, bits, by);
+    bool isSigned = isa<IntegerType>(to) && !to.isUnsignedInteger();
+    return isSigned ? arith::ShRSIOp::create(b, high, by).getResult() : arith::ShRUIOp::create(b, high, by).getResult();
+  }));
+  return success();
+}
+
 LogicalResult inferWhere(const Node &node, SmallVectorImpl<Type> &types) {
   if (failed(inferBroadcast(node, types)))
     return failure();
@@ -351,21 +369,21 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   unary("Ceil", lowerUnary<function<math::CeilOp>>);
   unary("Round", lowerUnary<function<math::RoundEvenOp>>);
   unary("Sign", lowerUnary<signOf>);
-  unary("Exp", lowerUnary<function<math::ExpOp>, true>);
-  unary("Log", lowerUnary<function<math::LogOp>, true>);
-  unary("Sin", lowerUnary<function<math::SinOp>, true>);
-  unary("Cos", lowerUnary<function<math::CosOp>, true>);
-  unary("Tan", lowerUnary<tangent, true>);
-  unary("Asin", lowerUnary<function<math::AsinOp>, true>);
-  unary("Acos", lowerUnary<function<math::AcosOp>, true>);
-  unary("Atan", lowerUnary<function<math::AtanOp>, true>);
-  unary("Sinh", lowerUnary<function<math::SinhOp>, true>);
-  unary("Cosh", lowerUnary<function<math::CoshOp>, true>);
-  unary("Tanh", lowerUnary<function<math::TanhOp>, true>);
-  unary("Asinh", lowerUnary<function<math::AsinhOp>, true>);
-  unary("Acosh", lowerUnary<function<math::AcoshOp>, true>);
-  unary("Atanh", lowerUnary<function<math::AtanhOp>, true>);
-  unary("Erf", lowerUnary<function<math::ErfOp>, true>);
+  unary("Exp", lowerUnary<function<math::ExpOp>>);
+  unary("Log", lowerUnary<function<math::LogOp>>);
+  unary("Sin", lowerUnary<function<math::SinOp>>);
+  unary("Cos", lowerUnary<function<math::CosOp>>);
+  unary("Tan", lowerUnary<tangent>);
+  unary("Asin", lowerUnary<function<math::AsinOp>>);
+  unary("Acos", lowerUnary<function<math::AcosOp>>);
+  unary("Atan", lowerUnary<function<math::AtanOp>>);
+  unary("Sinh", lowerUnary<function<math::SinhOp>>);
+  unary("Cosh", lowerUnary<function<math::CoshOp>>);
+  unary("Tanh", lowerUnary<function<math::TanhOp>>);
+  unary("Asinh", lowerUnary<function<math::AsinhOp>>);
+  unary("Acosh", lowerUnary<function<math::AcoshOp>>);
+  unary("Atanh", lowerUnary<function<math::AtanhOp>>);
+  unary("Erf", lowerUnary<function<math::ErfOp>>);
   unary("Not", lowerUnary<logicalNot>);
   unary("BitwiseNot", lowerUnary<logicalNot>);
   unary("Identity", lowerIdentity);
@@ -399,6 +417,7 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Where", 9, inferWhere, lowerWhere, true});
   rows.push_back({"Cast", 1, inferCast, lowerCast, true});
   rows.push_back({"CastLike", 15, inferCastLike, lowerCast, true});
+  rows.push_back({"BitCast", 26, inferBitCast, lowerBitCast});
 }
 
 } // namespace llmc::onnx_import

@@ -103,21 +103,28 @@ static int64_t opsetOf(const std::vector<onnx::OpsetImport> &opsets) {
 /// Collects every operator that the table does not have, and checks the others against their schemas.
 LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes,
                                             const std::vector<onnx::OpsetImport> &opsets,
-                                            std::vector<std::string> &unknown) const {
+                                            std::vector<std::string> &unknown,
+                                            std::vector<std::string> &reasons) const {
   int64_t opset = opsetOf(opsets);
   for (const onnx::Node &node : nodes) {
     const std::string where = onnx::describeNode(node, opset);
     const onnx::Operator *row = onnx::operatorOf(node, opset);
     if (findFunction(node)) {
-    } else if (!row || (node.op != "Constant" && node.op != "If" && !findExpansion(row->name) &&
-                        !findRow(row->name, row->since))) {
+    } else if (!row ||
+               (!llvm::is_contained({"Constant", "If", "Loop", "Scan", "ai.onnx.preview.FlexAttention"}, row->name) &&
+                !findExpansion(row->name) && !findRow(row->name, row->since))) {
       unknown.push_back(where);
+      if (std::string_view reason = onnx::reasonOfRefusal(node); !reason.empty()) {
+        std::string text = json::printable(node.op, 60) + " " + std::string(reason);
+        if (!llvm::is_contained(reasons, text))
+          reasons.push_back(std::move(text));
+      }
     } else if (Checked checked = onnx::checkNode(node, *row, file.str(), where); !checked) {
       return error() << checked.error().message;
     }
     for (const onnx::Attribute &attribute : node.attributes)
       for (const onnx::Graph &graph : attribute.graphs)
-        if (failed(checkOperators(graph.nodes, opsets, unknown)))
+        if (failed(checkOperators(graph.nodes, opsets, unknown, reasons)))
           return failure();
   }
   return success();
@@ -393,7 +400,7 @@ static LogicalResult checkOpen(const Node &facts) {
 LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call) {
   // Functions that call functions could make a short file endless.
   if (++numNodes > mostNodes)
-    return error() << "has more than " << mostNodes << " nodes when its functions are inlined";
+    return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
   if (const onnx::Function *function = findFunction(node))
     return inlineCall(node, *function, scope, call);
   const onnx::Operator *schema = onnx::operatorOf(node, opset);
@@ -413,7 +420,8 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     facts.inputs.push_back(node.inputs[i].empty() ? Value() : scope.at(node.inputs[i]));
   std::vector<std::string_view> inputTypes;
   for (auto [i, input] : llvm::enumerate(facts.inputs)) {
-    if (!input && !onnx::mayLeaveOut(*schema, i))
+    bool mayLack = (facts.type == "Loop" && i < 2) || (facts.type == "Scan" && facts.since < 9 && i == 0);
+    if (!input && !mayLack && !onnx::mayLeaveOut(*schema, i))
       return facts.error() << "input " << i << " is left out, which it may not be";
     inputTypes.push_back(input ? nameOfElement(cast<RankedTensorType>(input.getType()).getElementType()) : "");
   }
@@ -433,8 +441,17 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   for (std::string_view output : node.outputs) {
     auto known = declared.find(output);
     facts.declared.push_back(known == declared.end() || call ? RankedTensorType() : known->second);
+    auto shape = implied.find(output);
+    if (!facts.declared.back() && shape != implied.end() && !call && facts.has(0))
+      facts.implied = RankedTensorType::get(shape->second, facts.elementOf(0));
   }
 
+  if (facts.type == "ai.onnx.preview.FlexAttention")
+    return expandFlexAttention(facts, node, scope, opset, call);
+  if (facts.type == "Loop")
+    return unrollLoop(facts, node, scope, opset, call);
+  if (facts.type == "Scan")
+    return unrollScan(facts, node, scope, opset, call);
   SmallVector<Value> results;
   auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
   // Old exporters join single numbers with lists of them.
@@ -508,6 +525,23 @@ LogicalResult GraphImporter::emit(const Node &node, SmallVectorImpl<Value> &resu
   return success();
 }
 
+/// What is elementwise has the shape of its input: a declared output says it for the values that it is made of.
+void GraphImporter::implyShapes() {
+  const std::vector<onnx::Node> &nodes = model.graph.nodes;
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    if (!node->domain.empty() || node->inputs.empty() || node->outputs.empty() ||
+        !llvm::is_contained({"Abs", "Cast", "CastLike", "Exp", "Identity", "Log", "Neg", "Relu", "Sqrt", "Tanh"},
+                            StringRef(node->op.data(), node->op.size())))
+      continue;
+    auto said = declared.find(node->outputs[0]);
+    auto known = implied.find(node->outputs[0]);
+    if (said != declared.end())
+      implied.try_emplace(node->inputs[0], said->second.getShape());
+    else if (known != implied.end())
+      implied.try_emplace(node->inputs[0], known->second);
+  }
+}
+
 static uint64_t countNodes(const std::vector<onnx::Node> &nodes) {
   uint64_t count = nodes.size();
   for (const onnx::Node &node : nodes)
@@ -523,11 +557,11 @@ LogicalResult GraphImporter::run() {
   for (const onnx::Function &function : model.functions)
     written += countNodes(function.nodes);
   mostNodes = 16384 + 64 * written;
-  std::vector<std::string> unknown;
-  if (failed(checkOperators(graph.nodes, model.opsets, unknown)))
+  std::vector<std::string> unknown, reasons;
+  if (failed(checkOperators(graph.nodes, model.opsets, unknown, reasons)))
     return failure();
   for (const onnx::Function &function : model.functions)
-    if (failed(checkOperators(function.nodes, function.opsets, unknown)))
+    if (failed(checkOperators(function.nodes, function.opsets, unknown, reasons)))
       return failure();
   if (!unknown.empty()) {
     std::string list;
@@ -535,7 +569,10 @@ LogicalResult GraphImporter::run() {
       list += (i ? ", " : "") + unknown[i];
     if (unknown.size() > 20)
       list += " and " + std::to_string(unknown.size() - 20) + " more";
-    return error() << "operators that are not supported: " << list;
+    InFlightDiagnostic diagnostic = error() << "operators that are not supported: " << list;
+    for (const std::string &reason : reasons)
+      diagnostic.attachNote() << reason;
+    return diagnostic;
   }
 
   Scope scope;
@@ -545,6 +582,7 @@ LogicalResult GraphImporter::run() {
       if (succeeded(type) && *type)
         declared[value.name] = *type;
     }
+  implyShapes();
   std::unordered_map<std::string_view, const onnx::Tensor *> defaults;
   for (const onnx::Tensor &tensor : graph.initializers)
     defaults[tensor.name] = &tensor;

@@ -43,8 +43,9 @@ private:
   mlir::InFlightDiagnostic error() const;
   mlir::Location nodeLocation(const onnx::Node &node) const;
   mlir::LogicalResult checkOperators(const std::vector<onnx::Node> &nodes, const std::vector<onnx::OpsetImport> &opsets,
-                                     std::vector<std::string> &unknown) const;
+                                     std::vector<std::string> &unknown, std::vector<std::string> &reasons) const;
   const onnx::Function *findFunction(const onnx::Node &node) const;
+  void implyShapes();
   mlir::FailureOr<mlir::RankedTensorType> typeOf(const onnx::ValueInfo &value, bool required, int64_t input = -1);
   int64_t openSize(const std::string &key, const std::string &input, int64_t number, int64_t dim);
   mlir::LogicalResult checkDims(const onnx::Graph &graph) const;
@@ -62,6 +63,35 @@ private:
   mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                    const Call *call);
 
+  //===-- Unrolling.cpp: bodies with a number of turns that is known
+  //-----------------------------------------------===//
+  /// The opset of the nodes that unrolling makes.
+  static constexpr int64_t kInnerOpset = 21;
+  mlir::FailureOr<mlir::Value> emitOne(mlir::Location loc, llvm::StringRef type, int64_t opset, mlir::ValueRange inputs,
+                                       llvm::ArrayRef<mlir::NamedAttribute> settings);
+  mlir::Value integers(mlir::Location loc, llvm::ArrayRef<int64_t> values);
+  /// One place of a dimension, which goes away.
+  mlir::FailureOr<mlir::Value> placeOf(mlir::Location loc, mlir::Value tensor, int64_t axis, int64_t place);
+  mlir::FailureOr<mlir::Value> stacked(mlir::Location loc, llvm::ArrayRef<mlir::Value> parts, int64_t axis);
+  mlir::FailureOr<mlir::Value> noTurns(const Node &facts, size_t output, const onnx::ValueInfo &inner, int64_t axis);
+  mlir::FailureOr<const onnx::Graph *> bodyOf(const Node &facts, const onnx::Node &node,
+                                              llvm::StringRef attribute) const;
+  /// Constants of a body, made once for all its turns.
+  mlir::LogicalResult openBody(const onnx::Graph &graph, mlir::Location loc, Scope &scope);
+  /// The body once, on values for its inputs.
+  mlir::LogicalResult turn(const onnx::Graph &graph, const Scope &around, mlir::ValueRange arguments, int64_t opset,
+                           const Call *call, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult unrollLoop(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                 const Call *call);
+  mlir::LogicalResult scanOnce(const Node &facts, const onnx::Graph &graph, const Scope &around,
+                               mlir::ValueRange inputs, size_t states, int64_t opset, const Call *call,
+                               llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult unrollScan(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                 const Call *call);
+
+  mlir::LogicalResult expandFlexAttention(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                          const Call *call);
+
   mlir::ModuleOp module;
   const onnx::OpenedModel &opened;
   const onnx::Model &model;
@@ -72,6 +102,8 @@ private:
   GraphFacts facts;
   std::map<std::string, int64_t> inputSizes; ///< of dimensions that the file leaves open, by name
   std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known
+  /// Shapes of the main graph's values that follow from what is declared of values made of them.
+  std::unordered_map<std::string_view, llvm::ArrayRef<int64_t>> implied;
 };
 
 /// What is known of a node's value while compiling: all, or integers up to open sizes, or neither.

@@ -30,9 +30,8 @@ LogicalResult inferLoss(const Node &node, SmallVectorImpl<Type> &types) {
 }
 
 LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
-  Type element = node.elementOf(0), f32 = node.b.getF32Type(), labelType = node.elementOf(1), i64 = node.b.getI64Type();
-  if (element.isF64())
-    return node.error() << "is not computed in double";
+  Type element = node.elementOf(0), wide = realElement(element), labelType = node.elementOf(1),
+       i64 = node.b.getI64Type();
   ArrayRef<int64_t> shape = node.shapeOf(0), labels = node.shapeOf(1);
   Value logs = node.tensors[0];
   Type logType = element;
@@ -41,39 +40,38 @@ LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
     kept[1] = 1;
     auto fold = [&](Operand x, double init, bool max) {
       Value value = node.reduce(
-          x, {1}, f32, [&](Body &b) { return b.number(f32, init); },
-          [&](Body &b, Value s, Value v) { return max ? b.max(s, v, f32) : b.add(s, v); });
+          x, {1}, wide, [&](Body &b) { return b.number(wide, init); },
+          [&](Body &b, Value s, Value v) { return max ? b.max(s, v, wide) : b.add(s, v); });
       return node.reshape(value, kept);
     };
     Value peak = fold(node.input(0), -INFINITY, true);
-    Value powers = node.elementwise({node.input(0), {peak, f32}}, shape, f32,
+    Value powers = node.elementwise({node.input(0), {peak, wide}}, shape, wide,
                                     [](Body &b, ValueRange x) { return b.exp(b.sub(x[0], x[1])); });
-    Value sum = fold({powers, f32}, 0, false);
-    logs =
-        node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element, [](Body &b, ValueRange x) -> Value {
-          return b.sub(b.sub(x[0], x[1]), math::LogOp::create(b, x[2]));
-        });
+    Value sum = fold({powers, wide}, 0, false);
+    logs = node.elementwise(
+        {node.input(0), {peak, wide}, {sum, wide}}, shape, element,
+        [](Body &b, ValueRange x) -> Value { return b.sub(b.sub(x[0], x[1]), math::LogOp::create(b, x[2])); });
   }
   bool ignores = node.hasAttribute("ignore_index");
   int64_t ignored = node.integer("ignore_index", 0);
   // The weight of each place: its label's, or 0 where it is ignored.
   auto labelAt = [&](Body &b, ValueRange at) { return b.convert(b.extract(node.tensors[1], at), labelType, i64); };
-  Value weights = node.generate(labels, f32, [&](Body &b, ValueRange at) -> Value {
-    Value label = labelAt(b, at), weight = b.number(f32, 1);
+  Value weights = node.generate(labels, wide, [&](Body &b, ValueRange at) -> Value {
+    Value label = labelAt(b, at), weight = b.number(wide, 1);
     Value place = b.asIndex(label, i64);
     place = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, b.index(0)),
                                    b.index(std::max<int64_t>(0, shape[1] - 1)));
     if (node.has(2))
       weight = b.load(b.extract(node.tensors[2], {place}), node.elementOf(2));
-    return ignores ? b.select(b.equal(label, b.integer(i64, ignored)), b.number(f32, 0), weight) : weight;
+    return ignores ? b.select(b.equal(label, b.integer(i64, ignored)), b.number(wide, 0), weight) : weight;
   });
-  Value loss = node.generate(labels, f32, [&](Body &b, ValueRange at) -> Value {
+  Value loss = node.generate(labels, wide, [&](Body &b, ValueRange at) -> Value {
     SmallVector<Value> places(at.begin(), at.end());
     Value place = b.asIndex(labelAt(b, at), i64);
     place = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, place, b.index(0)),
                                    b.index(std::max<int64_t>(0, shape[1] - 1)));
     places.insert(places.begin() + 1, place);
-    Value weight = b.extract(weights, at), zero = b.number(f32, 0);
+    Value weight = b.extract(weights, at), zero = b.number(wide, 0);
     Value value = b.mul(arith::NegFOp::create(b, b.load(b.extract(logs, places), logType)), weight);
     return b.select(b.equal(weight, zero), zero, value);
   });
@@ -83,14 +81,14 @@ LogicalResult lowerLoss(Lowering &node, SmallVectorImpl<Value> &results) {
     axes.push_back(i);
   auto total = [&](Value x) {
     return node.reduce(
-        {x, f32}, axes, f32, [&](Body &b) { return b.number(f32, 0); },
+        {x, wide}, axes, wide, [&](Body &b) { return b.number(wide, 0); },
         [](Body &b, Value s, Value v) { return b.add(s, v); });
   };
-  SmallVector<Operand> operands = {{reduction == "none" ? loss : total(loss), f32}};
+  SmallVector<Operand> operands = {{reduction == "none" ? loss : total(loss), wide}};
   if (reduction == "mean")
-    operands.push_back({total(weights), f32});
+    operands.push_back({total(weights), wide});
   results.push_back(node.elementwise(operands, node.resultType().getShape(), element, [&](Body &b, ValueRange x) {
-    return x.size() > 1 ? b.div(x[0], x[1], f32) : x[0];
+    return x.size() > 1 ? b.div(x[0], x[1], wide) : x[0];
   }));
   if (node.numOutputs > 1)
     results.push_back(logs);

@@ -5,6 +5,7 @@
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/onnx/GraphImporter.h"
 #include "frontends/onnx/OperatorTable.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;

@@ -3,8 +3,10 @@
 #include "frontends/onnx/Lowering.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 
 #include <cmath>
+#include <functional>
 
 using namespace mlir;
 
@@ -47,6 +49,8 @@ Type computeElement(Type element) {
     return IntegerType::get(element.getContext(), integer.getWidth());
   return element;
 }
+
+Type realElement(Type element) { return element.isF64() ? element : Type(Float32Type::get(element.getContext())); }
 
 //===-- bodies
 //-----------------------------------------------------------------------------------------------------===//
@@ -209,6 +213,67 @@ Value Body::asIndex(Value value, Type element) {
     return value;
   return isUnsigned(element) ? arith::IndexCastUIOp::create(*this, getIndexType(), value).getResult()
                              : arith::IndexCastOp::create(*this, getIndexType(), value).getResult();
+}
+
+Value Body::both(Value a, Value b) { return arith::AndIOp::create(*this, a, b); }
+Value Body::either(Value a, Value b) { return arith::OrIOp::create(*this, a, b); }
+Value Body::below(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, a, b); }
+Value Body::same(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, b); }
+Value Body::inside(Value place, int64_t size) {
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, place, index(size));
+}
+Value Body::clamped(Value place, int64_t size) {
+  return arith::MinSIOp::create(*this, arith::MaxSIOp::create(*this, place, index(0)),
+                                index(std::max<int64_t>(0, size - 1)));
+}
+Value Body::divided(Value place, int64_t by) { return arith::DivUIOp::create(*this, place, index(by)); }
+Value Body::rest(Value place, int64_t by) { return arith::RemUIOp::create(*this, place, index(by)); }
+Value Body::floorIndex(Value real) {
+  constexpr double limit = 1099511627776.0;
+  Type type = real.getType();
+  Value kept = arith::MaxNumFOp::create(*this, math::FloorOp::create(*this, real), number(type, -limit));
+  kept = arith::MinNumFOp::create(*this, kept, number(type, limit));
+  return arith::IndexCastOp::create(*this, getIndexType(), arith::FPToSIOp::create(*this, getI64Type(), kept));
+}
+Value Body::real(Value index, Type type) {
+  return arith::SIToFPOp::create(*this, type, arith::IndexCastOp::create(*this, getI64Type(), index));
+}
+Value Body::saturated(Value real, Type element) {
+  auto integer = dyn_cast<IntegerType>(element);
+  if (!integer || element.isInteger(1))
+    return convert(real, real.getType(), element);
+  unsigned width = integer.getWidth();
+  double low = isUnsigned(element) ? 0 : -std::ldexp(1.0, static_cast<int>(width) - 1);
+  double high = std::ldexp(1.0, static_cast<int>(isUnsigned(element) ? width : width - 1)) - 1;
+  Type type = real.getType();
+  Value kept = arith::MaxNumFOp::create(*this, math::RoundEvenOp::create(*this, real), number(type, low));
+  return convert(arith::MinNumFOp::create(*this, kept, number(type, high)), type, element);
+}
+
+SmallVector<Value> Body::loop(Value low, Value high, ValueRange carried, Turn turn) {
+  auto op = scf::ForOp::create(*this, low, high, index(1), carried,
+                               [&](OpBuilder &inner, Location where, Value i, ValueRange values) {
+                                 Body body(where, inner, node);
+                                 SmallVector<Value> next = turn(body, i, values);
+                                 scf::YieldOp::create(body, next);
+                               });
+  return SmallVector<Value>(op.getResults());
+}
+
+SmallVector<Value> Body::loops(ArrayRef<int64_t> shape, ValueRange carried, Turns turn) {
+  SmallVector<Value> at;
+  std::function<SmallVector<Value>(Body &, size_t, ValueRange)> nest = [&](Body &b, size_t dim,
+                                                                           ValueRange values) -> SmallVector<Value> {
+    if (dim == shape.size())
+      return turn(b, at, values);
+    return b.loop(b.index(0), b.index(shape[dim]), values, [&](Body &inner, Value i, ValueRange now) {
+      at.push_back(i);
+      SmallVector<Value> next = nest(inner, dim + 1, now);
+      at.pop_back();
+      return next;
+    });
+  };
+  return nest(*this, 0, carried);
 }
 
 /// All values of a format, by their bits.
@@ -451,7 +516,12 @@ Value Lowering::elementwise(ArrayRef<Operand> operands, ArrayRef<int64_t> shape,
 }
 
 Value Lowering::generate(ArrayRef<int64_t> shape, Type element, llvm::function_ref<Value(Body &, ValueRange)> body) {
-  Value out = empty(shape, storageElement(element));
+  return moved(shape, storageElement(element),
+               [&](Body &inner, ValueRange at) { return inner.store(body(inner, at), element); });
+}
+
+Value Lowering::moved(ArrayRef<int64_t> shape, Type storage, llvm::function_ref<Value(Body &, ValueRange)> body) {
+  Value out = empty(shape, storage);
   unsigned rank = shape.size();
   SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
   auto op = linalg::GenericOp::create(b, TypeRange{out.getType()}, ValueRange{}, ValueRange{out},
@@ -461,9 +531,50 @@ Value Lowering::generate(ArrayRef<int64_t> shape, Type element, llvm::function_r
                                         SmallVector<Value> indices;
                                         for (unsigned i = 0; i < rank; ++i)
                                           indices.push_back(linalg::IndexOp::create(inner, i));
-                                        linalg::YieldOp::create(inner, inner.store(body(inner, indices), element));
+                                        linalg::YieldOp::create(inner, body(inner, indices));
                                       });
   return sized(op.getResult(0), shape);
+}
+
+Value Lowering::update(Value old, Type element, llvm::function_ref<Value(Body &, ValueRange, Value)> body) {
+  auto type = cast<RankedTensorType>(old.getType());
+  SmallVector<utils::IteratorType> kinds(type.getRank(), utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(b, TypeRange{type}, ValueRange{}, ValueRange{old},
+                                      {AffineMap::getMultiDimIdentityMap(type.getRank(), b.getContext())}, kinds,
+                                      [&](OpBuilder &builder, Location where, ValueRange arguments) {
+                                        Body inner(where, builder);
+                                        SmallVector<Value> indices;
+                                        for (int64_t i = 0; i < type.getRank(); ++i)
+                                          indices.push_back(linalg::IndexOp::create(inner, i));
+                                        Value next = body(inner, indices, inner.load(arguments[0], element));
+                                        linalg::YieldOp::create(inner, inner.store(next, element));
+                                      });
+  // Where nothing is read of it, other passes would take another tensor for `old`.
+  if (!op.getRegion().front().getArgument(0).use_empty())
+    return op.getResult(0);
+  return bufferization::MaterializeInDestinationOp::create(b, op.getResult(0), old).getResult();
+}
+
+/// Offsets, sizes and strides of one place of the first dimension.
+static void partBounds(OpBuilder &b, RankedTensorType whole, Value at, SmallVector<OpFoldResult> &offsets,
+                       SmallVector<OpFoldResult> &sizes, SmallVector<OpFoldResult> &strides) {
+  for (int64_t i = 0; i < whole.getRank(); ++i) {
+    offsets.push_back(i == 0 ? OpFoldResult(at) : OpFoldResult(b.getIndexAttr(0)));
+    sizes.push_back(b.getIndexAttr(i == 0 ? 1 : whole.getDimSize(i)));
+    strides.push_back(b.getIndexAttr(1));
+  }
+}
+Value Lowering::setPart(Value whole, Value at, Value part) {
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  partBounds(b, cast<RankedTensorType>(whole.getType()), at, offsets, sizes, strides);
+  return tensor::InsertSliceOp::create(b, part, whole, offsets, sizes, strides);
+}
+Value Lowering::partOf(Value whole, Value at) {
+  auto type = cast<RankedTensorType>(whole.getType());
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  partBounds(b, type, at, offsets, sizes, strides);
+  auto part = RankedTensorType::get(type.getShape().drop_front(), type.getElementType());
+  return tensor::ExtractSliceOp::create(b, part, whole, offsets, sizes, strides);
 }
 
 Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, llvm::function_ref<Value(Body &)> init,
@@ -501,6 +612,17 @@ Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, ll
   if (wide == storageElement(element))
     return result;
   return elementwise({{result, wide}}, shape, element, [](Body &, ValueRange values) { return values[0]; });
+}
+
+SmallVector<Value> Lowering::inOrder(ArrayRef<int64_t> shape, ValueRange carried, Body::Turns turn) {
+  Body outside(b.getLoc(), b, this);
+  return outside.loops(shape, carried, [&](Body &body, ValueRange at, ValueRange values) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(body.getInsertionBlock(), body.getInsertionPoint());
+    SmallVector<Value> next = turn(body, at, values);
+    body.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
+    return next;
+  });
 }
 
 Value Lowering::reshape(Value tensor, ArrayRef<int64_t> shape) {

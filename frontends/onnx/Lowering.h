@@ -29,6 +29,8 @@ mlir::RankedTensorType storageType(mlir::RankedTensorType type);
 /// The type that bodies compute an element type in: i1 for bool, i8 for integers of 2 and 4 bits, f32 for floats
 /// narrower than that, else itself.
 Type computeElement(Type element);
+/// The type that functions and sums of reals are computed in: f64 for double, f32 for the rest.
+Type realElement(Type element);
 
 class Lowering;
 
@@ -80,6 +82,30 @@ public:
   /// A count as a number of a compute type.
   Value count(Type type, int64_t value);
   Value asIndex(Value integer, Type element);
+
+  //===-- places -------------------------------------------------------------------------------------------------===//
+  Value both(Value a, Value b);             ///< of two i1
+  Value either(Value a, Value b);           ///< of two i1
+  Value below(Value a, Value b);            ///< a < b, indices
+  Value same(Value a, Value b);             ///< a == b, indices
+  Value inside(Value place, int64_t size);  ///< 0 <= place < size
+  Value clamped(Value place, int64_t size); ///< to [0, size - 1]; 0 where there are none
+  Value divided(Value place, int64_t by);   ///< of a place that is not negative
+  Value rest(Value place, int64_t by);      ///< of a place that is not negative
+  /// The whole number at or below a real one as an index. Kept within +-2^40, and NaN is -2^40: never undefined.
+  Value floorIndex(Value real);
+  /// An index as a real number.
+  Value real(Value index, Type type);
+  /// A real number as one of `element`: rounded to even and kept in range where that is an integer.
+  Value saturated(Value real, Type element);
+
+  //===-- loops --------------------------------------------------------------------------------------------------===//
+  using Turn = llvm::function_ref<llvm::SmallVector<Value>(Body &, Value, ValueRange)>;
+  using Turns = llvm::function_ref<llvm::SmallVector<Value>(Body &, ValueRange, ValueRange)>;
+  /// for (i = low; i < high; ++i) carried = turn(i, carried).
+  llvm::SmallVector<Value> loop(Value low, Value high, ValueRange carried, Turn turn);
+  /// All places of a shape in order, the last dimension fastest.
+  llvm::SmallVector<Value> loops(llvm::ArrayRef<int64_t> shape, ValueRange carried, Turns turn);
 };
 
 /// A node being lowered.
@@ -123,11 +149,22 @@ public:
                     llvm::function_ref<Value(Body &, ValueRange)> body);
   /// One value a place; `body` gets the place's indices.
   Value generate(llvm::ArrayRef<int64_t> shape, Type element, llvm::function_ref<Value(Body &, ValueRange)> body);
+  /// One value a place, `body` gives it as it is stored: for elements that are moved, whatever they are.
+  Value moved(llvm::ArrayRef<int64_t> shape, Type storage, llvm::function_ref<Value(Body &, ValueRange)> body);
+  /// `old` with each place anew: `body` gets its indices and what it was, as a compute value. What else it reads must
+  /// be other tensors; then it happens where `old` is.
+  Value update(Value old, Type element, llvm::function_ref<Value(Body &, ValueRange, Value)> body);
+  /// `part` [...] as place `at` of the first dimension of `whole` [n, ...], and that place.
+  Value setPart(Value whole, Value at, Value part);
+  Value partOf(Value whole, Value at);
   /// Folds `axes` (ascending, distinct) of an operand, in ascending order of places, from `init` (a compute constant
   /// made by the function). `body` gets the accumulator and the value in the accumulator's compute type. The result has
   /// the remaining dimensions and the storage of `element`; sums of f16 and bf16 are kept in f32 until the end.
   Value reduce(Operand operand, llvm::ArrayRef<int64_t> axes, Type element, llvm::function_ref<Value(Body &)> init,
                llvm::function_ref<Value(Body &, Value, Value)> body);
+  /// Turns in order with tensors that each turn changes. `turn` may use all that stands here: its ops go into the loop,
+  /// which one thread runs. The last place of a shape comes fastest.
+  llvm::SmallVector<Value> inOrder(llvm::ArrayRef<int64_t> shape, ValueRange carried, Body::Turns turn);
   /// The same elements in another shape.
   Value reshape(Value tensor, llvm::ArrayRef<int64_t> shape);
   Value transpose(Value tensor, llvm::ArrayRef<int64_t> order);

@@ -39,6 +39,9 @@ public:
   /// What the file says of the outputs; null where it says nothing, or a shape that is not all known.
   llvm::SmallVector<mlir::RankedTensorType> declared;
 
+  /// What the file's declarations imply of output 0, with the element type of input 0; null where they imply nothing.
+  mlir::RankedTensorType implied;
+
   GraphFacts *graph;
   bool takesOpen = false; ///< the operator is written for sizes that are numbers of `graph`'s extents
 

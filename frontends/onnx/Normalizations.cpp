@@ -14,11 +14,14 @@ using Operand = Lowering::Operand;
 
 bool isComputed(Lowering &node) {
   Type element = node.elementOf(0);
-  if (element.isF32() || element.isF16() || element.isBF16())
+  if (element.isF32() || element.isF64() || element.isF16() || element.isBF16())
     return true;
-  node.error() << "is not computed in " << element << " (expected float, float16 or bfloat16)";
+  node.error() << "is not computed in " << element << " (expected float, double, float16 or bfloat16)";
   return false;
 }
+
+/// A real number in another compute type: scales may have another type than what they scale.
+Value as(Body &b, Value value, Type type) { return b.convert(value, value.getType(), type); }
 
 SmallVector<int64_t> without(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
   SmallVector<int64_t> kept(shape);
@@ -35,11 +38,12 @@ int64_t countOf(const Node &node, ArrayRef<int64_t> shape, ArrayRef<int64_t> axe
   return count;
 }
 
-/// A sum along axes as f32, with the axes kept as 1.
+/// A sum along axes with the axes kept as 1.
 Value sumOver(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   Value sum = node.reduce(
-      x, axes, f32, [&](Body &b) { return b.number(f32, 0); }, [&](Body &b, Value s, Value v) { return b.add(s, v); });
+      x, axes, wide, [&](Body &b) { return b.number(wide, 0); },
+      [&](Body &b, Value s, Value v) { return b.add(s, v); });
   return node.reshape(sum, without(shape, axes));
 }
 
@@ -57,44 +61,43 @@ LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
     axes.push_back(i);
   if (rank == 0)
     axes.clear();
-  Type element = node.elementOf(0), f32 = node.b.getF32Type();
+  Type element = node.elementOf(0), wide = realElement(node.elementOf(0));
   ArrayRef<int64_t> shape = node.shapeOf(0);
   Value peak = node.reduce(
-      node.input(0), axes, f32, [&](Body &b) { return b.number(f32, -INFINITY); },
-      [&](Body &b, Value s, Value v) { return b.max(s, v, f32); });
+      node.input(0), axes, wide, [&](Body &b) { return b.number(wide, -INFINITY); },
+      [&](Body &b, Value s, Value v) { return b.max(s, v, wide); });
   peak = node.reshape(peak, without(shape, axes));
   auto shifted = [](Body &b, ValueRange x) { return b.sub(x[0], x[1]); };
-  Value powers = node.elementwise({node.input(0), {peak, f32}}, shape, f32,
+  Value powers = node.elementwise({node.input(0), {peak, wide}}, shape, wide,
                                   [&](Body &b, ValueRange x) { return b.exp(shifted(b, x)); });
-  Value sum = sumOver(node, {powers, f32}, shape, axes);
+  Value sum = sumOver(node, {powers, wide}, shape, axes);
   if (logarithm)
-    results.push_back(
-        node.elementwise({node.input(0), {peak, f32}, {sum, f32}}, shape, element, [&](Body &b, ValueRange x) -> Value {
-          return b.sub(shifted(b, x), math::LogOp::create(b, x[2]));
-        }));
+    results.push_back(node.elementwise(
+        {node.input(0), {peak, wide}, {sum, wide}}, shape, element,
+        [&](Body &b, ValueRange x) -> Value { return b.sub(shifted(b, x), math::LogOp::create(b, x[2])); }));
   else
-    results.push_back(node.elementwise({{powers, f32}, {sum, f32}}, shape, element,
-                                       [&](Body &b, ValueRange x) { return b.div(x[0], x[1], f32); }));
+    results.push_back(node.elementwise({{powers, wide}, {sum, wide}}, shape, element,
+                                       [&](Body &b, ValueRange x) { return b.div(x[0], x[1], wide); }));
   return success();
 }
 
-/// Mean and 1 / sqrt(variance + epsilon) over axes, as f32 with the axes kept.
+/// Mean and 1 / sqrt(variance + epsilon) over axes, with the axes kept.
 std::pair<Value, Value> moments(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes,
                                 double epsilon) {
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   int64_t count = countOf(node, shape, axes);
   SmallVector<int64_t> kept = without(shape, axes);
-  Value mean = node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32,
-                                [&](Body &b, ValueRange v) { return b.div(v[0], b.count(f32, count), f32); });
-  Value squares = node.elementwise({x, {mean, f32}}, shape, f32, [&](Body &b, ValueRange v) {
+  Value mean = node.elementwise({{sumOver(node, x, shape, axes), wide}}, kept, wide,
+                                [&](Body &b, ValueRange v) { return b.div(v[0], b.count(wide, count), wide); });
+  Value squares = node.elementwise({x, {mean, wide}}, shape, wide, [&](Body &b, ValueRange v) {
     Value d = b.sub(v[0], v[1]);
     return b.mul(d, d);
   });
-  Value inverse = node.elementwise({{sumOver(node, {squares, f32}, shape, axes), f32}}, kept, f32,
+  Value inverse = node.elementwise({{sumOver(node, {squares, wide}, shape, axes), wide}}, kept, wide,
                                    [&](Body &b, ValueRange v) -> Value {
-                                     Value variance = b.div(v[0], b.count(f32, count), f32);
-                                     Value root = math::SqrtOp::create(b, b.add(variance, b.number(f32, epsilon)));
-                                     return b.div(b.number(f32, 1), root, f32);
+                                     Value variance = b.div(v[0], b.count(wide, count), wide);
+                                     Value root = math::SqrtOp::create(b, b.add(variance, b.number(wide, epsilon)));
+                                     return b.div(b.number(wide, 1), root, wide);
                                    });
   return {mean, inverse};
 }
@@ -122,19 +125,20 @@ LogicalResult lowerLayerNorm(Lowering &node, SmallVectorImpl<Value> &results) {
     return failure();
   int64_t axis = *node.axis(node.integer("axis", -1), node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(axis, shape.size());
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
-  SmallVector<Operand> operands = {node.input(0), {mean, f32}, {inverse, f32}, node.input(1)};
+  SmallVector<Operand> operands = {node.input(0), {mean, wide}, {inverse, wide}, node.input(1)};
   if (node.has(2))
     operands.push_back(node.input(2));
   results.push_back(node.elementwise(operands, shape, node.resultElement(), [](Body &b, ValueRange x) {
     Value y = b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]);
     return x.size() > 4 ? b.add(y, x[4]) : y;
   }));
-  if (node.numOutputs > 1)
-    results.push_back(mean);
-  if (node.numOutputs > 2)
-    results.push_back(inverse);
+  // The statistics are of type float, whatever they were computed in.
+  for (unsigned i = 1; i < node.numOutputs; ++i)
+    results.push_back(node.elementwise({{i == 1 ? mean : inverse, wide}}, node.resultType(i).getShape(),
+                                       node.resultElement(i),
+                                       [&](Body &b, ValueRange x) { return as(b, x[0], b.getF32Type()); }));
   return success();
 }
 
@@ -145,17 +149,17 @@ LogicalResult lowerRMSNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   if (failed(axis))
     return failure();
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(*axis, shape.size());
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   double epsilon = node.real("epsilon", 1e-5f);
   int64_t count = countOf(node, shape, axes);
   Value squares =
-      node.elementwise({node.input(0)}, shape, f32, [](Body &b, ValueRange x) { return b.mul(x[0], x[0]); });
-  Value sum = sumOver(node, {squares, f32}, shape, axes);
-  results.push_back(node.elementwise({node.input(0), {sum, f32}, node.input(1)}, shape, node.resultElement(),
+      node.elementwise({node.input(0)}, shape, wide, [](Body &b, ValueRange x) { return b.mul(x[0], x[0]); });
+  Value sum = sumOver(node, {squares, wide}, shape, axes);
+  results.push_back(node.elementwise({node.input(0), {sum, wide}, node.input(1)}, shape, node.resultElement(),
                                      [&](Body &b, ValueRange x) -> Value {
-                                       Value mean = b.div(x[1], b.count(f32, count), f32);
-                                       Value root = math::SqrtOp::create(b, b.add(mean, b.number(f32, epsilon)));
-                                       return b.mul(b.div(x[0], root, f32), x[2]);
+                                       Value mean = b.div(x[1], b.count(wide, count), wide);
+                                       Value root = math::SqrtOp::create(b, b.add(mean, b.number(wide, epsilon)));
+                                       return b.mul(b.div(x[0], root, wide), as(b, x[2], wide));
                                      }));
   return success();
 }
@@ -189,7 +193,7 @@ LogicalResult lowerBatchNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   if (!isComputed(node))
     return failure();
   SmallVector<int64_t> shape(node.shapeOf(0));
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   double epsilon = node.real("epsilon", 1e-5f), momentum = node.real("momentum", 0.9f);
   Operand mean = channels(node, 3), variance = channels(node, 4);
   bool training = node.integer("training_mode", 0);
@@ -205,31 +209,34 @@ LogicalResult lowerBatchNorm(Lowering &node, SmallVectorImpl<Value> &results) {
     }
     SmallVector<int64_t> kept = without(shape, axes), flat = {shape[1]};
     auto average = [&](Operand x) {
-      return node.elementwise({{sumOver(node, x, shape, axes), f32}}, kept, f32,
-                              [&](Body &b, ValueRange v) { return b.div(v[0], b.count(f32, count), f32); });
+      return node.elementwise({{sumOver(node, x, shape, axes), wide}}, kept, wide,
+                              [&](Body &b, ValueRange v) { return b.div(v[0], b.count(wide, count), wide); });
     };
     Value batchMean = average(node.input(0));
-    Value squares = node.elementwise({node.input(0), {batchMean, f32}}, shape, f32, [&](Body &b, ValueRange v) {
+    Value squares = node.elementwise({node.input(0), {batchMean, wide}}, shape, wide, [&](Body &b, ValueRange v) {
       Value d = b.sub(v[0], v[1]);
       return b.mul(d, d);
     });
-    Value batchVariance = average({squares, f32});
+    Value batchVariance = average({squares, wide});
     auto running = [&](unsigned input, Value batch) {
-      return node.elementwise({node.input(input), {node.reshape(batch, flat), f32}}, flat, node.elementOf(input),
+      return node.elementwise({node.input(input), {node.reshape(batch, flat), wide}}, flat, node.elementOf(input),
                               [&](Body &b, ValueRange v) {
-                                return b.add(b.mul(v[0], b.number(f32, momentum)),
-                                             b.mul(v[1], b.number(f32, 1 - momentum)));
+                                Value old = b.mul(as(b, v[0], wide), b.number(wide, momentum));
+                                Value sum = b.add(old, b.mul(v[1], b.number(wide, 1 - momentum)));
+                                return as(b, sum, computeElement(node.elementOf(input)));
                               });
     };
     newMean = running(3, batchMean);
     newVariance = running(4, batchVariance);
-    mean = {batchMean, f32};
-    variance = {batchVariance, f32};
+    mean = {batchMean, wide};
+    variance = {batchVariance, wide};
   }
   results.push_back(node.elementwise({node.input(0), channels(node, 1), channels(node, 2), mean, variance}, shape,
                                      node.resultElement(), [&](Body &b, ValueRange x) -> Value {
-                                       Value root = math::SqrtOp::create(b, b.add(x[4], b.number(f32, epsilon)));
-                                       return b.add(b.mul(b.div(b.sub(x[0], x[3]), root, f32), x[1]), x[2]);
+                                       Value spread = b.add(as(b, x[4], wide), b.number(wide, epsilon));
+                                       Value normal =
+                                           b.div(b.sub(x[0], as(b, x[3], wide)), math::SqrtOp::create(b, spread), wide);
+                                       return b.add(b.mul(normal, as(b, x[1], wide)), as(b, x[2], wide));
                                      }));
   if (node.numOutputs > 1)
     results.push_back(newMean);
@@ -242,10 +249,10 @@ LogicalResult lowerInstanceNorm(Lowering &node, SmallVectorImpl<Value> &results)
   if (!isComputed(node) || failed(checkChannels(node, 1, 3)))
     return failure();
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(2, shape.size());
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
   results.push_back(node.elementwise(
-      {node.input(0), {mean, f32}, {inverse, f32}, channels(node, 1), channels(node, 2)}, shape, node.resultElement(),
+      {node.input(0), {mean, wide}, {inverse, wide}, channels(node, 1), channels(node, 2)}, shape, node.resultElement(),
       [](Body &b, ValueRange x) { return b.add(b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]), x[4]); }));
   return success();
 }
@@ -258,20 +265,31 @@ LogicalResult lowerGroupNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   if (shape.size() < 2 || groups < 1 || shape[1] % groups)
     return node.error() << "attribute 'num_groups' = " << groups << " does not divide the channels of "
                         << node.typeOf(0);
-  if (node.since < 21)
-    return node.error() << "version 18 with scales for groups is not supported (expected version 21)";
-  if (failed(checkChannels(node, 1, 3)))
+  // Version 18 has a scale and a bias for each group, later ones for each channel.
+  bool grouped = node.since < 21;
+  if (grouped && (node.shapeOf(1) != ArrayRef<int64_t>({groups}) || node.shapeOf(2) != ArrayRef<int64_t>({groups})))
+    return node.error() << "its scale and bias are " << node.typeOf(1) << " and " << node.typeOf(2)
+                        << " (expected one number for each of " << groups << " groups)";
+  if (!grouped && failed(checkChannels(node, 1, 3)))
     return failure();
   SmallVector<int64_t> split = {shape[0], groups, shape[1] / groups};
   split.append(shape.begin() + 2, shape.end());
-  Type f32 = node.b.getF32Type(), element = node.elementOf(0);
+  Type wide = realElement(node.elementOf(0)), element = node.elementOf(0);
   Operand x = {node.reshape(node.tensors[0], split), element};
   auto [mean, inverse] = moments(node, x, split, axesFrom(2, split.size()), node.real("epsilon", 1e-5f));
-  Value normal = node.elementwise({x, {mean, f32}, {inverse, f32}}, split, f32,
+  Value normal = node.elementwise({x, {mean, wide}, {inverse, wide}}, split, wide,
                                   [](Body &b, ValueRange v) { return b.mul(b.sub(v[0], v[1]), v[2]); });
-  results.push_back(node.elementwise({{node.reshape(normal, shape), f32}, channels(node, 1), channels(node, 2)}, shape,
-                                     node.resultElement(),
-                                     [](Body &b, ValueRange v) { return b.add(b.mul(v[0], v[1]), v[2]); }));
+  auto beside = [&](unsigned input) {
+    if (!grouped)
+      return channels(node, input);
+    SmallVector<int64_t> wideShape = {groups, 1};
+    wideShape.append(shape.size() - 2, 1);
+    return Operand{node.reshape(node.tensors[input], wideShape), node.elementOf(input)};
+  };
+  SmallVector<int64_t> own = grouped ? split : shape;
+  Value scaled = node.elementwise({{node.reshape(normal, own), wide}, beside(1), beside(2)}, own, node.resultElement(),
+                                  [](Body &b, ValueRange v) { return b.add(b.mul(v[0], v[1]), v[2]); });
+  results.push_back(node.reshape(scaled, shape));
   return success();
 }
 
@@ -285,16 +303,16 @@ LogicalResult lowerLpNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   if (p != 1 && p != 2)
     return node.error() << "unsupported attribute 'p' = " << p << " (expected 1 or 2)";
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = {*axis};
-  Type f32 = node.b.getF32Type();
-  Value sizes = node.elementwise({node.input(0)}, shape, f32, [&](Body &b, ValueRange x) -> Value {
+  Type wide = realElement(node.elementOf(0));
+  Value sizes = node.elementwise({node.input(0)}, shape, wide, [&](Body &b, ValueRange x) -> Value {
     return p == 1 ? math::AbsFOp::create(b, x[0]).getResult() : b.mul(x[0], x[0]);
   });
-  Value sum = sumOver(node, {sizes, f32}, shape, axes);
+  Value sum = sumOver(node, {sizes, wide}, shape, axes);
   results.push_back(
-      node.elementwise({node.input(0), {sum, f32}}, shape, node.resultElement(), [&](Body &b, ValueRange x) -> Value {
+      node.elementwise({node.input(0), {sum, wide}}, shape, node.resultElement(), [&](Body &b, ValueRange x) -> Value {
         Value norm = p == 1 ? x[1] : math::SqrtOp::create(b, x[1]).getResult();
-        Value zero = b.number(f32, 0);
-        return b.select(b.equal(norm, zero), zero, b.div(x[0], norm, f32));
+        Value zero = b.number(wide, 0);
+        return b.select(b.equal(norm, zero), zero, b.div(x[0], norm, wide));
       }));
   return success();
 }
@@ -311,9 +329,9 @@ LogicalResult lowerMeanVariance(Lowering &node, SmallVectorImpl<Value> &results)
   }
   llvm::sort(axes);
   SmallVector<int64_t> shape(node.shapeOf(0));
-  Type f32 = node.b.getF32Type();
+  Type wide = realElement(node.elementOf(0));
   auto [mean, inverse] = moments(node, node.input(0), shape, axes, 0);
-  results.push_back(node.elementwise({node.input(0), {mean, f32}, {inverse, f32}}, shape, node.resultElement(),
+  results.push_back(node.elementwise({node.input(0), {mean, wide}, {inverse, wide}}, shape, node.resultElement(),
                                      [](Body &b, ValueRange x) { return b.mul(b.sub(x[0], x[1]), x[2]); }));
   return success();
 }
@@ -327,13 +345,13 @@ LogicalResult lowerLRN(Lowering &node, SmallVectorImpl<Value> &results) {
   if (shape.size() < 3 || size < 1)
     return node.error() << "needs channels and a size (found " << node.typeOf(0) << " and " << size << ")";
   double alpha = node.real("alpha", 1e-4f), beta = node.real("beta", 0.75), bias = node.real("bias", 1);
-  Type element = node.elementOf(0), f32 = node.b.getF32Type();
+  Type element = node.elementOf(0), wide = realElement(node.elementOf(0));
   Value from = node.tensors[0];
   results.push_back(node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
     Value zero = b.index(0), one = b.index(1);
     Value low = arith::MaxSIOp::create(b, b.sub(at[1], b.index((size - 1) / 2)), zero);
     Value high = arith::MinSIOp::create(b, b.add(at[1], b.index(size / 2 + 1)), b.index(shape[1]));
-    auto loop = scf::ForOp::create(b, low, high, one, ValueRange{b.number(f32, 0)},
+    auto loop = scf::ForOp::create(b, low, high, one, ValueRange{b.number(wide, 0)},
                                    [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
                                      Body body(loc, inner, &node);
                                      SmallVector<Value> indices(at.begin(), at.end());
@@ -341,8 +359,8 @@ LogicalResult lowerLRN(Lowering &node, SmallVectorImpl<Value> &results) {
                                      Value x = body.load(body.extract(from, indices), element);
                                      scf::YieldOp::create(body, body.add(carried[0], body.mul(x, x)));
                                    });
-    Value base = b.add(b.number(f32, bias), b.mul(b.number(f32, alpha / size), loop.getResult(0)));
-    Value power = b.exp(b.mul(b.number(f32, -beta), math::LogOp::create(b, base)));
+    Value base = b.add(b.number(wide, bias), b.mul(b.number(wide, alpha / size), loop.getResult(0)));
+    Value power = b.exp(b.mul(b.number(wide, -beta), math::LogOp::create(b, base)));
     return b.mul(b.load(b.extract(from, at), element), power);
   }));
   return success();

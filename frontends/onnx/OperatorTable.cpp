@@ -17,7 +17,15 @@ ArrayRef<OperatorRow> allRows() {
     addReductions(made);
     addNormalizations(made);
     addProducts(made);
-    addWindows(made);
+    addConvolutions(made);
+    addPooling(made);
+    addResize(made);
+    addSampling(made);
+    addSignals(made);
+    addRecurrent(made);
+    addStates(made);
+    addRandom(made);
+    addFolds(made);
     addQuantization(made);
     addAttention(made);
     addLosses(made);

@@ -1,12 +1,29 @@
 // Quantization.cpp - integers with a scale and a zero point: to them, from them, and products of them.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Products.h"
+#include "frontends/onnx/Quantized.h"
 
 #include <cmath>
 
 using namespace mlir;
 
 namespace llmc::onnx_import {
+
+Value quantize(Body &b, Value x, Value scale, Value zero, Type zeroElement, Type to) {
+  Type f32 = b.getF32Type();
+  Value ratio = b.div(x, scale, f32);
+  // A zero point of 0 turns -0 into 0.
+  if (isNarrowFloat(to))
+    return zero ? b.add(ratio, b.convert(zero, zeroElement, f32)) : ratio;
+  Value rounded = math::RoundEvenOp::create(b, ratio);
+  if (zero)
+    rounded = b.add(rounded, b.convert(zero, zeroElement, f32));
+  unsigned width = to.getIntOrFloatBitWidth();
+  double low = to.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1);
+  double high = std::ldexp(1.0, to.isUnsignedInteger() ? width : width - 1) - 1;
+  rounded = arith::MaxNumFOp::create(b, arith::MinNumFOp::create(b, rounded, b.number(f32, high)), b.number(f32, low));
+  return b.convert(rounded, f32, to);
+}
 
 namespace {
 
@@ -42,22 +59,6 @@ FailureOr<Operand> spread(Lowering &node, unsigned input, unsigned x) {
     return b.load(b.extract(node.tensors[input], places), element);
   });
   return Operand{wide, element};
-}
-
-/// round(x / scale) + zero point, saturated, as a number of type `to`.
-Value quantize(Body &b, Value x, Value scale, Value zero, Type zeroElement, Type to) {
-  Type f32 = b.getF32Type();
-  Value ratio = b.div(x, scale, f32);
-  if (isNarrowFloat(to))
-    return ratio;
-  Value rounded = math::RoundEvenOp::create(b, ratio);
-  if (zero)
-    rounded = b.add(rounded, b.convert(zero, zeroElement, f32));
-  unsigned width = to.getIntOrFloatBitWidth();
-  double low = to.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1);
-  double high = std::ldexp(1.0, to.isUnsignedInteger() ? width : width - 1) - 1;
-  rounded = arith::MaxNumFOp::create(b, arith::MinNumFOp::create(b, rounded, b.number(f32, high)), b.number(f32, low));
-  return b.convert(rounded, f32, to);
 }
 
 bool isQuantized(Type element) {

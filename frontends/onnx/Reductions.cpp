@@ -51,10 +51,11 @@ LogicalResult inferReduce(const Node &node, SmallVectorImpl<Type> &types) {
   if (failed(reductionAxes(node, axes)))
     return failure();
   if (!axes) {
-    if (!node.declared[0])
+    RankedTensorType type = node.declared[0] ? node.declared[0] : node.implied;
+    if (!type)
       return node.error() << "input 1 (the axes) is not known while compiling, and the file does not declare the "
                              "output's shape";
-    types.push_back(node.declared[0]);
+    types.push_back(type);
     return success();
   }
   types.push_back(RankedTensorType::get(reducedShape(node, *axes, node.integer("keepdims", 1)), node.elementOf(0)));
@@ -98,6 +99,11 @@ Value fold(Body &b, Kind kind, Value sum, Value x, Type element) {
   }
 }
 
+/// e^(x - peak); of infinities less themselves e^0.
+Value powerOf(Body &b, Value x, Value peak) {
+  return b.exp(b.select(b.equal(x, peak), b.number(x.getType(), 0), b.sub(x, peak)));
+}
+
 /// What is done with a finished sum of `count` values.
 Value finish(Body &b, Kind kind, Value sum, int64_t count, Type element) {
   Type type = sum.getType();
@@ -112,8 +118,10 @@ Value finish(Body &b, Kind kind, Value sum, int64_t count, Type element) {
   return sum;
 }
 
-/// Axes that come at run time: each output folds all places of the input whose other coordinates are its own.
-Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, ArrayRef<int64_t> outShape, bool keep) {
+/// Axes that come at run time: each output folds all places of the input whose other coordinates are its own. With a
+/// `peak` of each output, sums are of e^(x - peak).
+Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, ArrayRef<int64_t> outShape, bool keep,
+                      Value peak = {}) {
   ArrayRef<int64_t> shape = node.shapeOf(0);
   int64_t rank = shape.size(), named = node.typeOf(1).getNumElements();
   bool none = node.integer("noop_with_empty_axes", 0);
@@ -153,6 +161,8 @@ Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, Array
               arith::OrIOp::create(body, folded[i],
                                    arith::CmpIOp::create(body, arith::CmpIPredicate::eq, at[i], own[i])));
         Value x = body.load(body.extract(from, at), element);
+        if (peak)
+          x = powerOf(body, x, body.extract(peak, out));
         return {body.select(mine, fold(body, kind, carried[0], x, element), carried[0]),
                 body.select(mine, body.add(carried[1], body.index(1)), carried[1])};
       }
@@ -178,18 +188,39 @@ Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, Array
 template <Kind kind> LogicalResult lowerReduce(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);
   bool keep = node.integer("keepdims", 1);
-  if ((kind == Kind::LogSum || kind == Kind::LogSumExp) && !element.isF32() && !element.isF16() && !element.isBF16())
-    return node.error() << "is not computed in " << element << " (expected float, float16 or bfloat16)";
   std::optional<SmallVector<int64_t>> axes;
   if (failed(reductionAxes(node, axes)))
     return failure();
   ArrayRef<int64_t> outShape = node.resultType().getShape();
-  if (!axes) {
-    if (kind == Kind::LogSumExp)
-      return node.error() << "input 1 (the axes) is not known while compiling, which is not supported";
-    results.push_back(reduceAtRunTime(node, kind, node.tensors[0], element, outShape, keep));
-    return success();
+  Lowering::Operand from = node.input(0);
+  Type to = element;
+  if ((kind == Kind::LogSum || kind == Kind::LogSumExp) && !isa<FloatType>(element)) {
+    // Logarithms of integers are taken in f64.
+    element = node.b.getF64Type();
+    from = {node.elementwise({from}, node.shapeOf(0), element,
+                             [&](Body &b, ValueRange x) { return b.convert(x[0], to, element); }),
+            element};
   }
+  Type wide = realElement(element);
+  auto finished = [&](Value result) {
+    if (to != element)
+      result = node.elementwise({{result, element}}, outShape, to,
+                                [&](Body &b, ValueRange x) { return b.convert(x[0], element, to); });
+    results.push_back(result);
+    return success();
+  };
+  auto logarithm = [&](Value sum, Value peak, ArrayRef<int64_t> shape) {
+    return node.elementwise({{sum, wide}, {peak, wide}}, shape, element,
+                            [](Body &b, ValueRange x) -> Value { return b.add(math::LogOp::create(b, x[0]), x[1]); });
+  };
+  if (!axes && kind == Kind::LogSumExp) {
+    from.tensor = node.elementwise({from}, node.shapeOf(0), wide, [](Body &, ValueRange x) { return x[0]; });
+    Value peak = reduceAtRunTime(node, Kind::Max, from.tensor, wide, outShape, keep);
+    Value sum = reduceAtRunTime(node, Kind::Sum, from.tensor, wide, outShape, keep, peak);
+    return finished(logarithm(sum, peak, outShape));
+  }
+  if (!axes)
+    return finished(reduceAtRunTime(node, kind, from.tensor, element, outShape, keep));
   if (axes->empty() && kind != Kind::L1 && kind != Kind::L2 && kind != Kind::SumSquare && kind != Kind::LogSum) {
     results.push_back(node.tensors[0]);
     return success();
@@ -197,35 +228,27 @@ template <Kind kind> LogicalResult lowerReduce(Lowering &node, SmallVectorImpl<V
   int64_t count = 1;
   for (int64_t axis : *axes)
     count = node.extents().mul(count, node.shapeOf(0)[axis]);
-  Lowering::Operand from = node.input(0);
   SmallVector<int64_t> folded = reducedShape(node, *axes, false), kept = reducedShape(node, *axes, true);
   Value peak;
   if (kind == Kind::LogSumExp) {
     peak = node.reduce(
-        from, *axes, element, [&](Body &b) { return start(b, Kind::Max, element); },
-        [&](Body &b, Value sum, Value x) { return fold(b, Kind::Max, sum, x, element); });
+        from, *axes, wide, [&](Body &b) { return start(b, Kind::Max, wide); },
+        [&](Body &b, Value sum, Value x) { return fold(b, Kind::Max, sum, x, wide); });
     Value spread = node.reshape(peak, kept);
-    Type f32 = node.b.getF32Type();
-    from = {node.elementwise({from, {spread, element}}, node.shapeOf(0), f32,
-                             [&](Body &b, ValueRange x) -> Value {
-                               // Infinities minus themselves: e^0.
-                               Value same = b.equal(x[0], x[1]);
-                               return b.exp(b.select(same, b.number(f32, 0), b.sub(x[0], x[1])));
-                             }),
-            f32};
+    from = {node.elementwise({from, {spread, wide}}, node.shapeOf(0), wide,
+                             [&](Body &b, ValueRange x) { return powerOf(b, x[0], x[1]); }),
+            wide};
   }
-  Type wide = kind == Kind::LogSumExp ? Type(node.b.getF32Type()) : element;
+  Type summed = kind == Kind::LogSumExp ? wide : element;
   Value sum = node.reduce(
-      from, *axes, wide, [&](Body &b) { return start(b, kind, wide); },
-      [&](Body &b, Value s, Value x) { return fold(b, kind, s, x, wide); });
+      from, *axes, summed, [&](Body &b) { return start(b, kind, summed); },
+      [&](Body &b, Value s, Value x) { return fold(b, kind, s, x, summed); });
   if (kind == Kind::LogSumExp)
-    sum = node.elementwise({{sum, wide}, {peak, element}}, folded, element,
-                           [](Body &b, ValueRange x) -> Value { return b.add(math::LogOp::create(b, x[0]), x[1]); });
+    sum = logarithm(sum, peak, folded);
   else if (kind == Kind::Mean || kind == Kind::L2 || kind == Kind::LogSum)
     sum = node.elementwise({{sum, element}}, folded, element,
                            [&](Body &b, ValueRange x) { return finish(b, kind, x[0], count, element); });
-  results.push_back(node.reshape(sum, outShape));
-  return success();
+  return finished(node.reshape(sum, outShape));
 }
 
 //===-- places of extremes ---------------------------------------------------------------------------------------===//

@@ -55,6 +55,8 @@ const Operator *findOperator(std::string_view name, int64_t opset) {
 }
 
 const Operator *operatorOf(const Node &node, int64_t opset) {
+  if (node.domain == "ai.onnx.preview")
+    return findOperator("ai.onnx.preview." + std::string(node.op), 1);
   const std::string own = "com.microsoft." + std::string(node.op);
   if (node.domain == "com.microsoft")
     return findOperator(own, 1);
@@ -68,6 +70,29 @@ const Operator *operatorOf(const Node &node, int64_t opset) {
 bool isOperator(std::string_view name) {
   const auto [begin, end] = rowsOf(name);
   return begin != end;
+}
+
+std::string_view reasonOfRefusal(const Node &node) {
+  if (node.domain == "ai.onnx.ml")
+    return "is classic machine learning, which is not compiled";
+  if (node.domain == "ai.onnx.preview.training" || node.domain == "ai.onnx.training")
+    return "is for training, and only inference is compiled";
+  if (!node.domain.empty())
+    return {};
+  constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
+      {"String", "works on strings, which compiled programs do not have"},
+      {"RegexFullMatch", "works on strings, which compiled programs do not have"},
+      {"TfIdfVectorizer", "counts words, which is not compiled"},
+      {"ImageDecoder", "decodes image files, which is not compiled"},
+      {"Sequence", "works on sequences, which compiled programs do not have"},
+      {"SplitToSequence", "works on sequences, which compiled programs do not have"},
+      {"ConcatFromSequence", "works on sequences, which compiled programs do not have"},
+      {"Optional", "works on optional values, which compiled programs do not have"},
+  };
+  for (const auto &[start, reason] : kReasons)
+    if (node.op.substr(0, start.size()) == start && isOperator(node.op))
+      return reason;
+  return {};
 }
 
 /// The part of a list before its next separator, taken from its front.

@@ -20,11 +20,15 @@ struct Operator {
 
 /// The row of an operator that holds in `opset`, or null where there is none.
 const Operator *findOperator(std::string_view name, int64_t opset);
-/// The row of a node's operator: of ai.onnx, where `opset` says the version, or one of ONNX Runtime's own, whose names
-/// in the table begin with "com.microsoft.". Layer normalisation was one of those, without a domain, before opset 17.
+/// The row of a node's operator: of ai.onnx, where `opset` says the version, or one of ai.onnx.preview or of ONNX
+/// Runtime's own, whose names in the table begin with "ai.onnx.preview." or "com.microsoft.". Layer normalisation was
+/// one of the latter, without a domain, before opset 17.
 const Operator *operatorOf(const Node &node, int64_t opset);
 /// Whether any opset has an operator of that name.
 bool isOperator(std::string_view name);
+
+/// Why an operator is never compiled: "works on strings"; empty where there is no such reason.
+std::string_view reasonOfRefusal(const Node &node);
 
 /// Checks a node of ai.onnx against its row: the number of inputs and outputs, unknown, missing and mistyped
 /// attributes. `where` begins the message: "node 'a/b' (Gemm, opset 13)".

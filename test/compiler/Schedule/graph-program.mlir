@@ -100,6 +100,8 @@ func.func @open(%x: memref<?x5xf32>, %y: memref<?x5xf32>)
   %high = memref.subview %b[%n, 0] [%n, 5] [1, 1] : memref<?x5xf32> to memref<?x5xf32, strided<[5, 1], offset: ?>>
   linalg.copy ins(%a : memref<?x5xf32>) outs(%high : memref<?x5xf32, strided<[5, 1], offset: ?>>)
   memref.copy %b, %y : memref<?x5xf32> to memref<?x5xf32>
+  return
+}
 
 // What a loop writes through a view of each turn's own part is written: what reads it waits.
 // CHECK-LABEL: kernel.program @turns

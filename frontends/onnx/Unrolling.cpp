@@ -1,0 +1,306 @@
+// Unrolling.cpp - Loop and Scan whose number of turns is known while compiling: the body once a turn.
+//
+// A turn's number is a constant in its body, so that what follows from it is folded.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/GraphImporter.h"
+
+#include "frontends/formats/json/Json.h"
+#include "frontends/formats/onnx/Operators.h"
+
+using namespace mlir;
+
+namespace llmc::onnx_import {
+
+FailureOr<Value> GraphImporter::emitOne(Location loc, StringRef type, int64_t opset, ValueRange inputs,
+                                        ArrayRef<NamedAttribute> settings) {
+  const onnx::Operator *schema = onnx::findOperator({type.data(), type.size()}, opset);
+  assert(schema && "an operator of every opset");
+  Node facts(loc, &this->facts);
+  facts.type = type;
+  facts.since = schema->since;
+  facts.settings = builder.getDictionaryAttr(settings);
+  facts.numOutputs = 1;
+  facts.inputs.assign(inputs.begin(), inputs.end());
+  facts.declared.push_back({});
+  SmallVector<Value> results;
+  if (failed(emit(facts, results)))
+    return failure();
+  return results[0];
+}
+
+Value GraphImporter::integers(Location loc, ArrayRef<int64_t> values) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, builder.getI64Type());
+  return constant(loc, DenseElementsAttr::get(type, values));
+}
+
+FailureOr<Value> GraphImporter::placeOf(Location loc, Value tensor, int64_t axis, int64_t place) {
+  Value index = constant(loc, DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()), place));
+  return emitOne(loc, "Gather", kInnerOpset, {tensor, index},
+                 builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
+}
+
+/// Values of all turns side by side in a new dimension.
+FailureOr<Value> GraphImporter::stacked(Location loc, ArrayRef<Value> parts, int64_t axis) {
+  SmallVector<Value> wide;
+  for (Value part : parts) {
+    if (part.getType() != parts[0].getType()) {
+      emitError(loc) << "a body gives " << parts[0].getType() << " in one turn and " << part.getType()
+                     << " in another, which cannot stand in one output";
+      return failure();
+    }
+    FailureOr<Value> one = emitOne(loc, "Unsqueeze", kInnerOpset, {part, integers(loc, {axis})}, {});
+    if (failed(one))
+      return failure();
+    wide.push_back(*one);
+  }
+  return emitOne(loc, "Concat", kInnerOpset, wide, builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
+}
+
+/// An output of no turns: what the node's or the body's declaration says of it.
+FailureOr<Value> GraphImporter::noTurns(const Node &facts, size_t output, const onnx::ValueInfo &inner, int64_t axis) {
+  RankedTensorType type = output < facts.declared.size() ? facts.declared[output] : RankedTensorType();
+  if (!type) {
+    FailureOr<RankedTensorType> own = typeOf(inner, false);
+    if (succeeded(own) && *own) {
+      SmallVector<int64_t> shape((*own).getShape());
+      shape.insert(shape.begin() + std::min<int64_t>(axis, shape.size()), 0);
+      type = RankedTensorType::get(shape, (*own).getElementType());
+    }
+  }
+  if (!type || type.getNumElements() != 0) {
+    facts.error() << "output " << output << " is of no turns, and the file does not declare its shape";
+    return failure();
+  }
+  if (type.getElementType().isInteger(1))
+    return constant(facts.loc, DenseElementsAttr::get(type, ArrayRef<bool>()));
+  return constant(facts.loc, DenseElementsAttr::getFromRawBuffer(type, {}));
+}
+
+FailureOr<const onnx::Graph *> GraphImporter::bodyOf(const Node &facts, const onnx::Node &node,
+                                                     StringRef attribute) const {
+  const onnx::Attribute *body = node.find({attribute.data(), attribute.size()});
+  if (body && body->graphs.size() == 1)
+    return &body->graphs[0];
+  facts.error() << "attribute '" << attribute << "' holds no graph";
+  return failure();
+}
+
+LogicalResult GraphImporter::openBody(const onnx::Graph &graph, Location loc, Scope &scope) {
+  for (const onnx::Tensor &tensor : graph.initializers) {
+    FailureOr<DenseElementsAttr> value = elementsOf(tensor);
+    if (failed(value))
+      return failure();
+    scope[tensor.name] = constant(loc, *value);
+  }
+  return success();
+}
+
+LogicalResult GraphImporter::turn(const onnx::Graph &graph, const Scope &around, ValueRange arguments, int64_t opset,
+                                  const Call *call, SmallVectorImpl<Value> &results) {
+  Scope inner = around;
+  for (auto [input, argument] : llvm::zip(graph.inputs, arguments))
+    inner[input.name] = argument;
+  if (failed(nodes(graph.nodes, inner, opset, call)))
+    return failure();
+  for (const onnx::ValueInfo &output : graph.outputs)
+    results.push_back(inner.at(output.name));
+  return success();
+}
+
+/// One number that is known, or nothing.
+static std::optional<int64_t> knownNumber(Value value) {
+  DenseElementsAttr elements = constantOf(value);
+  if (!elements || elements.getNumElements() != 1 || !isa<IntegerType>(elements.getElementType()))
+    return std::nullopt;
+  APInt number = *elements.getValues<APInt>().begin();
+  return elements.getElementType().isInteger(1) ? static_cast<int64_t>(number.getZExtValue()) : number.getSExtValue();
+}
+
+LogicalResult GraphImporter::unrollLoop(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                        const Call *call) {
+  FailureOr<const onnx::Graph *> body = bodyOf(facts, node, "body");
+  if (failed(body))
+    return failure();
+  const onnx::Graph &graph = **body;
+  size_t states = facts.inputs.size() > 2 ? facts.inputs.size() - 2 : 0;
+  if (graph.inputs.size() != states + 2 || graph.outputs.size() < states + 1 ||
+      node.outputs.size() > graph.outputs.size() - 1)
+    return facts.error() << "its body has " << graph.inputs.size() << " inputs and " << graph.outputs.size()
+                         << " outputs (expected " << states + 2 << " and at least "
+                         << std::max(states + 1, node.outputs.size() + 1) << ")";
+  int64_t most = INT64_MAX;
+  if (facts.has(0)) {
+    std::optional<int64_t> known = knownNumber(facts.inputs[0]);
+    if (!known)
+      return facts.error() << "the number of turns is not known while compiling, which is not supported";
+    most = *known;
+  }
+  Type i1 = builder.getI1Type();
+  Value condition =
+      facts.has(1) ? facts.inputs[1] : constant(facts.loc, DenseElementsAttr::get(RankedTensorType::get({}, i1), true));
+  SmallVector<Value> now(facts.inputs.begin() + std::min<size_t>(2, facts.inputs.size()), facts.inputs.end());
+  SmallVector<SmallVector<Value>> scans(graph.outputs.size() - 1 - states);
+  Scope around = scope;
+  if (failed(openBody(graph, facts.loc, around)))
+    return failure();
+  for (int64_t i = 0; i < most; ++i) {
+    std::optional<int64_t> goesOn = knownNumber(condition);
+    if (!goesOn)
+      return facts.error() << "the condition is not known while compiling, which is not supported";
+    if (!*goesOn)
+      break;
+    // A body of no nodes would never come to the limit of nodes.
+    if (++numNodes > mostNodes)
+      return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
+    SmallVector<Value> arguments = {
+        constant(facts.loc, DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()), i)), condition};
+    llvm::append_range(arguments, now);
+    SmallVector<Value> results;
+    if (failed(turn(graph, around, arguments, opset, call, results)))
+      return failure();
+    condition = results[0];
+    now.assign(results.begin() + 1, results.begin() + 1 + states);
+    for (size_t k = 0; k < scans.size(); ++k)
+      scans[k].push_back(results[1 + states + k]);
+  }
+  for (size_t k = 0; k < node.outputs.size(); ++k) {
+    if (k < states) {
+      scope[node.outputs[k]] = now[k];
+      continue;
+    }
+    const SmallVector<Value> &parts = scans[k - states];
+    FailureOr<Value> all = parts.empty() ? noTurns(facts, k, graph.outputs[1 + k], 0) : stacked(facts.loc, parts, 0);
+    if (failed(all))
+      return failure();
+    scope[node.outputs[k]] = *all;
+  }
+  return success();
+}
+
+/// What Scan says of its axes and directions, for inputs or outputs.
+static SmallVector<int64_t> listOr(const Node &facts, StringRef name, size_t count) {
+  SmallVector<int64_t> list = facts.integers(name).value_or(SmallVector<int64_t>());
+  list.resize(count, 0);
+  return list;
+}
+
+LogicalResult GraphImporter::scanOnce(const Node &facts, const onnx::Graph &graph, const Scope &around,
+                                      ValueRange inputs, size_t states, int64_t opset, const Call *call,
+                                      SmallVectorImpl<Value> &results) {
+  bool old = facts.since < 9;
+  size_t scans = inputs.size() - states, outputs = graph.outputs.size() - states;
+  SmallVector<int64_t> axes = listOr(facts, "scan_input_axes", scans),
+                       backwards = listOr(facts, old ? "directions" : "scan_input_directions", scans),
+                       outAxes = listOr(facts, "scan_output_axes", outputs),
+                       outBackwards = listOr(facts, "scan_output_directions", outputs);
+  int64_t turns = -1;
+  for (size_t k = 0; k < scans; ++k) {
+    auto type = cast<RankedTensorType>(inputs[states + k].getType());
+    FailureOr<int64_t> axis = facts.axis(axes[k], type.getRank());
+    if (failed(axis))
+      return failure();
+    axes[k] = *axis;
+    if (type.isDynamicDim(*axis))
+      return facts.error() << "the number of turns is known only at run time, which is not supported";
+    if (turns >= 0 && type.getDimSize(*axis) != turns)
+      return facts.error() << "its inputs have " << turns << " and " << type.getDimSize(*axis) << " turns";
+    turns = type.getDimSize(*axis);
+  }
+  SmallVector<Value> now(inputs.take_front(states));
+  SmallVector<SmallVector<Value>> parts(outputs);
+  for (int64_t i = 0; i < turns; ++i) {
+    if (++numNodes > mostNodes)
+      return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
+    SmallVector<Value> arguments = now, made;
+    for (size_t k = 0; k < scans; ++k) {
+      FailureOr<Value> part = placeOf(facts.loc, inputs[states + k], axes[k], backwards[k] ? turns - 1 - i : i);
+      if (failed(part))
+        return failure();
+      arguments.push_back(*part);
+    }
+    if (failed(turn(graph, around, arguments, opset, call, made)))
+      return failure();
+    now.assign(made.begin(), made.begin() + states);
+    for (size_t k = 0; k < outputs; ++k)
+      parts[k].insert(outBackwards[k] ? parts[k].begin() : parts[k].end(), made[states + k]);
+  }
+  results = now;
+  for (size_t k = 0; k < outputs; ++k) {
+    FailureOr<Value> all;
+    if (parts[k].empty()) {
+      all = noTurns(facts, states + k, graph.outputs[states + k], outAxes[k]);
+    } else {
+      FailureOr<int64_t> axis = facts.axis(outAxes[k], cast<RankedTensorType>(parts[k][0].getType()).getRank() + 1);
+      if (failed(axis))
+        return failure();
+      all = stacked(facts.loc, parts[k], *axis);
+    }
+    if (failed(all))
+      return failure();
+    results.push_back(*all);
+  }
+  return success();
+}
+
+LogicalResult GraphImporter::unrollScan(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                        const Call *call) {
+  FailureOr<const onnx::Graph *> body = bodyOf(facts, node, "body");
+  if (failed(body))
+    return failure();
+  const onnx::Graph &graph = **body;
+  bool old = facts.since < 9;
+  if (old && facts.has(0))
+    return facts.error() << "input 0 (lengths of sequences) is not supported";
+  ArrayRef<Value> inputs = ArrayRef<Value>(facts.inputs).drop_front(old ? 1 : 0);
+  int64_t scans = facts.integer("num_scan_inputs", 0), states = static_cast<int64_t>(inputs.size()) - scans;
+  if (scans < 1 || states < 0 || graph.inputs.size() != inputs.size() ||
+      static_cast<int64_t>(graph.outputs.size()) < states || node.outputs.size() > graph.outputs.size())
+    return facts.error() << "its body has " << graph.inputs.size() << " inputs and " << graph.outputs.size()
+                         << " outputs (expected " << inputs.size() << " and at least "
+                         << std::max<int64_t>(states, node.outputs.size()) << ")";
+  for (Value input : inputs)
+    if (!input)
+      return facts.error() << "an input is left out, which it may not be";
+  Scope around = scope;
+  if (failed(openBody(graph, facts.loc, around)))
+    return failure();
+  SmallVector<Value> results;
+  if (!old) {
+    if (failed(scanOnce(facts, graph, around, inputs, states, opset, call, results)))
+      return failure();
+  } else {
+    // Version 8 runs once for each place of the first dimension of everything.
+    SmallVector<SmallVector<Value>> batches(graph.outputs.size());
+    auto first = cast<RankedTensorType>(inputs[0].getType());
+    int64_t batch = first.getRank() > 0 ? first.getDimSize(0) : 0;
+    for (Value input : inputs) {
+      auto type = cast<RankedTensorType>(input.getType());
+      if (type.getRank() < 1 || type.isDynamicDim(0) || type.getDimSize(0) != batch || batch == 0)
+        return facts.error() << "its inputs do not all have " << batch << " places in their first dimension";
+    }
+    for (int64_t i = 0; i < batch; ++i) {
+      SmallVector<Value> own, made;
+      for (Value input : inputs) {
+        FailureOr<Value> part = placeOf(facts.loc, input, 0, i);
+        if (failed(part))
+          return failure();
+        own.push_back(*part);
+      }
+      if (failed(scanOnce(facts, graph, around, own, states, opset, call, made)))
+        return failure();
+      for (auto [list, value] : llvm::zip(batches, made))
+        list.push_back(value);
+    }
+    for (ArrayRef<Value> list : batches) {
+      FailureOr<Value> all = stacked(facts.loc, list, 0);
+      if (failed(all))
+        return failure();
+      results.push_back(*all);
+    }
+  }
+  for (size_t k = 0; k < node.outputs.size(); ++k)
+    scope[node.outputs[k]] = results[k];
+  return success();
+}
+
+} // namespace llmc::onnx_import
