@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # make_cases.py - writes the small cases in cases/: graphs of our own with inputs and outputs, in the layout of ONNX's node tests.
 #
-#   make_cases.py        needs the Python packages onnx and numpy; outputs are those of onnx.reference
+#   make_cases.py        needs the Python packages onnx and numpy; outputs are those of onnx.reference;
+#                        operator_cases.py takes some of onnxruntime's
 #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import shutil
@@ -14,9 +15,11 @@ from onnx import helper as h
 from onnx import numpy_helper as nh
 from onnx.reference import ReferenceEvaluator
 
+import operator_cases
+
 HERE = Path(__file__).resolve().parent / "cases"
 RANDOM = np.random.default_rng(20261127)
-KINDS = {"f4": T.FLOAT, "i8": T.INT64, "b1": T.BOOL, "u1": T.UINT8, "i1": T.INT8, "i4": T.INT32, "f2": T.FLOAT16}
+KINDS = {"f4": T.FLOAT, "f8": T.DOUBLE, "i8": T.INT64, "b1": T.BOOL, "u1": T.UINT8, "i1": T.INT8, "i4": T.INT32, "f2": T.FLOAT16}
 
 
 def floats(*shape):
@@ -128,6 +131,7 @@ def main():
                                                            [h.make_tensor_value_info("e", T.FLOAT, [5])]))],
          [("x", floats(5))], ["y"], [("n", np.array(2)), ("two", np.array(2))])
     open_cases(node)
+    operator_cases.add(case, node)
 
 
 def open_cases(node):
