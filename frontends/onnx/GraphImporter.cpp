@@ -8,6 +8,7 @@
 #include "frontends/onnx/Expansion.h"
 #include "frontends/onnx/Import.h"
 #include "frontends/onnx/OperatorTable.h"
+#include "frontends/onnx/Versions.h"
 
 using namespace mlir;
 
@@ -110,9 +111,12 @@ LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes
     const std::string where = onnx::describeNode(node, opset);
     const onnx::Operator *row = onnx::operatorOf(node, opset);
     if (findFunction(node)) {
-    } else if (!row ||
-               (!llvm::is_contained({"Constant", "If", "Loop", "Scan", "ai.onnx.preview.FlexAttention"}, row->name) &&
-                !findExpansion(row->name) && !findRow(row->name, row->since))) {
+    } else if (row && modernVersion(*row, opset) < 0) {
+      InFlightDiagnostic diagnostic =
+          error() << where << ": means something else since opset 7, and its old version is not supported";
+      diagnostic.attachNote() << "convert it with onnx.version_converter";
+      return diagnostic;
+    } else if (!row || !isCompiled(*row, opset)) {
       unknown.push_back(where);
       if (std::string_view reason = onnx::reasonOfRefusal(node); !reason.empty()) {
         std::string text = json::printable(node.op, 60) + " " + std::string(reason);
@@ -429,6 +433,8 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     return facts.error() << "input " << facts.inputs.size() << " is left out, which it may not be";
   if (std::optional<std::string> fault = onnx::faultOfTypes(*schema, inputTypes))
     return facts.error() << *fault;
+  if (failed(upgrade(facts, opset)))
+    return failure();
   if (facts.type == "Constant") {
     DenseElementsAttr value = constantValue(builder.getContext(), *settings);
     if (!value)

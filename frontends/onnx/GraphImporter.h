@@ -89,6 +89,10 @@ private:
   mlir::LogicalResult unrollScan(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                  const Call *call);
 
+  //===-- OldVersions.cpp
+  //------------------------------------------------------------------------------------------===//
+  /// A node of an opset before 7 in the version that holds since then.
+  mlir::LogicalResult upgrade(Node &facts, int64_t opset);
   mlir::LogicalResult expandFlexAttention(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                           const Call *call);
 

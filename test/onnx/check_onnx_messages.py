@@ -98,6 +98,10 @@ COMPILES = {
         "m.onnx: error: node 'half' (Add, version 14): input 0 is left out, which it may not be\n",
     model([node("Concat", ["x", "", "x"], ["y"], "joint", attribute("axis", 0))], [X], []):
         "m.onnx: error: node 'joint' (Concat, version 13): input 1 is left out, which it may not be\n",
+    # A version from before broadcasting, with a meaning of its own.
+    model([node("Reshape", ["x"], ["y"], "old", field(5, field(1, "shape") + field(8, 15) + field(20, 7)))], [X], [], 4):
+        "m.onnx: error: node 'old' (Reshape, opset 4): means something else since opset 7, and its old version is not supported\n"
+        "note: convert it with onnx.version_converter\n",
     # Twenty functions that call the next one twice would be a million nodes.
     model([node("f0", ["x"], ["y"], "", field(7, "d"))], [X], []) + b"".join(
         field(25, field(1, f"f{i}") + field(4, "a") + field(5, "c") + field(10, "d") + field(9, field(2, 17)) + field(

@@ -179,6 +179,41 @@ def numbers(case, node):
          expected=[np.array([[1] * 9, [0] * 9], "i4")])
 
 
+def versions(case, node):
+    """Opset 6: what is added stands from an axis on; a slope for each channel."""
+    x, b, s = floats(2, 3, 5, 7), floats(3, 5), np.abs(floats(3))
+    summed = x + b[:, :, None]
+    case("opset_6", [node("Add", ["x", "b"], ["a"], broadcast=1, axis=1), node("PRelu", ["a", "s"], ["y"])], [("x", x)], ["y"],
+         [("b", b), ("s", s)], opset=6, expected=[np.where(summed < 0, summed * s[:, None, None], summed)])
+
+
+def bodies(case, node):
+    value = lambda n, *shape: h.make_tensor_value_info(n, T.FLOAT, shape)
+    body = h.make_graph([node("Add", ["a", "x"], ["b"]), node("Mul", ["b", "k"], ["o"])], "body", [value("a", 3), value("x", 3)],
+                        [value("b", 3), value("o", 3)])
+    inputs = [("i", floats(3)), ("x", floats(3, 5)), ("k", floats(1))]
+    nodes = [node("Scan", ["i", "x"], ["y", "z"], body=body, num_scan_inputs=1, scan_input_axes=[1], scan_input_directions=[1],
+                  scan_output_axes=[-1])]
+    case("scan_backwards", nodes, inputs, ["y", "z"], opset=16, expected=run_ort(nodes, inputs, ["y", "z"], opset=16))
+    body = h.make_graph([node("Less", ["n", "four"], ["go"]), node("Cast", ["n"], ["f"], to=T.FLOAT), node("Add", ["a", "f"], ["b"])], "body",
+                        [h.make_tensor_value_info("n", T.INT64, []), h.make_tensor_value_info("c", T.BOOL, []), value("a", 3)],
+                        [h.make_tensor_value_info("go", T.BOOL, []), value("b", 3), value("f")])
+    a = floats(3)
+    # The condition is false after the turn of number 4: five turns of nine.
+    case("loop_stops", [node("Loop", ["m", "", "a"], ["y", "z"], body=body)], [("a", a)], ["y", "z"],
+         [("m", np.array(9)), ("four", np.array(4))], opset=16, expected=[a + np.float32(10), np.arange(5, dtype="f4")])
+    scores = lambda n: h.make_tensor_value_info(n, T.FLOAT, ["B", "H", "L", "S"])
+    cap = h.make_graph([node("Div", ["s", "c"], ["d"]), node("Tanh", ["d"], ["t"]), node("Mul", ["t", "c"], ["o"])], "cap", [scores("s")],
+                       [scores("o")], [nh.from_array(np.array(2, "f4"), "c")])
+    q, k, v = floats(1, 4, 3, 5), floats(1, 2, 7, 5), floats(1, 2, 7, 6)
+    wide = lambda a: np.repeat(a, 2, axis=1)
+    capped = 2 * np.tanh(q @ wide(k).swapaxes(2, 3) / math.sqrt(5) / 2)
+    weights = np.exp(capped - capped.max(-1, keepdims=True))
+    case("flex_attention", [node("FlexAttention", ["q", "k", "v"], ["y"], domain="ai.onnx.preview", score_mod=cap)],
+         [("q", q), ("k", k), ("v", v)], ["y"], opset=26, opsets=["ai.onnx.preview"],
+         expected=[(weights / weights.sum(-1, keepdims=True) @ wide(v)).astype("f4")])
+
+
 def add(case, node):
-    for group in (sampling, signals, memories, pieces, functions_of_double, numbers):
+    for group in (sampling, signals, memories, pieces, functions_of_double, numbers, versions, bodies):
         group(case, node)

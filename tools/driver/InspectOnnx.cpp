@@ -5,8 +5,7 @@
 #include "frontends/formats/json/Json.h"
 #include "frontends/formats/onnx/Onnx.h"
 #include "frontends/formats/onnx/Operators.h"
-#include "frontends/onnx/Expansion.h"
-#include "frontends/onnx/OperatorTable.h"
+#include "frontends/onnx/Versions.h"
 #include "tools/driver/Messages.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -42,8 +41,7 @@ bool isCompiled(const onnx::Model &model, const onnx::Node &node) {
     if (function.name == node.op && function.domain == node.domain)
       return true;
   const onnx::Operator *row = onnx::operatorOf(node, model.opset());
-  return row && (node.op == "Constant" || node.op == "If" || onnx_import::findExpansion(row->name) ||
-                 onnx_import::findRow(row->name, row->since));
+  return row && onnx_import::isCompiled(*row, model.opset());
 }
 
 /// Nodes by operator, those in graphs inside of nodes too.

@@ -569,6 +569,15 @@ private:
   }
 };
 
+/// " (found ai.onnx.ml 3)", of a file that imports other domains alone.
+std::string otherOpsets(const Model &model) {
+  std::string list;
+  for (size_t i = 0; i < model.opsets.size() && i < 5; ++i)
+    list += (i ? ", " : " (found ") + json::printable(model.opsets[i].domain, 60) + " " +
+            std::to_string(model.opsets[i].version);
+  return list.empty() ? list : list + ")";
+}
+
 Checked checkVersions(const Model &model, const std::string &file) {
   const auto mistake = [&](std::string text, std::string note = {}) {
     return Diagnostic{file, 0, 0, std::move(text), std::move(note)};
@@ -580,9 +589,9 @@ Checked checkVersions(const Model &model, const std::string &file) {
                    "write it again with onnx.version_converter or a newer exporter");
   const int64_t opset = model.opset();
   if (opset == 0)
-    return mistake("imports no opset of ai.onnx");
+    return mistake("imports no opset of ai.onnx" + otherOpsets(model));
   if (opset < kFirstOpset || opset > kLastOpset)
-    return mistake("is written in opset " + std::to_string(opset) + " (expected 7 to 28)",
+    return mistake("is written in opset " + std::to_string(opset) + " (expected 1 to 28)",
                    "convert it with onnx.version_converter");
   for (size_t i = 0; i < model.opsets.size(); ++i)
     for (size_t k = 0; k < i && i < 1024; ++k)

@@ -173,7 +173,7 @@ struct Model {
 };
 
 /// The versions that are read; a file of a later one has rules that we do not know.
-constexpr int64_t kFirstIrVersion = 3, kLastIrVersion = 13, kFirstOpset = 7, kLastOpset = 28;
+constexpr int64_t kFirstIrVersion = 3, kLastIrVersion = 13, kFirstOpset = 1, kLastOpset = 28;
 
 /// Reads a model from a file's bytes, which must outlive it, and checks its graphs: names are unique, what is read is
 /// made before or somewhere else in the graph, nothing reads what comes out of itself. Nodes are put in order. Errors
