@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Schedule/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace llmc {
 #define GEN_PASS_DEF_GRAPHCONSTANTSPASS
@@ -27,6 +30,18 @@ struct GraphConstants : llmc::impl::GraphConstantsPassBase<GraphConstants> {
         }
         weight.getResult().replaceAllUsesWith(argument);
         weight.erase();
+      }
+      // Each result is memory of its own: one that is given twice is copied.
+      Operation *end = entry.getTerminator();
+      llvm::SmallPtrSet<Value, 8> given;
+      for (OpOperand &result : end->getOpOperands()) {
+        auto type = dyn_cast<RankedTensorType>(result.get().getType());
+        if (given.insert(result.get()).second || !type || !type.hasStaticShape())
+          continue;
+        b.setInsertionPoint(end);
+        Value place = tensor::EmptyOp::create(b, end->getLoc(), type.getShape(), type.getElementType());
+        result.set(
+            bufferization::MaterializeInDestinationOp::create(b, end->getLoc(), result.get(), place).getResult());
       }
       SmallVector<DictionaryAttr> attributes;
       func.getAllArgAttrs(attributes);

@@ -81,11 +81,12 @@ def GraphConstantsPass : Pass<"llmc-graph-constants", "::mlir::ModuleOp"> {
   let summary = "let the weights of a tensor graph be arguments of its entry";
   let description = [{
     Each `transformer.weight` of an entry becomes a last argument of it, named by `llmc.constants`, so that bufferization sees memory that
-    is only read. `llmc-graph-program` makes `kernel.constant` of them.
+    is only read. `llmc-graph-program` makes `kernel.constant` of them. A result that is given twice is copied, so that each has memory.
 
     Before: `%w = transformer.weight ["w"] : tensor<3xf32>`
     After: `func.func @main(..., %w: tensor<3xf32>) attributes {llmc.constants = ["w"]}`
   }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def PartEmptyTensorsPass : Pass<"llmc-part-empty-tensors", "::mlir::ModuleOp"> {

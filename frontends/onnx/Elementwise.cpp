@@ -181,6 +181,18 @@ LogicalResult lowerPow(Lowering &node, SmallVectorImpl<Value> &results) {
         Value nan = b.number(wide, NAN);
         Value result = b.select(negative, b.select(whole, signedSize, nan), size);
         result = b.select(b.equal(y, zero), one, result);
+        if (integral) {
+          // Whole powers of whole numbers are exact products.
+          Value left = b.floorIndex(math::AbsFOp::create(b, y)), power = one, base = x;
+          for (int i = 0; i < 6; ++i) {
+            power = b.select(b.same(b.rest(left, 2), b.index(1)), b.mul(power, base), power);
+            base = b.mul(base, base);
+            left = b.divided(left, 2);
+          }
+          power = b.select(b.less(y, zero, wide), b.div(one, power, wide), power);
+          Value few = b.less(math::AbsFOp::create(b, y), b.number(wide, 64), wide);
+          result = b.select(b.both(whole, few), power, result);
+        }
         Value isOne = b.equal(x, one);
         return b.convert(b.select(isOne, one, result), wide, element);
       }));

@@ -233,6 +233,10 @@ LogicalResult inferCenterCropPad(const Node &node, SmallVectorImpl<Type> &types)
 /// The middle of what is too long, and zeros around what is too short; halves go to the end.
 LogicalResult lowerCenterCropPad(Lowering &node, SmallVectorImpl<Value> &results) {
   ArrayRef<int64_t> in = node.shapeOf(0), out = node.resultType().getShape();
+  if (node.typeOf(0).getNumElements() == 0 || node.resultType().getNumElements() == 0) {
+    results.push_back(node.filled(out, node.elementOf(0), 0));
+    return success();
+  }
   SmallVector<OpFoldResult> offsets, sizes, strides;
   SmallVector<int64_t> low, high, shape;
   for (size_t i = 0; i < in.size(); ++i) {

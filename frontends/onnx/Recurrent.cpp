@@ -310,6 +310,11 @@ LogicalResult lowerCell(Lowering &node, SmallVectorImpl<Value> &results) {
   if (failed(readCell(node, cell)))
     return failure();
   Type element = node.elementOf(0), real = realElement(element);
+  if (cell.batch == 0 || cell.hidden == 0) {
+    for (unsigned i = 0; i < node.numOutputs; ++i)
+      results.push_back(node.filled(node.resultType(i).getShape(), element, 0));
+    return success();
+  }
   SmallVector<Run> runs;
   for (int64_t d = 0; d < cell.directions; ++d)
     runs.push_back(runDirection(node, cell, d));

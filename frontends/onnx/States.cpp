@@ -76,6 +76,13 @@ LogicalResult lowerLinearAttention(Lowering &node, SmallVectorImpl<Value> &resul
     return failure();
   Type f32 = node.b.getF32Type(), element = node.elementOf(0), stateElement = node.resultElement(1);
   int64_t group = facts.heads / facts.kvHeads, batch = facts.batch, heads = facts.kvHeads;
+  if (node.typeOf(1).getNumElements() == 0 || node.typeOf(2).getNumElements() == 0) {
+    // Nothing comes in: zeros go out, and the state stays.
+    results.push_back(node.filled(node.resultType(0).getShape(), element, 0));
+    if (node.numOutputs > 1)
+      results.push_back(node.has(3) ? node.tensors[3] : node.filled(node.resultType(1).getShape(), stateElement, 0));
+    return success();
+  }
   double scale = node.real("scale", 0);
   if (scale == 0)
     scale = 1 / std::sqrt(static_cast<double>(facts.width));

@@ -212,6 +212,13 @@ def bodies(case, node):
     case("flex_attention", [node("FlexAttention", ["q", "k", "v"], ["y"], domain="ai.onnx.preview", score_mod=cap)],
          [("q", q), ("k", k), ("v", v)], ["y"], opset=26, opsets=["ai.onnx.preview"],
          expected=[(weights / weights.sum(-1, keepdims=True) @ wide(v)).astype("f4")])
+    # One value under three names, once in another shape, and an input that is an output.
+    case("given_twice", [node("Relu", ["x"], ["y"]), node("Identity", ["y"], ["z"]), node("Reshape", ["y", "s"], ["r"]), node("Identity", ["x"], ["w"])],
+         [("x", floats(3, 5))], ["y", "z", "r", "w"], [("s", np.array([15]))])
+    case("no_places", [node("LSTM", ["x", "v", "r"], ["y", "h", "c"], hidden_size=3), node("CenterCropPad", ["k", "n"], ["p"]),
+                       node("Pow", ["k", "e"], ["q"])], [("x", np.zeros((4, 0, 2), "f4")), ("k", np.array([[2, 3, -4]], "i4"))],
+         ["y", "h", "c", "p", "q"], [("v", floats(1, 12, 2)), ("r", floats(1, 12, 3)), ("n", np.array([0, 6])), ("e", np.array([3, 2, -1], "f4"))],
+         opset=18)
 
 
 def add(case, node):
