@@ -54,8 +54,8 @@ LogicalResult GraphImporter::upgrade(Node &facts, int64_t opset) {
     if (!spreads && facts.shapeOf(0) != facts.shapeOf(1))
       return facts.error() << "has operands " << facts.typeOf(0) << " and " << facts.typeOf(1)
                            << " and does not broadcast (expected one shape)";
-    FailureOr<int64_t> axis = hasAxis ? facts.axis(facts.integer("axis", 0), std::max<int64_t>(rank, 1)) : 0;
-    if (failed(axis))
+    FailureOr<int64_t> axis = static_cast<int64_t>(0);
+    if (hasAxis && failed(axis = facts.axis(facts.integer("axis", 0), std::max<int64_t>(rank, 1))))
       return failure();
     if (spreads && hasAxis && own > 0)
       behind = rank - own - *axis;
