@@ -21,12 +21,20 @@ Type storedType(Value weight) {
   return weight.getType();
 }
 
+/// What sorts the weight's columns, which then multiplies as it lies if x is sorted likewise; or null.
+Value sortedBy(Value weight) {
+  auto sort = weight.getDefiningOp<WeightSortColumnsOp>();
+  return sort ? Value(sort.getKeys()) : Value();
+}
+
 /// Why the linears cannot be one product, or nothing when they can.
 std::optional<StringRef> obstacle(LinearOp gate, LinearOp up) {
   if (gate.getInput() != up.getInput())
     return "they read different inputs";
   if (storedType(gate.getWeight()) != storedType(up.getWeight()))
     return "their weights have different types";
+  if (sortedBy(gate.getWeight()) != sortedBy(up.getWeight()))
+    return "their weights sort columns by keys of their own";
   if (static_cast<bool>(gate.getBias()) != static_cast<bool>(up.getBias()))
     return "only one of them has a bias";
   if (gate.getBias() && gate.getBias().getType() != up.getBias().getType())

@@ -38,6 +38,12 @@ Type elementType(Value weight) {
   return cast<RankedTensorType>(weight.getType()).getElementType();
 }
 
+/// What sorts the weight's columns, which then multiplies as it lies if x is sorted likewise; or null.
+Value sortedBy(Value weight) {
+  auto sort = weight.getDefiningOp<WeightSortColumnsOp>();
+  return sort ? Value(sort.getKeys()) : Value();
+}
+
 /// Why the linears cannot be one product, or nothing when they can.
 std::optional<StringRef> obstacle(ArrayRef<LinearOp> linears) {
   LinearOp first = linears.front();
@@ -48,6 +54,8 @@ std::optional<StringRef> obstacle(ArrayRef<LinearOp> linears) {
       return "they stand in different blocks";
     if (elementType(first.getWeight()) != elementType(other.getWeight()))
       return "their weights have different element types";
+    if (sortedBy(first.getWeight()) != sortedBy(other.getWeight()))
+      return "their weights sort columns by keys of their own";
     if (static_cast<bool>(first.getBias()) != static_cast<bool>(other.getBias()))
       return "only some of them have a bias";
     if (first.getBias() && elementType(first.getBias()) != elementType(other.getBias()))

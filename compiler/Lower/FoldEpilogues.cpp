@@ -50,7 +50,7 @@ void fold(linalg::GenericOp generic, MatmulOp matmul) {
     if (input != matmul->getResult(0))
       extras.push_back(input);
   auto fused = MatmulOp::create(b, b.getFusedLoc({matmul.getLoc(), generic.getLoc()}), generic->getResultTypes(),
-                                matmul.getX(), matmul.getWeight(), extras, ValueRange{});
+                                matmul.getX(), matmul.getWeight(), extras, ValueRange{}, matmul.getSegment());
   Block &block = fused.getEpilogue().emplaceBlock();
   for (unsigned i = 0; i < sums + extras.size(); ++i)
     block.addArgument(b.getF32Type(), generic.getLoc());

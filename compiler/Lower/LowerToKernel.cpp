@@ -71,6 +71,9 @@ Value activate(OpBuilder &b, Location loc, tr::Activation kind, Value x) {
 
 //===-- the lowering ----------------------------------------------------------------------------------------------===//
 
+/// The shortest segment of quantised rows; any k and group of a weight of codes is a multiple of it.
+constexpr int64_t kFinestSegment = 16;
+
 struct Lowering {
   OpBuilder b;
   int64_t pageTokens;
@@ -120,7 +123,7 @@ struct Lowering {
       return {};
     auto packed = kn::PackedType::get(b.getContext(), kn::PackedLayout::codes, type.getDimSize(0), type.getDimSize(1),
                                       weights.size(), codes);
-    return kn::PackOp::create(b, user->getLoc(), packed, blocks);
+    return kn::PackOp::create(b, user->getLoc(), packed, blocks, /*order=*/false);
   }
 
   /// Blocks that have no layout of codes, or are not asked for as such, as their values.
@@ -146,7 +149,7 @@ struct Lowering {
       element = b.getF32Type();
     int64_t n = type.getRank() == 1 ? 1 : type.getDimSize(0), k = type.getShape().back();
     auto packed = kn::PackedType::get(b.getContext(), layout, n, k, weights.size(), element);
-    return Value(kn::PackOp::create(b, user->getLoc(), packed, weights));
+    return Value(kn::PackOp::create(b, user->getLoc(), packed, weights, /*order=*/false));
   }
   FailureOr<Value> pack(Operation *user, Value weight, kn::PackedLayout layout) {
     return pack(user, ValueRange{weight}, layout);
@@ -165,23 +168,45 @@ struct Lowering {
     op->erase();
   }
 
-  /// The rows x as a product with this weight of codes takes them.
-  Value quantized(Location loc, Value x, kn::PackedType weight) {
+  /// The rows x as a product with this weight of codes takes them, their columns in `order` where it is not null.
+  Value quantized(Location loc, Value x, kn::PackedType weight, int64_t segment, Value order) {
     auto rows = cast<RankedTensorType>(x.getType());
-    auto type = RankedTensorType::get({rows.getDimSize(0), kn::QuantizedRow(weight).bytes}, b.getI8Type());
+    auto type = RankedTensorType::get({rows.getDimSize(0), kn::QuantizedRow(weight, segment).bytes}, b.getI8Type());
     kn::CodesType codes = weight.getCodes();
-    return kn::QuantizeOp::create(b, loc, TypeRange{type}, x, ValueRange{}, codes.segmentOf(weight.getK()),
-                                  codes.getOffset(), codes.hasMinimum())
+    llvm::APFloat none(0.0f);
+    return kn::QuantizeOp::create(b, loc, TypeRange{type}, x, /*norm=*/Value(), order, ValueRange{}, segment,
+                                  codes.getRowSums(), codes.getOffset(), /*epsilon=*/none, /*norm_offset=*/none)
         ->getResult(0);
   }
 
-  /// A matmul whose epilogue `build` makes from the sums and extras.
-  Value matmul(Location loc, Type type, Value x, Value weight, ValueRange extras,
+  /// Where a weight is blocks whose columns were sorted, the blocks' values as they lie; `order` becomes the order that
+  /// the columns of x then need. Only quantised rows are put in order; sums of floats keep the order of k.
+  Value asItLies(Operation *user, Value weight, Value &order) {
+    auto sort = weight.getDefiningOp<tr::WeightSortColumnsOp>();
+    if (!quantizesActivations || !sort || !sort.getInverse())
+      return weight;
+    Value blocks = blocksOf(sort.getSource());
+    if (!blocks || !kn::codesOf(cast<tr::BlockType>(cast<RankedTensorType>(blocks.getType()).getElementType())))
+      return weight;
+    int64_t k = cast<RankedTensorType>(weight.getType()).getDimSize(1);
+    auto table = kn::PackedType::get(b.getContext(), kn::PackedLayout::table, 1, k, 1, b.getF32Type());
+    order = kn::PackOp::create(b, user->getLoc(), table, sort.getKeys(), /*order=*/true);
+    return sort.getSource();
+  }
+
+  /// A matmul whose epilogue `build` makes from the sums and extras. `order` is null, or the order of x's columns that
+  /// the weight takes.
+  Value matmul(Location loc, Type type, Value x, Value weight, ValueRange extras, Value order,
                llvm::function_ref<Value(OpBuilder &, ValueRange)> build) {
     auto packed = cast<kn::PackedType>(weight.getType());
-    if (packed.getCodes() && quantizesActivations)
-      x = quantized(loc, x, packed);
-    auto op = kn::MatmulOp::create(b, loc, TypeRange{type}, x, weight, extras, ValueRange{});
+    int64_t segment = 0;
+    if (packed.getCodes() && quantizesActivations) {
+      // The head's errors are the logits' own, and it sees few rows: it takes the finest segments.
+      bool inLayers = !isa<func::FuncOp>(b.getInsertionBlock()->getParentOp());
+      segment = inLayers ? packed.getCodes().segmentOf(packed.getK()) : kFinestSegment;
+      x = quantized(loc, x, packed, segment, order);
+    }
+    auto op = kn::MatmulOp::create(b, loc, TypeRange{type}, x, weight, extras, ValueRange{}, segment);
     OpBuilder::InsertionGuard guard(b);
     Block &block = op.getEpilogue().emplaceBlock();
     unsigned count = cast<kn::PackedType>(weight.getType()).getStreams() + extras.size();
@@ -237,7 +262,8 @@ struct Lowering {
   }
 
   LogicalResult lower(tr::LinearOp op) {
-    auto weight = pack(op, op.getWeight(), kn::PackedLayout::panels);
+    Value order;
+    auto weight = pack(op, asItLies(op, op.getWeight(), order), kn::PackedLayout::panels);
     if (failed(weight))
       return failure();
     SmallVector<Value> extras;
@@ -248,9 +274,10 @@ struct Lowering {
       extras.push_back(*bias);
     }
     Location loc = op.getLoc();
-    Value result = matmul(loc, op.getType(), op.getInput(), *weight, extras, [&](OpBuilder &inner, ValueRange values) {
-      return values.size() == 1 ? values[0] : Value(arith::AddFOp::create(inner, loc, values[0], values[1]));
-    });
+    Value result =
+        matmul(loc, op.getType(), op.getInput(), *weight, extras, order, [&](OpBuilder &inner, ValueRange values) {
+          return values.size() == 1 ? values[0] : Value(arith::AddFOp::create(inner, loc, values[0], values[1]));
+        });
     replace(op, result);
     return success();
   }
@@ -270,14 +297,15 @@ struct Lowering {
         extras.push_back(*packed);
       }
     Location loc = op.getLoc();
-    Value result = matmul(loc, op.getType(), op.getInput(), *weight, extras, [&](OpBuilder &inner, ValueRange values) {
-      Value gate = values[0], up = values[1];
-      if (values.size() > 2) {
-        gate = arith::AddFOp::create(inner, loc, gate, values[2]);
-        up = arith::AddFOp::create(inner, loc, up, values[3]);
-      }
-      return Value(arith::MulFOp::create(inner, loc, activate(inner, loc, op.getActivation(), gate), up));
-    });
+    Value result =
+        matmul(loc, op.getType(), op.getInput(), *weight, extras, Value(), [&](OpBuilder &inner, ValueRange values) {
+          Value gate = values[0], up = values[1];
+          if (values.size() > 2) {
+            gate = arith::AddFOp::create(inner, loc, gate, values[2]);
+            up = arith::AddFOp::create(inner, loc, up, values[3]);
+          }
+          return Value(arith::MulFOp::create(inner, loc, activate(inner, loc, op.getActivation(), gate), up));
+        });
     replace(op, result);
     return success();
   }

@@ -42,6 +42,19 @@ def FoldEpiloguesPass : Pass<"llmc-fold-epilogues", "::mlir::ModuleOp"> {
   let dependentDialects = ["::llmc::kernel::KernelDialect"];
 }
 
+def FuseNormsPass : Pass<"llmc-fuse-norms", "::mlir::ModuleOp"> {
+  let summary = "norm rows while they are quantised";
+  let description = [{
+    A `kernel.rms_norm` of whole rows that only a `kernel.quantize` reads becomes its `norm`: one pass over the row, and no meeting of threads
+    between the two. The bits stay the same. Never fuses a norm with another reader, or one of groups of columns.
+
+    Before: `%n = kernel.rms_norm %x, %w`, `%q = kernel.quantize %n`
+    After: `%q = kernel.quantize %x norm(%w)`
+  }];
+  let statistics = [Statistic<"numFused", "fused", "norms done while quantising">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
 def ElementwiseToKernelPass : Pass<"llmc-elementwise-to-kernel", "::mlir::ModuleOp"> {
   let summary = "turn the elementwise ops that are left into kernels of their own";
   let description = [{

@@ -141,7 +141,7 @@ void addQuantizePipeline(OpPassManager &manager, const QuantizeOptions &options)
 }
 
 void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
-  // No kernel reads codes yet: packing computes the values.
+  // Where nothing is to read blocks as they are, packing computes the values.
   manager.addNestedPass<func::FuncOp>(createDecodeBlocksPass());
   LowerToKernelPassOptions lower;
   lower.pageTokens = options.pageTokens;
@@ -152,6 +152,8 @@ void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
   manager.addPass(createCSEPass());
   // Residuals, biases and activations cost nothing when they are done on sums in registers.
   manager.addPass(createFoldEpiloguesPass());
+  // Equal quantised rows are one by now: a norm's only reader is known.
+  manager.addPass(createFuseNormsPass());
   // What no matmul took becomes a kernel of its own.
   manager.addPass(createElementwiseToKernelPass());
   addCheck(manager, Stop::Lower);

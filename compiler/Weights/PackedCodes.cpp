@@ -6,18 +6,17 @@
 
 #include "dialects/Transformer/Formats/HalfFloats.h"
 
-#include <array>
+#include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <vector>
 
 namespace llmc::weights {
 
 static constexpr int64_t panelWidth = 16;
+static constexpr size_t maxSubBlocks = 16; // in a block of any format
 
 namespace {
-
-/// Smaller scales of one block of any format.
-constexpr int64_t maxSubBlocks = 16;
 
 /// Writes the scales of one row into a panel's planes.
 class ScaleWriter {
@@ -50,6 +49,8 @@ public:
     put(layout.scales, place, bits(parts.scale));
     if (layout.minimum)
       put(layout.minima, place, minimum(parts));
+    if (layout.hasZeros)
+      panel[layout.zeros + place] = parts.zero;
   }
 
 private:
@@ -76,53 +77,77 @@ private:
   uint8_t *panel;
 };
 
-/// Writes one row's codes, `k` of them from column `first` on: four beside each other, 16 rows apart.
-void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k, const uint8_t *codes, int zero,
+/// Writes one row's codes, `k` of them from column `first` on: four beside each other, 16 rows apart. `flip` is the bit
+/// that makes a code in two's complement the unsigned one of the same order. Four or eight at a time in one register:
+/// bytes of a word stay in their order on any host, since both ends are copied.
+void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k, const uint8_t *codes, uint8_t flip,
                 uint8_t *panel) {
   if (layout.bits == 8) {
+    const uint32_t flips = flip * 0x01010101u;
     uint8_t *out = panel + first * panelWidth + row * 4;
-    for (int64_t i = 0; i < k; i += 4, out += panelWidth * 4)
-      for (int64_t j = 0; j < 4; ++j)
-        out[j] = static_cast<uint8_t>(codes[i + j] + zero);
+    for (int64_t i = 0; i < k; i += 4, out += panelWidth * 4) {
+      uint32_t word;
+      std::memcpy(&word, codes + i, 4);
+      word ^= flips;
+      std::memcpy(out, &word, 4);
+    }
     return;
   }
   uint8_t *out = panel + first / 2 * panelWidth + row * 4;
-  for (int64_t i = 0; i < k; i += 8, out += panelWidth * 4)
-    for (int64_t j = 0; j < 4; ++j)
-      out[j] = static_cast<uint8_t>(codes[i + j] | codes[i + 4 + j] << 4);
+  for (int64_t i = 0; i < k; i += 8, out += panelWidth * 4) {
+    uint32_t low, high;
+    std::memcpy(&low, codes + i, 4);
+    std::memcpy(&high, codes + i + 4, 4);
+    low |= high << 4; // codes below 16: nothing leaves a byte
+    std::memcpy(out, &low, 4);
+  }
+}
+
+/// Rows that are made together, their blocks taken apart one after the other.
+void packTogether(const CodesLayout &layout, const WeightValue &source, int64_t first, int64_t rows, int64_t k,
+                  uint8_t flip, uint8_t *out) {
+  const BlockFormatDescriptor &format = blockFormat(layout.format);
+  const int64_t group = layout.blockGroup, bytes = blockBytes(layout.format, group), rowBytes = k / group * bytes;
+  std::vector<uint8_t> blocks(static_cast<size_t>(rows * rowBytes)), codes(static_cast<size_t>(group));
+  [[maybe_unused]] bool whole = source.readBlocks(first * k, rows * k, blocks.data());
+  assert(whole && "checked when the recipe was read");
+  for (int64_t row = 0; row < rows; ++row) {
+    ScaleWriter scales(layout, format, row, out);
+    for (int64_t block = 0; block < k / group; ++block) {
+      uint8_t subScales[maxSubBlocks], subMinima[maxSubBlocks];
+      BlockParts parts = {0, 0, subScales, subMinima, codes.data()};
+      unpackBlock(layout.format, group, blocks.data() + row * rowBytes + block * bytes, parts);
+      scales.write(block * group, parts);
+      writeCodes(layout, row, block * group, group, codes.data(), flip, out);
+    }
+  }
 }
 
 } // namespace
 
-void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out,
-               PackScratch &scratch) {
+void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out) {
   const CodesLayout &layout = *weight.codes;
   const BlockFormatDescriptor &format = blockFormat(layout.format);
-  const int64_t k = weight.k, group = layout.blockGroup, bytes = blockBytes(layout.format, group);
-  const int64_t rowBytes = k / group * bytes;
-  const int64_t rows = std::min(panelWidth, weight.n - panel * panelWidth);
-  const bool together = source.rowsTogether() >= panelWidth;
-  scratch.blocks.resize(static_cast<size_t>((together ? rows : 1) * rowBytes + group));
-  uint8_t *codes = scratch.blocks.data() + scratch.blocks.size() - group;
-  std::memset(out, 0, static_cast<size_t>(layout.panelBytes));
-  // A signed code becomes the unsigned one of the same order.
-  const int shift = format.codes.isSigned ? 1 << (format.codes.bits - 1) : 0;
-  // Of rows that are missing: codes of any kind with scales of zero.
+  const int64_t k = weight.k, group = layout.blockGroup;
+  const auto flip = static_cast<uint8_t>(format.codes.isSigned ? 1 << (format.codes.bits - 1) : 0);
+  const int64_t rows = std::min(panelWidth, weight.n - panel * panelWidth), first = panel * panelWidth;
+  // Planes are written whole but for what pads them to lines, and for rows past N: codes of any kind with scales of
+  // zero.
+  if (rows < panelWidth)
+    std::memset(out, 0, static_cast<size_t>(layout.panelBytes));
+  else
+    std::memset(out + layout.scales, 0, static_cast<size_t>(layout.panelBytes - layout.scales));
+  if (source.rowsTogether() >= panelWidth) {
+    packTogether(layout, source, first, rows, k, flip, out);
+    return;
+  }
   for (int64_t row = 0; row < rows; ++row) {
-    const uint8_t *blocks = scratch.blocks.data() + (together ? row * rowBytes : 0);
-    if (row == 0 || !together) {
-      const int64_t first = panel * panelWidth + row;
-      [[maybe_unused]] bool whole = source.readBlocks(first * k, (together ? rows : 1) * k, scratch.blocks.data());
-      assert(whole && "checked when the recipe was read");
-    }
     ScaleWriter scales(layout, format, row, out);
-    for (int64_t block = 0; block < k / group; ++block) {
-      uint8_t subScales[maxSubBlocks], subMinima[maxSubBlocks];
-      BlockParts parts = {0, 0, subScales, subMinima, codes};
-      unpackBlock(layout.format, group, blocks + block * bytes, parts);
+    [[maybe_unused]] bool whole = source.readParts((first + row) * k, k, [&](int64_t block, const BlockParts &parts) {
       scales.write(block * group, parts);
-      writeCodes(layout, row, block * group, group, codes, shift, out);
-    }
+      writeCodes(layout, row, block * group, group, parts.codes, flip, out);
+    });
+    assert(whole && "checked when the recipe was read");
   }
 }
 

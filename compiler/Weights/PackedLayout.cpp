@@ -90,7 +90,7 @@ void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t 
   for (int64_t panel = begin; panel < end; ++panel)
     for (const WeightRef &stream : weight.streams) {
       if (weight.codes)
-        packCodes(weight, *stream, panel, out, scratch);
+        packCodes(weight, *stream, panel, out);
       else
         packPanel(weight, *stream, panel, out, scratch);
       out += streamBytes;

@@ -13,11 +13,11 @@ namespace llmc::weights {
 struct CodesLayout {
   int64_t bits = 0;
   int64_t super = 0; ///< k of a scale that levels multiply, or 0
-  bool minimum = false;
+  bool minimum = false, hasZeros = false;
   BlockFormatId format = {};
   int64_t blockGroup = 0;
   /// Places in a panel and its length, as CodesType::planes() says; bytes of a scale.
-  int64_t scales = 0, supers = 0, minima = 0, superMinima = 0, panelBytes = 0, scaleBytes = 0;
+  int64_t scales = 0, supers = 0, minima = 0, superMinima = 0, zeros = 0, panelBytes = 0, scaleBytes = 0;
 };
 
 /// A packed weight to be made: one or more weights `[N, K]` (or `[K]`, which is one row) and the layout they go to.
@@ -39,7 +39,6 @@ struct PackedWeight {
 struct PackScratch {
   std::vector<float> values;
   std::vector<uint8_t> rows;
-  std::vector<uint8_t> blocks; ///< of one row, as stored and taken apart
 };
 
 /// Packs pieces [begin, end) into `out`, (end - begin) * pieceBytes() bytes. Pure: the bytes depend on the weight
@@ -47,8 +46,7 @@ struct PackScratch {
 void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t *out, PackScratch &scratch);
 
 /// Packs one panel of one stream of codes.
-void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out,
-               PackScratch &scratch);
+void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out);
 
 } // namespace llmc::weights
 

@@ -61,8 +61,8 @@ Sizes shapeOf(Value value) { return sizesOf(cast<RankedTensorType>(value.getType
 /// Walks one recipe in order; every value of its block gets a lazy array.
 class RecipeReader {
 public:
-  RecipeReader(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint, bool checksRange)
-      : weight(weight), copy(copy), checkpoint(checkpoint), checksRange(checksRange) {}
+  RecipeReader(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint, std::vector<ValueCheck> *checks)
+      : weight(weight), copy(copy), checkpoint(checkpoint), checks(checks) {}
 
   FailureOr<PackedWeight> run() {
     Block &body = weight.getRecipe().front();
@@ -96,7 +96,7 @@ private:
   kernel::WeightOp weight;
   int64_t copy;
   const TensorIndex &checkpoint;
-  bool checksRange;
+  std::vector<ValueCheck> *checks;
   llvm::DenseMap<Value, WeightRef> values;
   llvm::DenseMap<Value, Words> words;
   llvm::DenseMap<Value, std::shared_ptr<const InputStatistics>> statistics;
@@ -108,6 +108,8 @@ private:
     result.panels = type.getLayout() != kernel::PackedLayout::table;
     result.n = type.getN();
     result.k = type.getK();
+    if (pack.getOrder())
+      return orderTable(pack, std::move(result));
     if (kernel::CodesType codes = type.getCodes())
       result.codes = codesLayout(
           codes, type.getK(),
@@ -120,6 +122,29 @@ private:
         return failure();
     }
     return result;
+  }
+
+  /// The columns in the order of their keys, as numbers.
+  FailureOr<PackedWeight> orderTable(kernel::PackOp pack, PackedWeight result) {
+    auto keys = words.find(pack.getWeights()[0]);
+    if (keys == words.end())
+      return pack.emitOpError("packs the order of keys that are not a tensor of the checkpoint");
+    result.element = Element::F32;
+    result.streams.push_back(computedWeight({1, result.k}, [order = sortedBy(keys->second)](int64_t, float *out) {
+      llvm::transform(order, out, [](int64_t column) { return static_cast<float>(column); });
+    }));
+    return result;
+  }
+
+  /// The columns in ascending order of their keys.
+  static std::vector<int64_t> sortedBy(const Words &key) {
+    std::vector<int64_t> order(static_cast<size_t>(key.shape.front()));
+    std::iota(order.begin(), order.end(), 0);
+    llvm::sort(order, [&](int64_t a, int64_t b) { // Of equal keys the first comes first.
+      const auto left = static_cast<int32_t>(key.at(a)), right = static_cast<int32_t>(key.at(b));
+      return left != right ? left < right : a < b;
+    });
+    return order;
   }
 
   /// Every row can be read in whole blocks.
@@ -177,11 +202,12 @@ private:
     auto blocks = dyn_cast<transformer::BlockType>(type.getElementType());
     const char *word = wordName(type.getElementType());
     // Words are taken apart by what reads them; as an array of numbers they are nothing.
-    bool takenApart =
-        word && llvm::all_of(op.getResult().getUses(), [](OpOperand &use) {
-          auto sort = dyn_cast<transformer::WeightSortColumnsOp>(use.getOwner());
-          return isa<transformer::WeightUnpackOp>(use.getOwner()) || (sort && &sort.getKeysMutable() == &use);
-        });
+    bool takenApart = word && llvm::all_of(op.getResult().getUses(), [](OpOperand &use) {
+                        auto sort = dyn_cast<transformer::WeightSortColumnsOp>(use.getOwner());
+                        auto pack = dyn_cast<kernel::PackOp>(use.getOwner());
+                        return isa<transformer::WeightUnpackOp>(use.getOwner()) ||
+                               (sort && &sort.getKeysMutable() == &use) || (pack && pack.getOrder());
+                      });
     if (!element && !blocks && !takenApart)
       return op.emitError() << "tensor '" << key << "': weights of type " << type.getElementType()
                             << " cannot be packed (expected f32, f16, bf16 or a block format)";
@@ -218,13 +244,7 @@ private:
     auto keys = words.find(op.getKeys());
     if (keys == words.end())
       return op.emitOpError("sorts by keys that are not a tensor of the checkpoint");
-    std::vector<int64_t> order(static_cast<size_t>(keys->second.shape.front())), inverse(order.size());
-    std::iota(order.begin(), order.end(), 0);
-    const Words &key = keys->second;
-    llvm::sort(order, [&](int64_t a, int64_t b) { // Of equal keys the first comes first.
-      const auto left = static_cast<int32_t>(key.at(a)), right = static_cast<int32_t>(key.at(b));
-      return left != right ? left < right : a < b;
-    });
+    std::vector<int64_t> order = sortedBy(keys->second), inverse(order.size());
     for (size_t j = 0; j < order.size(); ++j)
       inverse[static_cast<size_t>(order[j])] = static_cast<int64_t>(j);
     return gatherColumns(values.lookup(op.getSource()), op.getInverse() ? inverse : order);
@@ -238,8 +258,8 @@ private:
   FailureOr<WeightRef> visit(transformer::WeightQuantizeOp op) {
     auto block = cast<transformer::BlockType>(cast<RankedTensorType>(op.getResult().getType()).getElementType());
     WeightRef source = values.lookup(op.getSource());
-    if (checksRange && failed(checkEncodable(op, block.getFormat())))
-      return failure();
+    if (checks)
+      addEncodableChecks(op, block.getFormat());
     if (op.getStatistics()) {
       auto known = statistics.find(op.getStatistics());
       if (known == statistics.end())
@@ -267,7 +287,7 @@ private:
                          shapeOf(op.getResult()));
   }
   /// The tensor behind what keeps the values of one, for messages; else null.
-  const TensorEntry *originOf(Value value) {
+  static const TensorEntry *originOf(Value value, int64_t copy, const TensorIndex &checkpoint) {
     Operation *origin = value.getDefiningOp();
     while (isa_and_present<transformer::WeightDecodeOp, transformer::WeightPermuteOp, transformer::WeightConvertOp>(
         origin))
@@ -286,24 +306,15 @@ private:
       parts.push_back(value);
   }
 
-  /// The first value that is `bad`, if there is one. Reads them all.
-  template <typename Bad> static std::optional<float> findValue(const WeightValue &source, Bad bad) {
-    const int64_t total = source.numElements(), most = 4096;
-    std::vector<float> numbers(static_cast<size_t>(std::min(total, most)));
-    for (int64_t begin = 0; begin < total; begin += most) {
-      const int64_t count = std::min(most, total - begin);
-      source.read(begin, count, numbers.data());
-      bool found = false;
-      for (int64_t i = 0; i < count; ++i)
-        found |= bad(numbers[static_cast<size_t>(i)]);
-      if (found)
-        return *std::find_if(numbers.begin(), numbers.begin() + count, bad);
-    }
-    return std::nullopt;
+  /// What tells of a number that `name` cannot hold; may be called when the reader is gone.
+  std::function<LogicalResult(float)> refusal(Operation *op, Value source, std::string name, std::string remedy) {
+    return [op, source, name = std::move(name), remedy = std::move(remedy), copy = copy, &checkpoint = checkpoint](
+               float number) { return refuseValue(op, source, number, name, remedy, copy, checkpoint); };
   }
 
-  LogicalResult refuseValue(Operation *op, Value source, float number, StringRef name, StringRef remedy) {
-    const TensorEntry *entry = originOf(source);
+  static LogicalResult refuseValue(Operation *op, Value source, float number, StringRef name, StringRef remedy,
+                                   int64_t copy, const TensorIndex &checkpoint) {
+    const TensorEntry *entry = originOf(source, copy, checkpoint);
     InFlightDiagnostic diagnostic =
         emitError(entry ? FileLineColLoc::get(op->getContext(), checkpoint.fileName(*entry), 0, 0) : op->getLoc());
     std::string shown;
@@ -320,29 +331,23 @@ private:
   }
 
   /// A finite value that would become an infinite one is a mistake: the model would answer with nonsense.
-  LogicalResult checkRange(transformer::WeightConvertOp op, const WeightValue &source, Element element) {
+  void addRangeCheck(transformer::WeightConvertOp op, WeightRef source, Element element) {
     if (element == Element::F32)
-      return success();
+      return;
     // The least number that is rounded to infinity: half a step above the largest finite one.
     const float limit = element == Element::F16 ? 65520.0f : 0x1.ffp+127f;
-    std::optional<float> found =
-        findValue(source, [limit](float number) { return std::fabs(number) >= limit && !std::isinf(number); });
-    if (!found)
-      return success();
-    return refuseValue(op, op.getSource(), *found, StringRef(dtypeName(dtypeOf(element))).lower(),
-                       element == Element::F16 ? "bf16, or --weights f32" : "f32");
+    checks->push_back({std::move(source), limit, /*wantsNumbers=*/false,
+                       refusal(op, op.getSource(), StringRef(dtypeName(dtypeOf(element))).lower(),
+                               element == Element::F16 ? "bf16, or --weights f32" : "f32")});
   }
 
   /// What a scale cannot reach would be cut off, and what is no number has no scale.
-  LogicalResult checkEncodable(transformer::WeightQuantizeOp op, BlockFormatId format) {
-    const float limit = largestEncodable(format);
+  void addEncodableChecks(transformer::WeightQuantizeOp op, BlockFormatId format) {
     SmallVector<Value> parts;
     partsOf(op.getSource(), parts);
     for (Value part : parts)
-      if (std::optional<float> found =
-              findValue(*values.lookup(part), [limit](float number) { return !(std::fabs(number) <= limit); }))
-        return refuseValue(op, part, *found, blockFormat(format).name, "keep, or --weights f32");
-    return success();
+      checks->push_back({values.lookup(part), largestEncodable(format), /*wantsNumbers=*/true,
+                         refusal(op, part, blockFormat(format).name, "keep, or --weights f32")});
   }
 
   FailureOr<WeightRef> visit(transformer::WeightConvertOp op) {
@@ -351,8 +356,8 @@ private:
     if (!element)
       return op.emitOpError() << "to " << type << " cannot be executed (expected f32, f16 or bf16)";
     WeightRef source = values.lookup(op.getSource());
-    if (checksRange && source->element != *element && failed(checkRange(op, *source, *element)))
-      return failure();
+    if (checks && source->element != *element)
+      addRangeCheck(op, source, *element);
     return convertWeight(std::move(source), *element);
   }
   FailureOr<WeightRef> visit(transformer::WeightAffineOp op) {
@@ -367,6 +372,31 @@ private:
 
 } // namespace
 
+/// Values read at a time.
+static constexpr int64_t checkedAtOnce = 4096;
+
+std::optional<float> ValueCheck::findBad(int64_t begin, int64_t end) const {
+  const float most = limit;
+  std::vector<float> numbers(static_cast<size_t>(std::min(end - begin, checkedAtOnce)));
+  for (; begin < end; begin += checkedAtOnce) {
+    const int64_t count = std::min(checkedAtOnce, end - begin);
+    source->read(begin, count, numbers.data());
+    bool found = false;
+    if (wantsNumbers)
+      for (int64_t i = 0; i < count; ++i)
+        found |= !(std::fabs(numbers[i]) <= most);
+    else
+      for (int64_t i = 0; i < count; ++i)
+        found |= std::fabs(numbers[i]) >= most;
+    if (!found)
+      continue;
+    for (int64_t i = 0; i < count; ++i)
+      if (wantsNumbers ? !(std::fabs(numbers[i]) <= most) : std::fabs(numbers[i]) >= most && !std::isinf(numbers[i]))
+        return numbers[i];
+  }
+  return std::nullopt;
+}
+
 CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockType blocks) {
   kernel::CodesType::Planes planes = codes.planes(k);
   CodesLayout layout;
@@ -379,14 +409,16 @@ CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockTy
   layout.supers = planes.supers;
   layout.minima = planes.minima;
   layout.superMinima = planes.superMinima;
+  layout.zeros = planes.zeros;
+  layout.hasZeros = codes.hasZeros();
   layout.panelBytes = planes.bytes;
   layout.scaleBytes = codes.getScale().getIntOrFloatBitWidth() / 8;
   return layout;
 }
 
 FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint,
-                                   bool checksRange) {
-  return RecipeReader(weight, copy, checkpoint, checksRange).run();
+                                   std::vector<ValueCheck> *checks) {
+  return RecipeReader(weight, copy, checkpoint, checks).run();
 }
 
 } // namespace llmc::weights

@@ -12,11 +12,22 @@ namespace llmc::weights {
 /// How blocks become panels of codes of `k` columns; `codes` is the layout that their format maps onto.
 CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockType blocks);
 
+/// Values of a tensor that what they are converted to must be able to hold.
+struct ValueCheck {
+  WeightRef source;
+  float limit;                                      ///< bad from this magnitude on, or, with `wantsNumbers`, above it
+  bool wantsNumbers;                                ///< infinities and what is no number are bad, too
+  std::function<mlir::LogicalResult(float)> refuse; ///< reports a bad value; not thread-safe
+
+  /// The first bad value among elements [begin, end), if there is one. Thread-safe.
+  std::optional<float> findBad(int64_t begin, int64_t end) const;
+};
+
 /// Reads the recipe of copy `copy`. Fails with a located error where an operation cannot be executed, or a key does not
-/// name a tensor of the type that the recipe says. With `checksRange` also where a value is beyond what the type that
-/// it is converted to holds, which reads every tensor that is converted. The checkpoint must outlive the result.
+/// name a tensor of the type that the recipe says. What values have to be checked for is added to `checks` where it is
+/// not null. The checkpoint must outlive the result and the checks.
 mlir::FailureOr<PackedWeight> readRecipe(kernel::WeightOp weight, int64_t copy, const TensorIndex &checkpoint,
-                                         bool checksRange = false);
+                                         std::vector<ValueCheck> *checks = nullptr);
 
 } // namespace llmc::weights
 

@@ -56,14 +56,61 @@ static llvm::Error writeConstants(ModuleOp module, const TensorIndex &checkpoint
   return llvm::Error::success();
 }
 
-LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint) {
+/// Runs `work` on this thread and on up to `numThreads` - 1 more (0: as many as the machine runs), and waits for all.
+static void runOnThreads(unsigned numThreads, size_t mostUseful, llvm::function_ref<void()> work) {
+  if (numThreads == 0)
+    numThreads = std::max(1u, std::thread::hardware_concurrency());
+  // Not std::thread: where the system gives no more of them, it ends the process, and fewer do as well.
+  std::vector<pthread_t> others;
+  auto enter = [](void *other) -> void * {
+    (*static_cast<llvm::function_ref<void()> *>(other))();
+    return nullptr;
+  };
+  for (unsigned i = 1; i < std::min<size_t>(numThreads, mostUseful); ++i) {
+    pthread_t thread;
+    if (::pthread_create(&thread, nullptr, enter, &work) != 0)
+      break;
+    others.push_back(thread);
+  }
+  work();
+  for (pthread_t thread : others)
+    ::pthread_join(thread, nullptr);
+}
+
+/// The first check with a bad value reports it, whatever the threads.
+static LogicalResult runChecks(const std::vector<ValueCheck> &checks, unsigned numThreads) {
+  constexpr int64_t part = 1 << 20; // values
+  std::vector<std::pair<size_t, int64_t>> parts;
+  for (auto [i, check] : llvm::enumerate(checks))
+    for (int64_t begin = 0; begin < check.source->numElements(); begin += part)
+      parts.push_back({i, begin});
+  std::atomic<size_t> next{0}, bad{parts.size()};
+  runOnThreads(numThreads, parts.size(), [&] {
+    for (size_t i; (i = next++) < bad.load();) {
+      const ValueCheck &check = checks[parts[i].first];
+      if (!check.findBad(parts[i].second, std::min(parts[i].second + part, check.source->numElements())))
+        continue;
+      for (size_t least = bad.load(); i < least && !bad.compare_exchange_weak(least, i);) {
+      }
+    }
+  });
+  if (bad == parts.size())
+    return success();
+  const ValueCheck &check = checks[parts[bad].first];
+  return check.refuse(*check.findBad(parts[bad].second, check.source->numElements()));
+}
+
+LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint, unsigned numThreads) {
+  std::vector<ValueCheck> checks;
   for (auto weight : module.getOps<kernel::WeightOp>()) {
     if (static_cast<int64_t>(weight.getOffset()) < 0)
       return weight.emitError() << "weight '" << weight.getSymName() << "' has no place in the weights section";
     for (int64_t copy = 0, copies = weight.getCopies(); copy < copies; ++copy)
-      if (failed(readRecipe(weight, copy, checkpoint, /*checksRange=*/true)))
+      if (failed(readRecipe(weight, copy, checkpoint, &checks)))
         return failure();
   }
+  if (failed(runChecks(checks, numThreads)))
+    return failure();
   return checkConstants(module, checkpoint);
 }
 
@@ -118,23 +165,7 @@ llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSi
     }
   };
 
-  if (numThreads == 0)
-    numThreads = std::max(1u, std::thread::hardware_concurrency());
-  // Not std::thread: where the system gives no more of them, it ends the process, and fewer do as well.
-  std::vector<pthread_t> others;
-  auto enter = [](void *work) -> void * {
-    (*static_cast<decltype(run) *>(work))();
-    return nullptr;
-  };
-  for (unsigned i = 1; i < std::min<size_t>(numThreads, blocks.size()); ++i) {
-    pthread_t thread;
-    if (::pthread_create(&thread, nullptr, enter, &run) != 0)
-      break;
-    others.push_back(thread);
-  }
-  run();
-  for (pthread_t thread : others)
-    ::pthread_join(thread, nullptr);
+  runOnThreads(numThreads, blocks.size(), run);
   return error;
 }
 

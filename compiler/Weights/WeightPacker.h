@@ -18,8 +18,10 @@ namespace llmc::weights {
 uint64_t weightsSectionSize(mlir::ModuleOp module);
 
 /// Checks that every recipe can run: its operations are ones that can be executed, and every key names a tensor of the
-/// checkpoint with the type that the recipe says. Reports located errors.
-mlir::LogicalResult checkWeights(mlir::ModuleOp module, const TensorIndex &checkpoint);
+/// checkpoint with the type that the recipe says; and that values can be what they are converted to, which reads every
+/// tensor that is converted, on `numThreads` threads (0: as many as the machine runs). Reports located errors, the same
+/// ones whatever the threads.
+mlir::LogicalResult checkWeights(mlir::ModuleOp module, const TensorIndex &checkpoint, unsigned numThreads = 2);
 
 /// Takes packed bytes for a place in the weights section. Called from several threads at once, for places that do not
 /// overlap.

@@ -112,6 +112,9 @@ private:
   const uint8_t *data;
 };
 
+/// Smaller scales of one block of any format.
+constexpr int64_t kMostSubBlocks = 16;
+
 /// A value in blocks, of which some hold whole ones at hand.
 class Blocks : public WeightValue {
 public:
@@ -123,6 +126,12 @@ public:
       return false;
     if (out)
       copyWhole(begin / group, count / group, out);
+    return true;
+  }
+  bool readParts(int64_t begin, int64_t count, UseParts use) const override {
+    if (begin % group != 0 || count % group != 0)
+      return false;
+    takeApart(begin / group, count / group, use);
     return true;
   }
   void read(int64_t begin, int64_t count, float *out) const override {
@@ -146,8 +155,9 @@ public:
 protected:
   /// The values of blocks [first, first + count).
   virtual void decodeWhole(int64_t first, int64_t count, float *out) const = 0;
-  /// The same blocks as bytes.
+  /// The same blocks as bytes, and taken apart.
   virtual void copyWhole(int64_t first, int64_t count, uint8_t *out) const = 0;
+  virtual void takeApart(int64_t first, int64_t count, UseParts use) const = 0;
 
   const BlockFormatId format;
   const int64_t group, bytes; // of one block
@@ -161,6 +171,15 @@ public:
 private:
   void copyWhole(int64_t first, int64_t count, uint8_t *out) const override {
     std::memcpy(out, data + first * bytes, static_cast<size_t>(count * bytes));
+  }
+  void takeApart(int64_t first, int64_t count, UseParts use) const override {
+    uint8_t subScales[kMostSubBlocks], subMinima[kMostSubBlocks];
+    std::vector<uint8_t> codes(static_cast<size_t>(group));
+    for (int64_t i = 0; i < count; ++i) {
+      BlockParts parts = {0, 0, subScales, subMinima, codes.data()};
+      unpackBlock(format, group, data + (first + i) * bytes, parts);
+      use(i, parts);
+    }
   }
   void decodeWhole(int64_t first, int64_t count, float *out) const override {
     for (int64_t i = 0; i < count; ++i)
@@ -179,6 +198,11 @@ private:
     std::vector<float> values(static_cast<size_t>(count * group));
     source->read(first * group, count * group, values.data());
     quantizeBlocks(format, group, count, values.data(), out);
+  }
+  void takeApart(int64_t first, int64_t count, UseParts use) const override {
+    std::vector<float> values(static_cast<size_t>(count * group));
+    source->read(first * group, count * group, values.data());
+    searchBlocks(format, group, count, values.data(), use);
   }
   void decodeWhole(int64_t first, int64_t count, float *out) const override {
     source->read(first * group, count * group, out);
@@ -253,6 +277,7 @@ private:
     forEach(first, count,
             [&](int64_t i, const BlockParts &parts) { decodeBlockParts(format, group, parts, out + i * group); });
   }
+  void takeApart(int64_t first, int64_t count, UseParts use) const override { forEach(first, count, use); }
   template <typename Use> void forEach(int64_t first, int64_t count, Use use) const {
     const int64_t columns = shape.back();
     std::vector<float> numbers(static_cast<size_t>(count * group));
@@ -384,6 +409,10 @@ public:
   bool readBlocks(int64_t begin, int64_t count, uint8_t *out) const override {
     Run run = runAt(begin);
     return run.stride == 1 && run.count >= count && run.source->readBlocks(run.begin, count, out);
+  }
+  bool readParts(int64_t begin, int64_t count, UseParts use) const override {
+    Run run = runAt(begin);
+    return run.stride == 1 && run.count >= count && run.source->readParts(run.begin, count, use);
   }
 
 protected:

@@ -7,6 +7,7 @@
 
 #include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
@@ -56,6 +57,10 @@ public:
   /// How large the change of the products with what was observed is that rounding makes, as a share of the products:
   /// the quotient of their squares, over up to 64 rows spread evenly. Nothing where no statistics guide the rounding.
   virtual std::optional<double> roundingError() const { return std::nullopt; }
+  /// Hands out the same blocks taken apart, number 0 being the first; their parts live during the call. Cheaper where
+  /// blocks are made rather than stored. False as above, and then nothing is handed out.
+  using UseParts = llvm::function_ref<void(int64_t block, const BlockParts &parts)>;
+  virtual bool readParts(int64_t begin, int64_t count, UseParts use) const { return false; }
 };
 
 using WeightRef = std::shared_ptr<const WeightValue>;

@@ -41,7 +41,7 @@ module {
     %b = kernel.get_weight @b : <codes, 208, 96, 1, !kernel.codes<8, group = 32, zero = 128, f16>>
     %n = kernel.get_weight @n : <codes, 208, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>>
     %q = kernel.buffer 0 tokens : memref<?x256xi8, strided<[256, 1]>>
-    kernel.quantize %x outs(%q) {segment = 32 : i64, zero = 128 : i64} : (memref<?x96xf32, strided<[96, 1]>>, memref<?x256xi8, strided<[256, 1]>>) -> ()
+    kernel.quantize %x outs(%q) {segment = 32 : i64, sums = 1 : i32, zero = 128 : i64} : (memref<?x96xf32, strided<[96, 1]>>, memref<?x256xi8, strided<[256, 1]>>) -> ()
     kernel.matmul %q, %b outs(%y : memref<?x208xf32, strided<[208, 1]>>) {
     ^bb0(%s: f32):
       kernel.yield %s : f32

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # check_same_bits.py - a model in every block format gives the same logits, bit for bit, however it is run (numpy only).
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compile the model of gguf_models.write_mixed in several ways, run it by several teams, compare the files of logits.
+"""Compile the model of gguf_models.write_mixed, and checkpoints with zero points and sorted columns, in several ways, run it by several teams, compare the files of logits.
 
     check_same_bits.py --llmc build/dev/bin/llmc --cpu CPU [--cpu CPU ...]
 
@@ -16,7 +16,11 @@ import sys
 import tempfile
 
 import gguf_models
+import quantised_models
 from check_tiny_models import TINY, run
+
+
+WAYS = (["--activations=q8"], ["--activations=q8", "--kv=q8"], ["--activations=f32", "--kv=q8"])
 
 
 def main():
@@ -29,8 +33,11 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        file = gguf_models.write_mixed(scratch / "mixed.gguf")
-        for options in (["--activations=q8"], ["--activations=q8", "--kv=q8"], ["--activations=f32", "--kv=q8"]):
+        models = [gguf_models.write_mixed(scratch / "mixed.gguf")]
+        for kind in ("gptq-act-order", "gptq-8-asym", "awq"):
+            models.append(scratch / kind)
+            quantised_models.write_quantised(models[-1], kind)
+        for file, options in [(models[0], options) for options in WAYS] + [(model, WAYS[0]) for model in models[1:]]:
             first = None
             for cpu, step in [(cpu, 512) for cpu in args.cpu] + [(args.cpu[0], 1), (args.cpu[0], 5)]:
                 program, out = scratch / "model", scratch / "logits.npy"
@@ -42,7 +49,7 @@ def main():
                     first = first or data
                     same = done and data == first
                     failed += not same
-                    print(f"{' '.join(options)} {cpu} steps of {step}, {threads} threads: {'same' if same else 'ANOTHER'} {reason}", flush=True)
+                    print(f"{file.name} {' '.join(options)} {cpu} steps of {step}, {threads} threads: {'same' if same else 'ANOTHER'} {reason}", flush=True)
     return 1 if failed else 0
 
 

@@ -19,8 +19,8 @@ Value splat(VectorBuilder &b, VectorType type, int64_t value) {
 
 } // namespace
 
-CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, const TargetBackend &backend)
-    : b(b), codes(weight.getCodes()), backend(backend), k(weight.getK()), segmentSize(codes.segmentOf(k)),
+CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, int64_t segment, const TargetBackend &backend)
+    : b(b), codes(weight.getCodes()), backend(backend), k(weight.getK()), segmentSize(segment),
       planes(codes.planes(k)) {
   if (codes.getTable().empty())
     return;
@@ -59,39 +59,50 @@ Value CodesReader::wide(Value stored) {
   return arith::BitcastOp::create(b, like(b.f32()), arith::ShLIOp::create(b, bits, shift));
 }
 
+/// The number of the group of `size` columns that a segment lies in.
+Value CodesReader::groupOf(Value segment, int64_t size) {
+  return size == segmentSize ? segment : b.div(segment, size / segmentSize);
+}
+
+Value CodesReader::zero(Value panel, Value segment) {
+  Value place = b.at(panel, b.add(b.mul(groupOf(segment, codes.getGroup()), kLanes), planes.zeros));
+  return arith::ExtUIOp::create(b, b.vec(kLanes, b.getI32Type()), b.load(b.vec(kLanes, b.getI8Type()), place, 16));
+}
+
 Value CodesReader::scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane) {
   int64_t bytes = codes.getScale().getIntOrFloatBitWidth() / 8;
   Type stored = codes.getScale().isBF16() ? Type(b.getI16Type()) : codes.getScale();
-  auto group = [&](int64_t size) { return size == segmentSize ? segment : b.div(segment, size / segmentSize); };
   auto load = [&](int64_t from, int64_t size) {
-    Value place = b.at(panel, b.add(b.mul(group(size), kLanes * bytes), from));
+    Value place = b.at(panel, b.add(b.mul(groupOf(segment, size), kLanes * bytes), from));
     return wide(b.load(b.vec(kLanes, stored), place, static_cast<unsigned>(kLanes * bytes)));
   };
   if (!codes.getSuper())
     return load(plane, codes.getGroup());
-  Value place = b.at(panel, b.add(b.mul(group(codes.getGroup()), kLanes), plane));
+  Value place = b.at(panel, b.add(b.mul(groupOf(segment, codes.getGroup()), kLanes), plane));
   Value level = b.load(b.vec(kLanes, b.getI8Type()), place, 16);
   level = arith::SIToFPOp::create(b, b.vecF32(), arith::ExtSIOp::create(b, b.vec(kLanes, b.getI32Type()), level));
   return b.fmul(load(superPlane, codes.getSuper()), level);
 }
 
 /// Elements of numbers in words.
-Value CodesReader::elementOf(Value words, Value scale, Value minimum) {
+Value CodesReader::elementOf(Value words, const Group &group) {
   auto type = cast<VectorType>(words.getType());
   if (offset() != 0)
     words = arith::SubIOp::create(b, words, splat(b, type, offset()));
-  Value value = b.fmul(scale, arith::SIToFPOp::create(b, b.vecF32(type.getDimSize(0)), words));
-  return minimum ? b.fadd(value, minimum) : value;
+  if (group.zero)
+    words = arith::SubIOp::create(b, words, group.zero);
+  Value value = b.fmul(group.scale, arith::SIToFPOp::create(b, b.vecF32(type.getDimSize(0)), words));
+  return group.minimum ? b.fadd(value, group.minimum) : value;
 }
 
-Value CodesReader::element(Value numbers, int64_t part, Value scale, Value minimum) {
+Value CodesReader::element(Value numbers, int64_t part, const Group &group) {
   VectorType words = b.vec(kLanes, b.getI32Type());
   Value value = vector::BitCastOp::create(b, words, numbers);
   if (part > 0)
     value = arith::ShRUIOp::create(b, value, splat(b, words, 8 * part));
   if (part < 3)
     value = arith::AndIOp::create(b, value, splat(b, words, 255));
-  return elementOf(value, scale, minimum);
+  return elementOf(value, group);
 }
 
 void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
@@ -100,8 +111,7 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
   VectorType quad = b.vec(4, b.getI32Type());
   auto scalar = [&](Value segment, int64_t plane, int64_t superPlane) {
     auto place = [&](int64_t from, int64_t size, int64_t each) {
-      Value group = size == segmentSize ? segment : b.div(segment, size / segmentSize);
-      return b.at(panel, b.add(b.mul(b.add(b.mul(group, kLanes), lane), each), from));
+      return b.at(panel, b.add(b.mul(b.add(b.mul(groupOf(segment, size), kLanes), lane), each), from));
     };
     if (!codes.getSuper())
       return wide(b.load(stored, place(plane, codes.getGroup(), bytes), static_cast<unsigned>(bytes)));
@@ -111,9 +121,14 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
                   level);
   };
   b.forLoop(b.i64(0), b.i64(k / segmentSize), 1, [&](Value segment) {
-    Value scale = b.broadcast(scalar(segment, planes.scales, planes.supers), 4), minimum;
+    Group group = {b.broadcast(scalar(segment, planes.scales, planes.supers), 4), {}, {}};
     if (hasMinimum())
-      minimum = b.broadcast(scalar(segment, planes.minima, planes.superMinima), 4);
+      group.minimum = b.broadcast(scalar(segment, planes.minima, planes.superMinima), 4);
+    if (hasZeros()) {
+      Value place = b.add(b.add(b.mul(groupOf(segment, codes.getGroup()), kLanes), lane), planes.zeros);
+      Value zero = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.getI8Type(), b.at(panel, place), 1));
+      group.zero = b.broadcast(zero, 4);
+    }
     for (int64_t from = 0; from < segmentSize; from += step()) {
       Value place = b.at(panel, b.add(b.mul(segment, codeBytes(segmentSize)), codeBytes(from)));
       Value word = b.loadI32(b.at(place, b.mul(lane, 4)));
@@ -135,7 +150,7 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
           }
           words = numbers;
         }
-        Value value = elementOf(words, scale, minimum);
+        Value value = elementOf(words, group);
         if (factor)
           value = b.fmul(value, b.broadcast(factor, 4));
         b.store(value, b.at(out, b.add(b.mul(segment, segmentSize * 4), (from + 4 * half) * 4)));

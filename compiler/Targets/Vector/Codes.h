@@ -16,11 +16,12 @@ constexpr int64_t kNumbers = 4 * kLanes;
 /// number that a code stands for plus offset().
 class CodesReader {
 public:
-  /// Emits the constants; call at the start of a function.
-  CodesReader(VectorBuilder &b, kernel::PackedType weight, const TargetBackend &backend);
+  /// Emits the constants; call at the start of a function. Scales are read `segment` columns at a time.
+  CodesReader(VectorBuilder &b, kernel::PackedType weight, int64_t segment, const TargetBackend &backend);
 
   int64_t offset() const { return codes.getOffset(); }
   bool hasMinimum() const { return codes.hasMinimum(); }
+  bool hasZeros() const { return codes.hasZeros(); }
   /// True where numbers are below 16.
   bool areSmall() const { return codes.getBits() == 4 && codes.getTable().empty(); }
   /// True where codes stand in memory as numbers.
@@ -33,18 +34,28 @@ public:
 
   /// The numbers of step() consecutive k whose codes begin at `place`, four k a vector.
   llvm::SmallVector<Value, 2> numbers(Value place);
-  /// Scales, and minima, of a panel's 16 columns in a segment: 16 f32.
+  /// What a group of codes is decoded with: f32, and the zero point as i32; null where the layout has none.
+  struct Group {
+    Value scale, minimum, zero;
+  };
+  /// Scales, minima and zero points of a panel's 16 columns in a segment.
   Value scale(Value panel, Value segment) { return scaleAt(panel, segment, planes.scales, planes.supers); }
   Value minimum(Value panel, Value segment) { return scaleAt(panel, segment, planes.minima, planes.superMinima); }
-  /// The 16 elements, f32, of k `part` (0 to 3) of a vector of numbers; a null minimum is none.
-  Value element(Value numbers, int64_t part, Value scale, Value minimum);
+  Value zero(Value panel, Value segment);
+  Group group(Value panel, Value segment) {
+    return {scale(panel, segment), hasMinimum() ? minimum(panel, segment) : Value(),
+            hasZeros() ? zero(panel, segment) : Value()};
+  }
+  /// The 16 elements, f32, of k `part` (0 to 3) of a vector of numbers.
+  Value element(Value numbers, int64_t part, const Group &group);
   /// Stores the elements of one row, column `lane` of a panel, times `factor` where there is one.
   void storeRow(Value panel, Value lane, Value out, Value factor);
 
 private:
   Value scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane);
   Value wide(Value stored);
-  Value elementOf(Value words, Value scale, Value minimum);
+  Value elementOf(Value words, const Group &group);
+  Value groupOf(Value segment, int64_t size);
 
   VectorBuilder &b;
   kernel::CodesType codes;

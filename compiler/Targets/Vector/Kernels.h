@@ -52,6 +52,9 @@ std::pair<Value, Value> threadShare(VectorBuilder &b, const KernelArguments &arg
 Value loadExtra(VectorBuilder &b, const KernelArguments &arguments, Value extra, Value row, Value column,
                 int64_t lanes = kLanes);
 
+/// 1 / sqrt(mean of squares + epsilon) of `columns` columns from `from`, as kernel.rms_norm sums them.
+Value rmsScale(VectorBuilder &b, Value from, int64_t columns, float epsilon);
+
 /// Stores what a matmul's epilogue makes of the sums [rows][width * streams] of 16 columns.
 void storeResults(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, int64_t rows, int64_t width,
                   Value row, Value panel, ValueRange sums);

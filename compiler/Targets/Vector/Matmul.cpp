@@ -69,7 +69,7 @@ struct MatmulEmitter {
     if (weight.getElement().isF32())
       return;
     if (weight.getCodes())
-      codes.emplace(b, weight, *arguments.backend);
+      codes.emplace(b, weight, weight.getCodes().segmentOf(weight.getK()), *arguments.backend);
     int64_t vectorBytes = decodedTile.panels * streams * kLanes * 4;
     decodedK = std::min(weight.getK(), kDecodedBytes / vectorBytes / kDecodedTurn * kDecodedTurn);
     decoded = b.frame((decodedK + 1) * vectorBytes); // pairs of bf16 are decoded together
@@ -150,11 +150,10 @@ struct MatmulEmitter {
   SmallVector<Value> codesTile(SmallVector<Value> sums, ArrayRef<Value> panels, Value xRow, int64_t rows) {
     int64_t segment = codes->segment();
     return b.forLoop(b.i64(0), b.i64(weight.getK() / segment), 1, sums, [&](Value s, ValueRange carried) {
-      SmallVector<Value> next(carried), scales, minima;
-      for (Value panel : panels) {
-        scales.push_back(codes->scale(panel, s));
-        minima.push_back(codes->hasMinimum() ? codes->minimum(panel, s) : Value());
-      }
+      SmallVector<Value> next(carried);
+      SmallVector<CodesReader::Group> groups;
+      for (Value panel : panels)
+        groups.push_back(codes->group(panel, s));
       next = b.forLoop(b.i64(0), b.i64(segment), codes->step(), next, [&](Value from, ValueRange inner) {
         SmallVector<Value> added(inner);
         SmallVector<SmallVector<Value, 2>> numbers;
@@ -167,7 +166,7 @@ struct MatmulEmitter {
         }
         for (int64_t i = 0; i < codes->step(); ++i)
           for (auto [p, four] : llvm::enumerate(numbers)) {
-            Value element = codes->element(four[i / 4], i % 4, scales[p], minima[p]);
+            Value element = codes->element(four[i / 4], i % 4, groups[p]);
             for (int64_t row = 0; row < rows; ++row) {
               Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + i) * 4));
               Value &sum = added[row * panels.size() + p];
@@ -220,12 +219,12 @@ struct MatmulEmitter {
       Value place = b.at(decoded, b.mul(b.sub(b.mul(s, segment), from), vectors * kLanes * 4));
       for (int64_t v = 0; v < vectors; ++v) {
         Value own = b.at(first, v * weight.getPanelBytes());
-        Value scale = codes->scale(own, s), minimum = codes->hasMinimum() ? codes->minimum(own, s) : Value();
+        CodesReader::Group group = codes->group(own, s);
         for (int64_t i = 0; i < segment; i += codes->step()) {
           auto numbers = codes->numbers(b.at(own, b.add(b.mul(s, codes->codeBytes(segment)), codes->codeBytes(i))));
           for (int64_t j = 0; j < codes->step(); ++j)
-            b.store(codes->element(numbers[j / 4], j % 4, scale, minimum),
-                    b.at(place, ((i + j) * vectors + v) * kLanes * 4), 64);
+            b.store(codes->element(numbers[j / 4], j % 4, group), b.at(place, ((i + j) * vectors + v) * kLanes * 4),
+                    64);
         }
       }
     });

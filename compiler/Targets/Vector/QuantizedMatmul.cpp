@@ -46,8 +46,9 @@ struct QuantizedMatmulEmitter {
   Value expanded; ///< frame memory: [vectors][K][16] numbers
 
   QuantizedMatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
-      : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), reader(b, weight, *arguments.backend),
-        row(weight), x(arguments.value(op.getX())), xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))),
+      : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()),
+        reader(b, weight, op.segmentSize(), *arguments.backend), row(weight, op.segmentSize()),
+        x(arguments.value(op.getX())), xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))),
         streams(weight.getStreams()), segments(weight.getK() / reader.segment()),
         manyTile(arguments.backend->integerTiles(streams).front()) {
     int64_t bytes = manyTile.panels * streams * kLanes * weight.getK();
@@ -58,7 +59,7 @@ struct QuantizedMatmulEmitter {
   /// One register tile: `rows` rows from `firstRow`, `width` panels from `panel`; with `bytes` their codes stand in the
   /// frame as numbers.
   void tile(int64_t rows, int64_t width, Value firstRow, Value panel, bool bytes) {
-    int64_t vectors = width * streams, segment = reader.segment();
+    int64_t vectors = width * streams;
     Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
     SmallVector<Value> panels, codes;
     for (int64_t v = 0; v < vectors; ++v) {
@@ -70,14 +71,21 @@ struct QuantizedMatmulEmitter {
     sums = b.forLoop(b.i64(0), b.i64(segments), 1, sums, [&](Value s, ValueRange carried) {
       SmallVector<Value> next(carried);
       SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, rows <= kPrefetchRows);
-      SmallVector<Value> scales;
-      for (Value p : panels)
+      SmallVector<Value> scales, zeros;
+      for (Value p : panels) {
         scales.push_back(reader.scale(p, s));
+        if (reader.hasZeros())
+          zeros.push_back(arith::SIToFPOp::create(b, b.vecF32(), reader.zero(p, s)));
+      }
       for (int64_t r = 0; r < rows; ++r) {
-        Value group = segment == QuantizedRow::group ? s : b.div(s, QuantizedRow::group / segment);
-        Value d = b.broadcast(b.load(b.f32(), b.at(xRow, b.add(b.mul(group, 4), r * xStride + row.scales))));
+        Value codesTaken; // whole numbers below 2^24: what zero points take off is exact
+        if (reader.hasZeros())
+          codesTaken = b.broadcast(b.load(b.f32(), sumPlace(xRow, r, s)));
+        Value d = b.broadcast(b.load(b.f32(), b.at(xRow, b.add(b.mul(s, 4), r * xStride + row.scales))));
         for (int64_t v = 0; v < vectors; ++v) {
           Value exact = arith::SIToFPOp::create(b, b.vecF32(), whole[r * vectors + v]);
+          if (codesTaken)
+            exact = b.fma(zeros[v], codesTaken, exact);
           Value &sum = next[r * vectors + v];
           sum = b.fma(exact, b.fmul(scales[v], d), sum);
         }
@@ -232,20 +240,54 @@ constexpr float kSmallest = 0x1p-100f;
 struct RowQuantizer {
   VectorBuilder &b;
   kernel::QuantizeOp op;
-  int64_t segment, zero;
+  int64_t segment;
+  kernel::RowSums sums;
   QuantizedRow layout;
+  Value norm, order; ///< tables, or null
 
-  /// Quantises the columns of a group, `columns` of them (16 or 32).
-  void group(int64_t columns, Value source, Value target, Value number) {
+  /// 16 columns from `column` of the row at `source`: normed and in order.
+  Value columns(Value source, Value scale, Value column) {
+    Value value, weight, offset = b.mul(column, 4);
+    if (order) {
+      // The order is kept as f32, exact below 2^24.
+      Value places = arith::FPToSIOp::create(b, b.vec(kLanes, b.getI32Type()), b.load(b.vecF32(), b.at(order, offset)));
+      value = b.constant(b.vecF32(), 0.0);
+      weight = norm ? value : Value();
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        Value place = b.mul(b.widen(b.lane(places, lane)), 4);
+        value = vector::InsertOp::create(b, b.load(b.f32(), b.at(source, place)), value, ArrayRef<int64_t>{lane});
+        if (norm)
+          weight = vector::InsertOp::create(b, b.load(b.f32(), b.at(norm, place)), weight, ArrayRef<int64_t>{lane});
+      }
+    } else {
+      value = b.load(b.vecF32(), b.at(source, offset));
+      weight = norm ? b.load(b.vecF32(), b.at(norm, offset)) : Value();
+    }
+    if (!norm)
+      return value;
+    if (float added = op.getNormOffset().convertToFloat(); added != 0.0f)
+      weight = b.fadd(weight, b.constant(b.vecF32(), added));
+    return b.fmul(b.fmul(value, scale), weight);
+  }
+
+  /// Quantises a row.
+  void row(Value source, Value target, int64_t count) {
+    Value scale;
+    if (norm)
+      scale = b.broadcast(rmsScale(b, source, count, op.getEpsilon().convertToFloat()));
+    b.forLoop(b.i64(0), b.i64(count / segment), 1, [&](Value number) { quantize(source, scale, target, number); });
+  }
+
+  /// Quantises segment `number` of a row, whose norm multiplies by `normScale`.
+  void quantize(Value source, Value normScale, Value target, Value number) {
     VectorType words = b.vec(kLanes, b.getI32Type());
     auto splat = [&](int32_t value) -> Value {
       return arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, static_cast<uint32_t>(value))));
     };
     SmallVector<Value> values;
     Value most; // bits of magnitudes are in the order of the magnitudes, and those of what is no number come last
-    for (int64_t i = 0; i < columns; i += kLanes) {
-      Value place = b.at(source, b.add(b.mul(number, QuantizedRow::group * 4), i * 4));
-      values.push_back(b.load(b.vecF32(), place));
+    for (int64_t i = 0; i < segment; i += kLanes) {
+      values.push_back(columns(source, normScale, b.add(b.mul(number, segment), i)));
       Value bits = arith::BitcastOp::create(b, words, values.back());
       bits = arith::AndIOp::create(b, bits, splat(0x7fffffff));
       most = most ? Value(arith::MaxSIOp::create(b, most, bits)) : bits;
@@ -260,32 +302,27 @@ struct RowQuantizer {
     inverse = arith::SelectOp::create(b, small, b.constant(b.f32(), 0.0), inverse);
     b.store(scale, b.at(target, b.add(b.mul(number, 4), layout.scales)));
     Value wide = b.broadcast(inverse), sum;
-    for (int64_t i = 0; i < columns; i += kLanes) {
+    for (int64_t i = 0; i < segment; i += kLanes) {
       Value rounded = b.fadd(b.fmul(values[i / kLanes], wide), b.constant(b.vecF32(), kRounding));
       Value bits = arith::BitcastOp::create(b, words, rounded);
       b.store(arith::TruncIOp::create(b, b.vec(kLanes, b.getI8Type()), bits),
-              b.at(target, b.add(b.mul(number, QuantizedRow::group), i)), 16);
-      if (zero == 0 && !op.getMinimum())
-        continue;
+              b.at(target, b.add(b.mul(number, segment), i)), 16);
       // Small whole numbers: these sums are exact in any order.
       Value own = b.fsub(rounded, b.constant(b.vecF32(), kRounding));
       sum = sum ? b.fadd(sum, own) : own;
-      if (segment == QuantizedRow::group && i + kLanes < columns)
-        continue;
-      Value total = b.pairwiseSum(sum);
-      sum = {};
-      int64_t within = segment == QuantizedRow::group ? 0 : i / segment;
-      Value place = b.at(target, b.add(b.mul(number, QuantizedRow::group / segment * 4), layout.sums + within * 4));
-      if (op.getMinimum()) {
-        b.store(b.fmul(total, scale), place);
-        continue;
-      }
-      // As an i32, and again by adding: what is not a number is then no number out of the range of i32.
-      Value moved =
-          b.fadd(b.fmul(total, b.constant(b.f32(), -static_cast<double>(zero))), b.constant(b.f32(), kRounding));
-      Value whole = arith::BitcastOp::create(b, b.getI32Type(), moved);
-      b.store(arith::SubIOp::create(b, whole, b.i32(0x4b400000)), place);
     }
+    if (sums == kernel::RowSums::none)
+      return;
+    Value total = b.pairwiseSum(sum), place = b.at(target, b.add(b.mul(number, 4), layout.sums));
+    if (sums == kernel::RowSums::scaled)
+      return b.store(b.fmul(total, scale), place);
+    if (sums == kernel::RowSums::taken)
+      return b.store(b.fsub(b.constant(b.f32(), -0.0), total), place);
+    // As an i32, and again by adding: what is not a number is then no number out of the range of i32.
+    Value moved =
+        b.fadd(b.fmul(total, b.constant(b.f32(), -static_cast<double>(op.getZero()))), b.constant(b.f32(), kRounding));
+    Value whole = arith::BitcastOp::create(b, b.getI32Type(), moved);
+    b.store(arith::SubIOp::create(b, whole, b.i32(0x4b400000)), place);
   }
 };
 
@@ -295,16 +332,14 @@ void llmc::vector_emit::emitQuantize(VectorBuilder &b, kernel::QuantizeOp op, co
   RowsInMemory x = arguments.rows(op.getX());
   Value y = arguments.value(op.getOuts()[0]);
   int64_t stride = kernel::rowStride(cast<MemRefType>(op.getOuts()[0].getType()));
-  int64_t segment = op.getSegment(), zero = op.getZero();
-  RowQuantizer quantizer{b, op, segment, zero, QuantizedRow(x.columns, segment, zero, op.getMinimum())};
+  int64_t segment = op.getSegment();
+  RowQuantizer quantizer{b,
+                         op,
+                         segment,
+                         op.getSums(),
+                         QuantizedRow(x.columns, segment, op.getSums()),
+                         op.getNorm() ? arguments.value(op.getNorm()) : Value(),
+                         op.getOrder() ? arguments.value(op.getOrder()) : Value()};
   auto [first, last] = threadShare(b, arguments, arguments.count);
-  b.forLoop(first, last, 1, [&](Value row) {
-    Value source = x.row(b, row), target = b.at(y, b.mul(row, stride));
-    int64_t groups = x.columns / QuantizedRow::group;
-    if (groups > 0)
-      b.forLoop(b.i64(0), b.i64(groups), 1,
-                [&](Value number) { quantizer.group(QuantizedRow::group, source, target, number); });
-    if (x.columns % QuantizedRow::group != 0)
-      quantizer.group(x.columns % QuantizedRow::group, source, target, b.i64(groups));
-  });
+  b.forLoop(first, last, 1, [&](Value row) { quantizer.row(x.row(b, row), b.at(y, b.mul(row, stride)), x.columns); });
 }

@@ -52,7 +52,7 @@ void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &argu
   Value ids = arguments.value(op.getIds()), weights = arguments.value(op.getTable());
   float scale = op.getScale().convertToFloat();
   if (table.getLayout() == kernel::PackedLayout::codes) {
-    CodesReader reader(b, table, *arguments.backend);
+    CodesReader reader(b, table, table.getCodes().segmentOf(table.getK()), *arguments.backend);
     Value factor = scale == 1.0f ? Value() : b.constant(b.f32(), scale);
     forRows(b, arguments, [&](Value row) {
       Value id = b.widen(b.loadI32(b.at(ids, b.mul(row, 4))));
@@ -107,6 +107,25 @@ void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &argu
 //===-- rms_norm
 //------------------------------------------------------------------------------------------------------===//
 
+Value rmsScale(VectorBuilder &b, Value from, int64_t columns, float epsilon) {
+  // Chain i sums the squares of columns i, i + 16, ...
+  int64_t whole = columns / kLanes * kLanes;
+  Value sum = b.constant(b.vecF32(), 0.0);
+  if (whole > 0)
+    sum = b.forLoop(b.i64(0), b.i64(whole), kLanes, ValueRange{sum}, [&](Value column, ValueRange carried) {
+      Value v = b.load(b.vecF32(), b.at(from, b.mul(column, 4)));
+      return SmallVector<Value>{b.fma(v, v, carried[0])};
+    })[0];
+  if (whole < columns) {
+    Value v = b.load(b.vecF32(columns - whole), b.at(from, whole * 4));
+    Value wide = vector::InsertStridedSliceOp::create(b, v, b.constant(b.vecF32(), 0.0), ArrayRef<int64_t>{0},
+                                                      ArrayRef<int64_t>{1});
+    sum = b.fma(wide, wide, sum);
+  }
+  Value mean = b.fdiv(b.pairwiseSum(sum), b.constant(b.f32(), static_cast<double>(columns)));
+  return b.fdiv(b.constant(b.f32(), 1.0), b.sqrt(b.fadd(mean, b.constant(b.f32(), epsilon))));
+}
+
 void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &arguments) {
   RowsInMemory x = arguments.rows(op.getX()), y = arguments.rows(op.getOuts()[0]);
   int64_t group = op.getWeight().getType().getK();
@@ -117,23 +136,7 @@ void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &
     Value source = x.row(b, row), target = y.row(b, row);
     auto one = [&](Value groupOffset) { // in bytes
       Value from = b.at(source, groupOffset), to = b.at(target, groupOffset);
-      // Chain i sums the squares of columns i, i + 16, ...
-      int64_t whole = group / kLanes * kLanes;
-      Value sum = b.constant(b.vecF32(), 0.0);
-      if (whole > 0)
-        sum = b.forLoop(b.i64(0), b.i64(whole), kLanes, ValueRange{sum}, [&](Value column, ValueRange carried) {
-          Value v = b.load(b.vecF32(), b.at(from, b.mul(column, 4)));
-          return SmallVector<Value>{b.fma(v, v, carried[0])};
-        })[0];
-      if (whole < group) {
-        Value v = b.load(b.vecF32(group - whole), b.at(from, whole * 4));
-        Value wide = vector::InsertStridedSliceOp::create(b, v, b.constant(b.vecF32(), 0.0), ArrayRef<int64_t>{0},
-                                                          ArrayRef<int64_t>{1});
-        sum = b.fma(wide, wide, sum);
-      }
-      Value mean = b.fdiv(b.pairwiseSum(sum), b.constant(b.f32(), static_cast<double>(group)));
-      Value root = b.sqrt(b.fadd(mean, b.constant(b.f32(), op.getEpsilon().convertToFloat())));
-      Value scale = b.fdiv(b.constant(b.f32(), 1.0), root);
+      Value scale = rmsScale(b, from, group, op.getEpsilon().convertToFloat());
       forVectors(b, group, [&](Value column, int64_t lanes) {
         Value offset = b.mul(column, 4);
         Value w = b.load(b.vecF32(lanes), b.at(weights, offset));

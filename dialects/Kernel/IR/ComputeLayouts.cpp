@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Kernel/IR/Kernel.h"
 
+#include "dialects/Transformer/Formats/BlockComparison.h"
 #include "mlir/IR/Builders.h"
 
 #include <cmath>
@@ -26,11 +27,45 @@ static SmallVector<int64_t> wholeNumbers(const BlockField &field) {
   return numbers;
 }
 
+/// The fields that the layouts below account for; those that say where bits are, and how blocks are made, do not touch
+/// the values of codes, scales and minima.
+static BlockFormatDescriptor knownFields(const BlockFormatDescriptor &format) {
+  auto field = [](const BlockField &from) {
+    BlockField known;
+    known.bits = from.bits;
+    known.each = from.each;
+    known.zero = from.zero;
+    known.isSigned = from.isSigned;
+    known.table = from.table;
+    llvm::copy(from.planes, known.planes);
+    return known;
+  };
+  BlockFormatDescriptor known;
+  known.name = format.name;
+  known.group = format.group;
+  known.scale = format.scale;
+  known.minimum = format.minimum;
+  known.scaleByte = format.scaleByte;
+  known.minimumByte = format.minimumByte;
+  known.zeroByte = format.zeroByte;
+  known.subScales = field(format.subScales);
+  known.subMinima = field(format.subMinima);
+  known.codes = field(format.codes);
+  known.subtractsMinimum = format.subtractsMinimum;
+  known.rounding = format.rounding;
+  known.lowestCode = format.lowestCode;
+  known.highestCode = format.highestCode;
+  return known;
+}
+
 CodesType llmc::kernel::codesOf(transformer::BlockType blocks) {
-  Builder b(blocks.getContext());
-  const BlockFormatDescriptor &format = blockFormat(blocks.getFormat());
-  int64_t group = blocks.getGroup(), super = 0;
-  if (format.zeroByte >= 0) // no layout has a zero point of each group
+  return codesOf(blocks.getContext(), blockFormat(blocks.getFormat()), blocks.getGroup());
+}
+
+CodesType llmc::kernel::codesOf(MLIRContext *context, const BlockFormatDescriptor &format, int64_t group) {
+  Builder b(context);
+  int64_t super = 0;
+  if (!sameFields(knownFields(format), format))
     return {};
   Type scale;
   switch (format.scale) {
@@ -56,7 +91,7 @@ CodesType llmc::kernel::codesOf(transformer::BlockType blocks) {
     super = group;
     group = format.subScales.each;
   }
-  bool minimum = format.minimum != BlockNumber::None;
+  bool minimum = format.minimum != BlockNumber::None, zeros = format.zeroByte >= 0;
   if (minimum && (format.minimum != BlockNumber::F16 || !scale.isF16() ||
                   (format.subMinima.bits != 0) != (super != 0) || (super && format.subMinima.each != group)))
     return {};
@@ -69,5 +104,7 @@ CodesType llmc::kernel::codesOf(transformer::BlockType blocks) {
     zero = 0;
   if (group % 16 != 0 || (minimum && zero != 0))
     return {};
-  return CodesType::get(blocks.getContext(), bits, group, zero, scale, super, minimum, table);
+  if (zeros && (minimum || super || zero != 0 || !table.empty()))
+    return {};
+  return CodesType::get(context, bits, group, zero, scale, super, minimum, zeros, table);
 }

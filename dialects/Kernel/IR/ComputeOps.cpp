@@ -168,13 +168,15 @@ static LogicalResult verifyQuantized(MatmulOp op) {
   if (!codes)
     return op.emitOpError() << "multiplies quantised rows with a weight of codes, found " << op.getWeight().getType();
   auto made = op.getX().getDefiningOp<QuantizeOp>();
-  int64_t segment = codes.segmentOf(op.getWeight().getType().getK());
+  int64_t segment = op.segmentSize(), longest = codes.segmentOf(op.getWeight().getType().getK());
+  if ((segment != 16 && segment != 32) || longest % segment != 0)
+    return op.emitOpError() << "segments of 16 or 32 divide " << longest << ", found " << segment; // (C2)
   if (!made || (static_cast<int64_t>(made.getSegment()) == segment &&
-                static_cast<int64_t>(made.getZero()) == codes.getOffset() && made.getMinimum() == codes.hasMinimum()))
+                static_cast<int64_t>(made.getZero()) == codes.getOffset() && made.getSums() == codes.getRowSums()))
     return success();
-  return op.emitOpError() << "needs rows quantised with segment " << segment << " and zero " << codes.getOffset()
-                          << (codes.hasMinimum() ? " and for minima" : "") << ", found " << made.getSegment() << " and "
-                          << made.getZero();
+  return op.emitOpError() << "needs rows quantised with segment " << segment << ", sums "
+                          << stringifyRowSums(codes.getRowSums()) << " and zero " << codes.getOffset() << ", found "
+                          << made.getSegment() << ", " << stringifyRowSums(made.getSums()) << " and " << made.getZero();
 }
 
 LogicalResult QuantizeOp::verify() {
@@ -184,9 +186,14 @@ LogicalResult QuantizeOp::verify() {
   int64_t k = columnsOf(getX().getType()), segment = getSegment(), zero = getZero();
   if ((segment != 16 && segment != 32) || k % segment != 0)
     return emitOpError() << "segments of 16 or 32 divide the columns, found " << segment << " and " << k; // (C1)
-  if (zero < 0 || zero > 128 || (zero != 0 && getMinimum()))
-    return emitOpError() << "zero is from 0 to 128, and 0 with minimum, found " << zero;                       // (C3)
-  return expectColumns(*this, "output", columnsOf(*type), QuantizedRow(k, segment, zero, getMinimum()).bytes); // (C2)
+  for (Value table : {getNorm(), getOrder()}) {
+    auto packed = table ? cast<PackedType>(table.getType()) : PackedType();
+    if (packed && (packed.getLayout() != PackedLayout::table || packed.getN() != 1 || packed.getK() != k))
+      return emitOpError() << "takes tables of one row of " << k << " columns, found " << packed; // (C4)
+  }
+  if (getSums() == RowSums::offset ? zero < 1 || zero > 128 : zero != 0)
+    return emitOpError() << "zero is from 1 to 128 with sums 'offset', else 0, found " << zero;       // (C3)
+  return expectColumns(*this, "output", columnsOf(*type), QuantizedRow(k, segment, getSums()).bytes); // (C2)
 }
 
 LogicalResult MatmulOp::verify() {
@@ -198,7 +205,7 @@ LogicalResult MatmulOp::verify() {
     return emitOpError() << "needs a weight in panels, found " << weight;
   if (isQuantized() && failed(verifyQuantized(*this)))
     return failure();
-  int64_t columns = isQuantized() ? QuantizedRow(weight).bytes : weight.getK();
+  int64_t columns = isQuantized() ? QuantizedRow(weight, segmentSize()).bytes : weight.getK();
   if (failed(expectColumns(*this, "x", columnsOf(getX().getType()), columns)) ||
       failed(expectColumns(*this, "output", columnsOf(*type), weight.getN())))
     return failure();

@@ -47,11 +47,15 @@ CodesType::Planes CodesType::planes(int64_t k) const {
     planes.superMinima = planes.minima + each;
     planes.bytes = planes.superMinima + supers;
   }
+  if (hasZeros()) {
+    planes.zeros = planes.bytes;
+    planes.bytes += wholeLines(k / getGroup() * width);
+  }
   return planes;
 }
 
 LogicalResult CodesType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t group, int64_t zero,
-                                Type scale, int64_t super, int64_t minimum, ArrayRef<int64_t> table) {
+                                Type scale, int64_t super, int64_t minimum, int64_t zeros, ArrayRef<int64_t> table) {
   if (bits != 4 && bits != 8)
     return emitError() << "codes have 4 or 8 bits, found " << bits; // (C1)
   if (group < 16 || group % 16 != 0)
@@ -62,6 +66,8 @@ LogicalResult CodesType::verify(function_ref<InFlightDiagnostic()> emitError, in
     return emitError() << "'minimum' is 0 or 1, found " << minimum;
   if (zero < 0 || zero > 128 || (zero != 0 && (minimum || !table.empty())))
     return emitError() << "'zero' is from 0 to 128, and 0 with a table or a minimum, found " << zero; // (C3)
+  if (zeros < 0 || zeros > 1 || (zeros && (zero || minimum || super || !table.empty())))
+    return emitError() << "'zeros' is 0 or 1, and 0 with a zero, a minimum, levels or a table, found " << zeros; // (C6)
   if (!scale.isF16() && !scale.isBF16() && (!scale.isF32() || super))
     return emitError() << "a scale is f16, bf16 or, without levels, f32, found " << scale; // (C4)
   bool fits = llvm::all_of(table, [](int64_t number) { return number >= -127 && number <= 127; });
@@ -108,15 +114,14 @@ MemRefType rowsBufferType(MLIRContext *context, int64_t columns, Type element) {
   return MemRefType::get({ShapedType::kDynamic, columns}, element, StridedLayoutAttr::get(context, 0, {stride, 1}));
 }
 
-QuantizedRow::QuantizedRow(int64_t k, int64_t segment, int64_t zero, bool minimum) {
+QuantizedRow::QuantizedRow(int64_t k, int64_t segment, RowSums kind) {
   scales = wholeLines(k);
-  sums = scales + wholeLines((k + group - 1) / group * 4);
-  bytes = sums + (zero || minimum ? wholeLines(k / segment * 4) : 0);
+  sums = scales + wholeLines(k / segment * 4);
+  bytes = sums + (kind != RowSums::none ? wholeLines(k / segment * 4) : 0);
 }
 
-QuantizedRow::QuantizedRow(PackedType weight)
-    : QuantizedRow(weight.getK(), weight.getCodes().segmentOf(weight.getK()), weight.getCodes().getOffset(),
-                   weight.getCodes().hasMinimum()) {}
+QuantizedRow::QuantizedRow(PackedType weight, int64_t segment)
+    : QuantizedRow(weight.getK(), segment, weight.getCodes().getRowSums()) {}
 
 int64_t rowStride(MemRefType type) {
   if (auto layout = dyn_cast<StridedLayoutAttr>(type.getLayout()))

@@ -35,20 +35,20 @@ mlir::MemRefType rowsBufferType(mlir::MLIRContext *context, int64_t columns, mli
 
 /// Where the parts of a row lie that kernel.quantize makes, in bytes from its start.
 struct QuantizedRow {
-  /// Consecutive k with one scale.
-  static constexpr int64_t group = 32;
-  int64_t scales = 0; ///< f32 [k / 32]; codes, i8 [k], come before
-  int64_t sums = 0;   ///< [k / segment]: i32 where codes of the weight have a zero, f32 where they have minima
+  int64_t scales = 0; ///< f32 [k / segment]; codes, i8 [k], come before
+  int64_t sums = 0;   ///< [k / segment] of 4 bytes, where the weight needs them
   int64_t bytes = 0;  ///< of the row: a multiple of 64
 
-  QuantizedRow(int64_t k, int64_t segment, int64_t zero, bool minimum);
-  /// What a product with this weight of codes reads.
-  explicit QuantizedRow(PackedType weight);
+  QuantizedRow(int64_t k, int64_t segment, RowSums kind);
+  /// What a product with this weight of codes reads, `segment` columns at a time.
+  QuantizedRow(PackedType weight, int64_t segment);
 };
 
 /// The compute layout that keeps every value of a block format, or null where there is none: then its values are
 /// decoded.
 CodesType codesOf(transformer::BlockType blocks);
+/// The same of a descriptor. A field that the layouts do not account for is refused.
+CodesType codesOf(mlir::MLIRContext *context, const BlockFormatDescriptor &format, int64_t group);
 
 /// The row stride in elements of a `[T, C]` buffer type, and the offset in elements of its first column.
 int64_t rowStride(mlir::MemRefType type);

@@ -53,6 +53,15 @@ def Kernel_RopeStyle : I32EnumAttr<"RopeStyle", "which two columns of a head one
   let cppNamespace = "::llmc::kernel";
 }
 
+def Kernel_RowSums : I32EnumAttr<"RowSums", "what quantised rows say of the sum of a segment's codes", [
+    I32EnumAttrCase<"none", 0>,
+    I32EnumAttrCase<"offset", 1>, // i32: times what is taken off each code of the weight, negative
+    I32EnumAttrCase<"scaled", 2>, // f32: times the segment's scale, for minima
+    I32EnumAttrCase<"taken", 3>   // f32: negative, for zero points
+  ]> {
+  let cppNamespace = "::llmc::kernel";
+}
+
 def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
   let summary = "elements kept as codes of a few bits with scales";
   let description = [{
@@ -66,22 +75,24 @@ def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
     * `super` = 0: a scale stands as it is. Else s is the product of an 8-bit level (two's complement) of the group and of the
       scale of `super` consecutive k; m likewise. The products are exact: the scale has at most 11 bits, the level 8.
     * `minimum`: 1 where there are minima.
+    * `zeros`: 1 where each group has a zero point z of its own, 0 to 255: the number of a code u is `u - z`.
 
     (C1) `bits` is 4 or 8. (C2) `group` is a multiple of 16 from 16 on, `super` 0 or a multiple of `group`. (C3) `zero` is from 0 to
     128, and 0 with a table or a minimum. (C4) the scale is f16, bf16 or f32, with levels not f32. (C5) a table has 16 numbers
-    from -127 to 127 and 4 bits.
+    from -127 to 127 and 4 bits. (C6) `zeros` is 0 or 1, and 0 with a zero, a minimum, levels or a table.
 
     ```mlir
     !q8_0 = !kernel.codes<8, group = 32, zero = 128, f16>
     !q4_k = !kernel.codes<4, group = 32, zero = 0, f16 super = 256 minimum = 1>
+    !gptq = !kernel.codes<4, group = 128, zero = 0, f32 zeros = 1>
     ```
   }];
   let parameters = (ins "int64_t":$bits, "int64_t":$group, "int64_t":$zero, "::mlir::Type":$scale,
                         DefaultValuedParameter<"int64_t", "0">:$super, DefaultValuedParameter<"int64_t", "0">:$minimum,
-                        OptionalArrayRefParameter<"int64_t">:$table);
+                        DefaultValuedParameter<"int64_t", "0">:$zeros, OptionalArrayRefParameter<"int64_t">:$table);
   let assemblyFormat = [{
     `<` $bits `,` `group` `=` $group `,` `zero` `=` $zero `,` $scale (`super` `=` $super^)? (`minimum` `=` $minimum^)?
-    (`table` `=` `[` $table^ `]`)? `>`
+    (`zeros` `=` $zeros^)? (`table` `=` `[` $table^ `]`)? `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -89,12 +100,18 @@ def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
     /// unsigned bytes.
     int64_t getOffset() const { return getTable().empty() ? getZero() : 128; }
     bool hasMinimum() const { return getMinimum() != 0; }
+    bool hasZeros() const { return getZeros() != 0; }
+    /// What quantised rows bring along for such a weight.
+    RowSums getRowSums() const {
+      return hasMinimum() ? RowSums::scaled : hasZeros() ? RowSums::taken : getOffset() ? RowSums::offset : RowSums::none;
+    }
     /// Where planes of a panel of `k` columns begin, and how long the panel is; each plane begins at a multiple of 64.
     struct Planes {
       int64_t scales = 0;   ///< [k / group][16] scales, or levels as i8
       int64_t supers = 0;   ///< [k / super][16] scales, where there are levels
       int64_t minima = 0;   ///< as scales
       int64_t superMinima = 0;
+      int64_t zeros = 0;    ///< [k / group][16] zero points, u8
       int64_t bytes = 0;
     };
     Planes planes(int64_t k) const;

@@ -72,12 +72,12 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
 
     A weight of codes (`!kernel.codes`) gives `w_i[n, k]` = the element, decoded in f32. With quantised rows (`kernel.quantize`) as x
     its sums are made of segments of `S` consecutive k instead, in ascending order, S = 32, or 16 where 32 do not divide K
-    and the group: with the whole number `i = sum over the segment of code of x * number of w`, exact, and d the scale of x
-    there, `s = fma(f32(i), w's scale * d, s)` and, where w has minima m, then `s = fma(m, f32(sum of codes of x) * d, s)`. Each
+    and the group, or `segment` where it is given: with the whole number `i = sum over the segment of code of x * number of w`, exact,
+    and d the scale of x there, `s = fma(f32(i), w's scale * d, s)` and, where w has minima m, then `s = fma(m, f32(sum of codes of x) * d, s)`. Each
     product is rounded to f32. So a result does not depend on the instructions that made i.
 
-    (C1) x is f32 rows with the weight's K, or quantised rows made for the weight's zero, minima and segments, and then the
-    weight is one of codes.
+    (C1) x is f32 rows with the weight's K, or quantised rows made for the weight's zero, minima, zero points and segments, and then
+    the weight is one of codes. (C2) `segment` is 0, or 16 or 32 and divides the segment above.
 
     ```mlir
     %y = kernel.matmul %x, %w extras(%residual : tensor<?x576xf32>) {
@@ -87,12 +87,17 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
     } : (tensor<?x1536xf32>, <panels, 576, 1536, 1, bf16>) -> (tensor<?x576xf32>)
     ```
   }];
-  let arguments = (ins Kernel_AnyRows:$x, Kernel_PackedType:$weight, Variadic<AnyType>:$extras, Variadic<Kernel_Rows>:$outs);
+  let arguments = (ins Kernel_AnyRows:$x, Kernel_PackedType:$weight, Variadic<AnyType>:$extras, Variadic<Kernel_Rows>:$outs,
+                       DefaultValuedAttr<I64Attr, "0">:$segment);
   let results = (outs Variadic<Kernel_Rows>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let extraClassDeclaration = formsDeclaration # [{
     /// True where x is quantised rows.
     bool isQuantized() { return ::mlir::cast<::mlir::ShapedType>(getX().getType()).getElementType().isInteger(8); }
+    /// Columns of quantised x with one scale.
+    int64_t segmentSize() {
+      return getSegment() ? getSegment() : getWeight().getType().getCodes().segmentOf(getWeight().getType().getK());
+    }
   }];
   let assemblyFormat = [{
     $x `,` $weight (`extras` `(` $extras^ `:` type($extras) `)`)? (`outs` `(` $outs^ `:` type($outs) `)`)? $epilogue attr-dict
@@ -100,29 +105,38 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
   }];
 }
 
-def Kernel_QuantizeOp : Kernel_ComputeOp<"quantize"> {
-  let summary = "rows as 8-bit codes with a scale for each 32 columns";
+def Kernel_QuantizeOp : Kernel_ComputeOp<"quantize", [AttrSizedOperandSegments]> {
+  let summary = "rows as 8-bit codes with a scale for each segment of columns";
   let description = [{
-    For each row and each group of 32 consecutive columns (the last may be 16): with a = the largest magnitude of the group, the scale is
+    For each row and each segment of 16 or 32 consecutive columns: with a = the largest magnitude of the segment, the scale is
     `d = a / 127` and a code is `rint(x * (127 / a))`, halves to even, every operation rounded to f32; where a < 2^-100 all
-    codes are zero. A group that holds a number that is not finite has a scale that is not finite, so that what is computed of
+    codes are zero. A segment that holds a number that is not finite has a scale that is not finite, so that what is computed of
     it is not a number. Codes are from -127 to 127.
 
-    A row of the result is bytes: codes i8 `[K]`, scales f32 `[K/32]`, and, for each `segment` (16 or 32) of consecutive columns, with `zero`
-    != 0 the i32 `-zero * sum of its codes`, with `minimum` the f32 `f32(sum of its codes) * d`. Each part begins at a multiple of 64 bytes.
-    Rows are split over threads.
+    A row of the result is bytes: codes i8 `[K]`, scales f32 `[K / segment]`, and, for each segment, what `sums` says: with `offset` the i32
+    `-zero * sum of its codes`, with `scaled` the f32 `f32(sum of its codes) * d`, with `taken` the f32 `-f32(sum of its codes)`. Each part begins at a
+    multiple of 64 bytes. Rows are split over threads.
 
-    (C1) K is a multiple of the segment. (C2) B is the number of bytes that this makes (QuantizedRow). (C3) `zero` is from 0 to
-    128, and 0 with `minimum`.
+    With `norm` the row is first normed: x stands for `kernel.rms_norm` of x with that weight, `epsilon` and `norm_offset`, bit for bit, without a
+    pass through memory. With `order` column j of what is quantised is column `order[j]` of the row: a weight whose columns were sorted (the
+    act-order of GPTQ) is multiplied as it lies.
+
+    (C1) K is a multiple of the segment. (C2) B is the number of bytes that this makes (QuantizedRow). (C3) `zero` is from 1 to
+    128 with `offset`, else 0. (C4) `norm` and `order` are tables of one row of K numbers; those of `order` are the columns, each once.
 
     ```mlir
-    %q = kernel.quantize %x {segment = 32 : i64, zero = 8 : i64} : (tensor<?x576xf32>) -> tensor<?x832xi8>
+    %q = kernel.quantize %x norm(%w) {epsilon = 1.0e-05 : f32, segment = 32 : i64, sums = 1 : i32, zero = 8 : i64} : (tensor<?x576xf32>, !kernel.packed<table, 1, 576, 1, f32>) -> tensor<?x832xi8>
     ```
   }];
-  let arguments = (ins Kernel_Rows:$x, Variadic<Kernel_Bytes>:$outs, I64Attr:$segment,
-                       DefaultValuedAttr<I64Attr, "0">:$zero, UnitAttr:$minimum);
+  let arguments = (ins Kernel_Rows:$x, Optional<Kernel_PackedType>:$norm, Optional<Kernel_PackedType>:$order,
+                       Variadic<Kernel_Bytes>:$outs, I64Attr:$segment,
+                       DefaultValuedAttr<Kernel_RowSums, "RowSums::none">:$sums, DefaultValuedAttr<I64Attr, "0">:$zero,
+                       DefaultValuedAttr<F32Attr, "0.0f">:$epsilon, DefaultValuedAttr<F32Attr, "0.0f">:$norm_offset);
   let results = (outs Variadic<Kernel_Bytes>:$result);
-  let assemblyFormat = "$x (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $x (`norm` `(` $norm^ `)`)? (`order` `(` $order^ `)`)? (`outs` `(` $outs^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
 }
 
 def Kernel_RopeTableOp : Kernel_ComputeOp<"rope_table"> {

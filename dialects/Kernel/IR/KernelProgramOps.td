@@ -27,13 +27,14 @@ def Kernel_PackOp : Op<Kernel_Dialect, "pack", [Pure]> {
   let description = [{
     Packs one weight `[N, K]`, or S of them as streams side by side, into the layout of the result. A 1-D weight `[N]` becomes a
     `table` of one row. Element types other than the result's are converted (round to nearest even). Weights in blocks become
-    the `codes` that their format maps onto (codesOf), without a change of any value.
+    the `codes` that their format maps onto (codesOf), without a change of any value. With `order` the weight is the i32 keys of
+    `transformer.weight.sort_columns`, and the table holds the order in which they sort columns: p of that op.
 
     ```mlir
     %p = kernel.pack %w : (tensor<576x576xbf16>) -> !kernel.packed<panels, 576, 576, 1, bf16>
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$weights);
+  let arguments = (ins Variadic<AnyRankedTensor>:$weights, UnitAttr:$order);
   let results = (outs Kernel_PackedType:$result);
   let assemblyFormat = "$weights attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;

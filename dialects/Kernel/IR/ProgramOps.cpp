@@ -10,6 +10,11 @@ LogicalResult PackOp::verify() {
   PackedType type = getResult().getType();
   if (static_cast<int64_t>(getWeights().size()) != type.getStreams())
     return emitOpError() << "packs " << getWeights().size() << " weights into " << type.getStreams() << " streams";
+  bool isKeys = llvm::all_of(getWeights().getTypes(), [](Type keys) {
+    return cast<RankedTensorType>(keys).getRank() == 1 && cast<RankedTensorType>(keys).getElementType().isInteger(32);
+  });
+  if (getOrder() && (!isKeys || type.getLayout() != PackedLayout::table))
+    return emitOpError() << "packs the order of i32 keys [K] into a table, found " << getWeights().getTypes();
   for (Value weight : getWeights()) {
     auto tensor = cast<RankedTensorType>(weight.getType());
     int64_t n = tensor.getRank() == 1 ? 1 : tensor.getDimSize(0);

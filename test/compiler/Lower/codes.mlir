@@ -2,12 +2,13 @@
 // RUN: llmc-opt %s -split-input-file --llmc-lower-to-kernel --cse | FileCheck %s
 // RUN: llmc-opt %s -split-input-file --llmc-lower-to-kernel=activations=f32 --cse | FileCheck %s --check-prefix=FLOAT
 
-// Behind decodes, joined rows, and rows turned: two products read one quantised x.
+// Behind decodes, joined rows, and rows turned: two products read one quantised x. Outside of layers its segments are the
+// shortest.
 // CHECK-LABEL: @joined
 // CHECK-SAME: (%[[X:.*]]: tensor<?x96xf32>
 // CHECK: %[[B:.*]] = transformer.weight.concat {{.*}} : (tensor<14x96x!transformer.block<q4_0, group = 32>>, tensor<3x96x!transformer.block<q4_0, group = 32>>) -> tensor<17x96x!transformer.block<q4_0, group = 32>>
 // CHECK: %[[P:.*]] = kernel.pack %[[B]] : {{.*}} -> !kernel.packed<codes, 17, 96, 1, !kernel.codes<4, group = 32, zero = 8, f16>>
-// CHECK: %[[Q:.*]] = kernel.quantize %[[X]] {segment = 32 : i64, zero = 8 : i64} : (tensor<?x96xf32>) -> tensor<?x256xi8>
+// CHECK: %[[Q:.*]] = kernel.quantize %[[X]] {segment = 16 : i64, sums = 1 : i32, zero = 8 : i64} : (tensor<?x96xf32>) -> tensor<?x256xi8>
 // CHECK: kernel.matmul %[[Q]], %[[P]]
 // CHECK-NOT: kernel.quantize
 // CHECK: kernel.matmul %[[Q]]
@@ -36,7 +37,7 @@ func.func @joined(%x: tensor<?x96xf32> {transformer.role = #transformer.role<inp
 // CHECK-LABEL: @tied
 // CHECK: %[[P:.*]] = kernel.pack %{{.*}} -> !kernel.packed<codes, 53, 256, 1, !kernel.codes<4, group = 32, zero = 0, f16 super = 256 minimum = 1>>
 // CHECK: kernel.embed %{{.*}}, %[[P]]
-// CHECK: kernel.quantize %{{.*}} {minimum, segment = 32 : i64} : (tensor<?x256xf32>) -> tensor<?x384xi8>
+// CHECK: kernel.quantize %{{.*}} {segment = 16 : i64, sums = 2 : i32} : (tensor<?x256xf32>) -> tensor<?x384xi8>
 // CHECK: kernel.matmul %{{.*}}, %[[P]]
 func.func @tied(%ids: tensor<?xi32> {transformer.role = #transformer.role<tokens>})
     -> (tensor<?x53xf32> {transformer.role = #transformer.role<output>}) attributes {transformer.entry} {
@@ -70,4 +71,57 @@ func.func @decoded(%x: tensor<?x64xf32> {transformer.role = #transformer.role<in
   %h = transformer.weight.convert %da : (tensor<7x64xf32>) -> tensor<7x64xbf16>
   %v = transformer.linear %x, %h : (tensor<?x64xf32>, tensor<7x64xbf16>) -> tensor<?x7xf32>
   return %y, %z, %v : tensor<?x7xf32>, tensor<?x12xf32>, tensor<?x7xf32>
+}
+
+// -----
+
+// Columns that were sorted are multiplied as they lie, by rows put in the same order; sums of floats keep the order of k.
+// CHECK-LABEL: @sorted
+// CHECK-SAME: (%[[X:.*]]: tensor<?x96xf32>
+// CHECK: %[[G:.*]] = transformer.weight ["g"]
+// CHECK: %[[B:.*]] = transformer.weight.blocks
+// CHECK: %[[O:.*]] = kernel.pack %[[G]] {order} : (tensor<96xi32>) -> !kernel.packed<table, 1, 96, 1, f32>
+// CHECK: %[[P:.*]] = kernel.pack %[[B]] : {{.*}} -> !kernel.packed<codes, 17, 96, 1, !kernel.codes<4, group = 32, zero = 0, f32 zeros = 1>>
+// CHECK: %[[Q:.*]] = kernel.quantize %[[X]] order(%[[O]]) {segment = 16 : i64, sums = 3 : i32}
+// CHECK: kernel.matmul %[[Q]], %[[P]]
+// FLOAT-LABEL: @sorted
+// FLOAT: transformer.weight.sort_columns %{{.*}} inverse
+// FLOAT: kernel.matmul %{{.*}}, %{{.*}} {
+// FLOAT: } : (tensor<?x96xf32>, <panels, 17, 96, 1, f32>) -> (tensor<?x17xf32>)
+func.func @sorted(%x: tensor<?x96xf32> {transformer.role = #transformer.role<input>})
+    -> (tensor<?x17xf32> {transformer.role = #transformer.role<output>}) attributes {transformer.entry} {
+  %g = transformer.weight ["g"] : tensor<96xi32>
+  %words = transformer.weight ["c"] : tensor<17x12xi32>
+  %codes = transformer.weight.unpack %words bits 4 axis 1 : (tensor<17x12xi32>) -> tensor<17x96xui8>
+  %s = transformer.weight.sort_columns %codes by %g : tensor<17x96xui8>, tensor<96xi32>
+  %d = transformer.weight ["d"] : tensor<17x3xf32>
+  %z = transformer.weight ["z"] : tensor<17x3xui8>
+  %zeros = transformer.weight.unpack %z bits 8 axis 1 : (tensor<17x3xui8>) -> tensor<17x3xui8>
+  %b = transformer.weight.blocks %s scales %d tile [1, 32] zeros %zeros : (tensor<17x96xui8>, tensor<17x3xf32>, tensor<17x3xui8>) -> tensor<17x96x!transformer.block<q4_zero, group = 32>>
+  %v = transformer.weight.decode %b : (tensor<17x96x!transformer.block<q4_zero, group = 32>>) -> tensor<17x96xf32>
+  %w = transformer.weight.sort_columns %v by %g inverse : tensor<17x96xf32>, tensor<96xi32>
+  %y = transformer.linear %x, %w : (tensor<?x96xf32>, tensor<17x96xf32>) -> tensor<?x17xf32>
+  return %y : tensor<?x17xf32>
+}
+
+// -----
+
+// Within layers segments are as long as the weight's groups let them be.
+// CHECK-LABEL: @in_layers
+// CHECK: kernel.layers
+// CHECK: kernel.quantize %{{.*}} {segment = 32 : i64, sums = 1 : i32, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+// CHECK: kernel.matmul
+// CHECK: kernel.quantize %{{.*}} {segment = 16 : i64, sums = 1 : i32, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+// CHECK: kernel.matmul
+func.func @in_layers(%x: tensor<?x64xf32> {transformer.role = #transformer.role<input>})
+    -> (tensor<?x64xf32> {transformer.role = #transformer.role<output>}) attributes {transformer.entry} {
+  %y = transformer.layers classes [0, 0] slots [-1, -1] iter (%x) : tensor<?x64xf32> {
+  ^bb0(%slot: index, %h: tensor<?x64xf32>):
+    %w = transformer.weight ["a", "b"] : tensor<64x64x!transformer.block<q4_0, group = 32>>
+    %z = transformer.linear %h, %w : (tensor<?x64xf32>, tensor<64x64x!transformer.block<q4_0, group = 32>>) -> tensor<?x64xf32>
+    transformer.yield %z : tensor<?x64xf32>
+  }
+  %v = transformer.weight ["v"] : tensor<64x64x!transformer.block<q4_0, group = 32>>
+  %z = transformer.linear %y, %v : (tensor<?x64xf32>, tensor<64x64x!transformer.block<q4_0, group = 32>>) -> tensor<?x64xf32>
+  return %z : tensor<?x64xf32>
 }

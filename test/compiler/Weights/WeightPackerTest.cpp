@@ -12,6 +12,7 @@
 
 #include <cstring>
 #include <gtest/gtest.h>
+#include <limits>
 #include <mutex>
 
 using namespace llmc;
@@ -98,6 +99,49 @@ float floatAt(const std::vector<uint8_t> &bytes, size_t offset) {
   float value;
   std::memcpy(&value, bytes.data() + offset, 4);
   return value;
+}
+
+// Every value is looked at, by however many threads; the first bad tensor in the module's order is named.
+TEST_F(WeightPackerTest, TheFirstBadValueIsReportedWhateverTheThreads) {
+  const char *const text = R"(
+  kernel.weight @m copies 1 at 0 stride 0 : !kernel.packed<codes, 19, 16, 1, !kernel.codes<4, group = 16, zero = 8, f16>> {
+    %w = transformer.weight ["bad.0"] : tensor<19x16xf32>
+    %q = transformer.weight.quantize %w : (tensor<19x16xf32>) -> tensor<19x16x!transformer.block<q4, group = 16>>
+    %p = kernel.pack %q : (tensor<19x16x!transformer.block<q4, group = 16>>) -> !kernel.packed<codes, 19, 16, 1, !kernel.codes<4, group = 16, zero = 8, f16>>
+    kernel.yield %p : !kernel.packed<codes, 19, 16, 1, !kernel.codes<4, group = 16, zero = 8, f16>>
+  }
+  kernel.weight @n copies 1 at 4096 stride 0 : !kernel.packed<table, 1, 16, 1, f32> {
+    %w = transformer.weight ["bad.1"] : tensor<16xf32>
+    %h = transformer.weight.convert %w : (tensor<16xf32>) -> tensor<16xf16>
+    %p = kernel.pack %h : (tensor<16xf16>) -> !kernel.packed<table, 1, 16, 1, f32>
+    kernel.yield %p : !kernel.packed<table, 1, 16, 1, f32>
+  })";
+  std::string header = R"({"bad.0":{"dtype":"F32","shape":[19,16],"data_offsets":[0,1216]},)"
+                       R"("bad.1":{"dtype":"F32","shape":[16],"data_offsets":[1216,1280]}})";
+  for (bool both : {false, true}) {
+    std::string file(8, '\0');
+    uint64_t length = header.size();
+    std::memcpy(file.data(), &length, 8);
+    file += header;
+    for (int i = 0; i < 320; ++i) {
+      float value = i == 300 && both ? std::numeric_limits<float>::infinity() : i == 319 ? 7e4f : 1.0f;
+      file.append(reinterpret_cast<const char *>(&value), 4);
+    }
+    std::error_code error;
+    llvm::raw_fd_ostream(folder.str().str() + "/model.safetensors", error) << file;
+    ASSERT_FALSE(error);
+    Result<TensorIndex> opened = openCheckpoint(folder.str().str());
+    ASSERT_TRUE(static_cast<bool>(opened)) << opened.error().str();
+    auto module = parse(text);
+    ASSERT_TRUE(module);
+    for (unsigned threads : {1u, 2u, 5u}) {
+      std::string message;
+      mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &found) { message += found.str(); });
+      EXPECT_TRUE(mlir::failed(checkWeights(*module, *opened, threads)));
+      EXPECT_EQ(message, both ? "tensor 'bad.0' holds inf, more than q4 can hold"
+                              : "tensor 'bad.1' holds 70000, more than f16 can hold");
+    }
+  }
 }
 
 TEST_F(WeightPackerTest, CopiesLieAtTheirStrides) {

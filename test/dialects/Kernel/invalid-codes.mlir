@@ -31,6 +31,16 @@ func.func private @zero_with_minimum(!kernel.codes<8, group = 32, zero = 8, f16 
 
 // -----
 
+// expected-error @+1 {{'zeros' is 0 or 1, and 0 with a zero, a minimum, levels or a table, found 1}}
+func.func private @zeros_with_minimum(!kernel.codes<4, group = 32, zero = 0, f16 minimum = 1 zeros = 1>)
+
+// -----
+
+// expected-error @+1 {{'zeros' is 0 or 1, and 0 with a zero, a minimum, levels or a table, found 2}}
+func.func private @zeros(!kernel.codes<4, group = 32, zero = 0, f16 zeros = 2>)
+
+// -----
+
 // expected-error @+1 {{a scale is f16, bf16 or, without levels, f32, found 'f64'}}
 func.func private @scale(!kernel.codes<8, group = 32, zero = 0, f64>)
 
@@ -84,23 +94,23 @@ func.func @columns(%x: tensor<?x40xf32>) {
 
 func.func @row_bytes(%x: tensor<?x64xf32>) {
   // expected-error @+1 {{output has 128 columns, expected 192}}
-  %q = kernel.quantize %x {segment = 32 : i64, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x128xi8>
+  %q = kernel.quantize %x {segment = 32 : i64, sums = 1 : i32, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x128xi8>
   return
 }
 
 // -----
 
 func.func @row_zero(%x: tensor<?x64xf32>) {
-  // expected-error @+1 {{zero is from 0 to 128, and 0 with minimum, found 300}}
-  %q = kernel.quantize %x {segment = 32 : i64, zero = 300 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+  // expected-error @+1 {{zero is from 1 to 128 with sums 'offset', else 0, found 300}}
+  %q = kernel.quantize %x {segment = 32 : i64, sums = 1 : i32, zero = 300 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
   return
 }
 
 // -----
 
 func.func @zero_and_minimum(%x: tensor<?x64xf32>) {
-  // expected-error @+1 {{and 0 with minimum, found 8}}
-  %q = kernel.quantize %x {segment = 32 : i64, zero = 8 : i64, minimum} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+  // expected-error @+1 {{else 0, found 8}}
+  %q = kernel.quantize %x {segment = 32 : i64, sums = 2 : i32, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
   return
 }
 
@@ -129,8 +139,8 @@ func.func @bytes(%q: tensor<?x64xi8>, %w: !kernel.packed<codes, 7, 64, 1, !kerne
 // -----
 
 func.func @other_zero(%x: tensor<?x64xf32>, %w: !kernel.packed<codes, 7, 64, 1, !kernel.codes<4, group = 32, zero = 8, f16>>) {
-  %q = kernel.quantize %x {segment = 32 : i64, zero = 16 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
-  // expected-error @+1 {{needs rows quantised with segment 32 and zero 8, found 32 and 16}}
+  %q = kernel.quantize %x {segment = 32 : i64, sums = 1 : i32, zero = 16 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+  // expected-error @+1 {{needs rows quantised with segment 32, sums offset and zero 8, found 32, offset and 16}}
   %y = kernel.matmul %q, %w {
   ^bb0(%s: f32):
     kernel.yield %s : f32
@@ -141,8 +151,8 @@ func.func @other_zero(%x: tensor<?x64xf32>, %w: !kernel.packed<codes, 7, 64, 1, 
 // -----
 
 func.func @other_segment(%x: tensor<?x64xf32>, %w: !kernel.packed<codes, 7, 64, 1, !kernel.codes<4, group = 32, zero = 8, f16>>) {
-  %q = kernel.quantize %x {segment = 16 : i64, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
-  // expected-error @+1 {{needs rows quantised with segment 32 and zero 8, found 16 and 8}}
+  %q = kernel.quantize %x {segment = 16 : i64, sums = 1 : i32, zero = 8 : i64} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+  // expected-error @+1 {{needs rows quantised with segment 32, sums offset and zero 8, found 16, offset and 8}}
   %y = kernel.matmul %q, %w {
   ^bb0(%s: f32):
     kernel.yield %s : f32
@@ -165,5 +175,28 @@ func.func @packs_floats_as_codes() {
   %w = transformer.weight ["w"] : tensor<7x64xf32>
   // expected-error @+1 {{packs 'tensor<7x64xf32>' into}}
   %p = kernel.pack %w : (tensor<7x64xf32>) -> !kernel.packed<codes, 7, 64, 1, !kernel.codes<4, group = 32, zero = 8, f16>>
+  return
+}
+
+// -----
+
+func.func @longer_segment(%q: tensor<?x192xi8>, %w: !kernel.packed<codes, 7, 48, 1, !kernel.codes<4, group = 48, zero = 8, f16>>) {
+  // expected-error @+1 {{segments of 16 or 32 divide 16, found 32}}
+  %y = kernel.matmul %q, %w {
+  ^bb0(%s: f32):
+    kernel.yield %s : f32
+  } {segment = 32 : i64} : (tensor<?x192xi8>, <codes, 7, 48, 1, !kernel.codes<4, group = 48, zero = 8, f16>>) -> (tensor<?x7xf32>)
+  return
+}
+
+// -----
+
+func.func @other_sums(%x: tensor<?x64xf32>, %w: !kernel.packed<codes, 7, 64, 1, !kernel.codes<4, group = 32, zero = 0, f32 zeros = 1>>) {
+  %q = kernel.quantize %x {segment = 32 : i64, sums = 2 : i32} : (tensor<?x64xf32>) -> tensor<?x192xi8>
+  // expected-error @+1 {{needs rows quantised with segment 32, sums taken and zero 0, found 32, scaled and 0}}
+  %y = kernel.matmul %q, %w {
+  ^bb0(%s: f32):
+    kernel.yield %s : f32
+  } : (tensor<?x192xi8>, <codes, 7, 64, 1, !kernel.codes<4, group = 32, zero = 0, f32 zeros = 1>>) -> (tensor<?x7xf32>)
   return
 }

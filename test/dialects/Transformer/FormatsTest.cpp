@@ -1,5 +1,6 @@
 // FormatsTest.cpp - deterministic functions, rotary tables, half floats and block formats against independent values.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Transformer/Formats/BlockComparison.h"
 #include "dialects/Transformer/Formats/BlockFormats.h"
 #include "dialects/Transformer/Formats/DeterministicMath.h"
 #include "dialects/Transformer/Formats/HalfFloats.h"
@@ -24,6 +25,43 @@ double largestError(double (*ours)(double), double (*theirs)(double), double low
     largest = std::max(largest, std::fabs(ours(x) - expected) / ulp);
   }
   return largest;
+}
+
+// Who accounts for some fields alone compares what is left: each field counts, those of fields and planes, too.
+TEST(BlockComparison, EveryFieldCounts) {
+  const BlockFormatDescriptor &format = blockFormat(BlockFormatId::Q4_K);
+  EXPECT_TRUE(sameFields(format, format));
+  auto differs = [&](auto change) {
+    BlockFormatDescriptor other = format;
+    change(other);
+    return !sameFields(format, other) && !sameFields(other, format);
+  };
+  EXPECT_TRUE(differs([](auto &f) { f.name = "another"; }));
+  EXPECT_TRUE(differs([](auto &f) { f.group = 128; }));
+  EXPECT_TRUE(differs([](auto &f) { f.scale = BlockNumber::F32; }));
+  EXPECT_TRUE(differs([](auto &f) { f.minimum = BlockNumber::None; }));
+  EXPECT_TRUE(differs([](auto &f) { ++f.scaleByte; }));
+  EXPECT_TRUE(differs([](auto &f) { ++f.minimumByte; }));
+  EXPECT_TRUE(differs([](auto &f) { f.zeroByte = 3; }));
+  EXPECT_TRUE(differs([](auto &f) { f.subtractsMinimum = false; }));
+  EXPECT_TRUE(differs([](auto &f) { f.rounding = BlockRounding::Range; }));
+  EXPECT_TRUE(differs([](auto &f) { f.lowestCode = 1; }));
+  EXPECT_TRUE(differs([](auto &f) { f.highestCode = 1; }));
+  for (BlockField BlockFormatDescriptor::*field :
+       {&BlockFormatDescriptor::subScales, &BlockFormatDescriptor::subMinima, &BlockFormatDescriptor::codes}) {
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).bits; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).each; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).zero; }));
+    EXPECT_TRUE(differs([&](auto &f) { (f.*field).isSigned = true; }));
+    EXPECT_TRUE(differs([&](auto &f) { (f.*field).table = blockFormat(BlockFormatId::IQ4_NL).codes.table; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[0].width; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[2].shift; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[0].bit; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[0].digits[0].stride; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[0].digits[2].extent; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[0].first; }));
+    EXPECT_TRUE(differs([&](auto &f) { ++(f.*field).planes[0].count; }));
+  }
 }
 
 // libm is within 1 ulp of the truth, and 4 are promised: 5 between them.
