@@ -14,7 +14,7 @@
 namespace llmc::weights {
 
 static constexpr int64_t panelWidth = 16;
-static constexpr size_t maxSubBlocks = 16; // in a block of any format
+static constexpr int64_t maxSubBlocks = 16; // in a block of any format
 
 namespace {
 
