@@ -199,8 +199,13 @@ void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &optio
     return addFusePipeline(manager, options.fuse);
   case Stop::Quantize:
     return addQuantizePipeline(manager, options.quantize);
-  case Stop::Lower:
-    return addLowerPipeline(manager, options.lower);
+  case Stop::Lower: {
+    LowerOptions lower = options.lower;
+    // Floats were asked for. Blocks may stay what they are, since codes keep every value; what multiplies them is floats.
+    if (options.quantize.weights == "f32")
+      lower.activations = "f32";
+    return addLowerPipeline(manager, lower);
+  }
   case Stop::Schedule:
     return addSchedulePipeline(manager, options.schedule);
   case Stop::Parse:
