@@ -30,10 +30,10 @@ struct FuseNorms : llmc::impl::FuseNormsPassBase<FuseNorms> {
       if (!norm)
         return;
       OpBuilder b(quantize);
-      auto fused = QuantizeOp::create(b, b.getFusedLoc({norm.getLoc(), quantize.getLoc()}), quantize->getResultTypes(),
-                                      norm.getX(), norm.getWeight(), quantize.getOrder(), ValueRange{},
-                                      quantize.getSegment(), quantize.getSums(), quantize.getZero(), norm.getEpsilon(),
-                                      norm.getWeightOffset());
+      auto fused =
+          QuantizeOp::create(b, b.getFusedLoc({norm.getLoc(), quantize.getLoc()}), quantize->getResultTypes(),
+                             norm.getX(), norm.getWeight(), quantize.getOrder(), ValueRange{}, quantize.getSegment(),
+                             quantize.getSums(), quantize.getZero(), norm.getEpsilon(), norm.getWeightOffset());
       quantize->replaceAllUsesWith(fused->getResults());
       quantize->erase();
       norm->erase();

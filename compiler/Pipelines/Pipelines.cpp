@@ -201,7 +201,8 @@ void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &optio
     return addQuantizePipeline(manager, options.quantize);
   case Stop::Lower: {
     LowerOptions lower = options.lower;
-    // Floats were asked for. Blocks may stay what they are, since codes keep every value; what multiplies them is floats.
+    // Floats were asked for. Blocks may stay what they are, since codes keep every value; what multiplies them is
+    // floats.
     if (options.quantize.weights == "f32")
       lower.activations = "f32";
     return addLowerPipeline(manager, lower);

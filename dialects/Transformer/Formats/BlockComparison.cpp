@@ -1,4 +1,5 @@
-// BlockComparison.cpp - field by field: the bindings name every one, so that a new one does not compile before it is compared.
+// BlockComparison.cpp - field by field: the bindings name every one, so that a new one does not compile before it is
+// compared.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Transformer/Formats/BlockComparison.h"
 
