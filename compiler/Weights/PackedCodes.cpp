@@ -9,12 +9,10 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <vector>
 
 namespace llmc::weights {
 
 static constexpr int64_t panelWidth = 16;
-static constexpr int64_t maxSubBlocks = 16; // in a block of any format
 
 namespace {
 
@@ -103,26 +101,6 @@ void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k
   }
 }
 
-/// Rows that are made together, their blocks taken apart one after the other.
-void packTogether(const CodesLayout &layout, const WeightValue &source, int64_t first, int64_t rows, int64_t k,
-                  uint8_t flip, uint8_t *out) {
-  const BlockFormatDescriptor &format = blockFormat(layout.format);
-  const int64_t group = layout.blockGroup, bytes = blockBytes(layout.format, group), rowBytes = k / group * bytes;
-  std::vector<uint8_t> blocks(static_cast<size_t>(rows * rowBytes)), codes(static_cast<size_t>(group));
-  [[maybe_unused]] bool whole = source.readBlocks(first * k, rows * k, blocks.data());
-  assert(whole && "checked when the recipe was read");
-  for (int64_t row = 0; row < rows; ++row) {
-    ScaleWriter scales(layout, format, row, out);
-    for (int64_t block = 0; block < k / group; ++block) {
-      uint8_t subScales[maxSubBlocks], subMinima[maxSubBlocks];
-      BlockParts parts = {0, 0, subScales, subMinima, codes.data()};
-      unpackBlock(layout.format, group, blocks.data() + row * rowBytes + block * bytes, parts);
-      scales.write(block * group, parts);
-      writeCodes(layout, row, block * group, group, codes.data(), flip, out);
-    }
-  }
-}
-
 } // namespace
 
 void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out) {
@@ -137,16 +115,14 @@ void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t pa
     std::memset(out, 0, static_cast<size_t>(layout.panelBytes));
   else
     std::memset(out + layout.scales, 0, static_cast<size_t>(layout.panelBytes - layout.scales));
-  if (source.rowsTogether() >= panelWidth) {
-    packTogether(layout, source, first, rows, k, flip, out);
-    return;
-  }
-  for (int64_t row = 0; row < rows; ++row) {
-    ScaleWriter scales(layout, format, row, out);
-    [[maybe_unused]] bool whole = source.readParts((first + row) * k, k, [&](int64_t block, const BlockParts &parts) {
-      scales.write(block * group, parts);
-      writeCodes(layout, row, block * group, group, parts.codes, flip, out);
-    });
+  const int64_t together = source.rowsTogether() >= panelWidth ? rows : 1, each = k / group;
+  for (int64_t row = 0; row < rows; row += together) {
+    [[maybe_unused]] bool whole =
+        source.readParts((first + row) * k, together * k, [&](int64_t block, const BlockParts &parts) {
+          const int64_t place = row + block / each, column = block % each * group;
+          ScaleWriter(layout, format, place, out).write(column, parts);
+          writeCodes(layout, place, column, group, parts.codes, flip, out);
+        });
     assert(whole && "checked when the recipe was read");
   }
 }

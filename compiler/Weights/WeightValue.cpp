@@ -157,7 +157,21 @@ protected:
   virtual void decodeWhole(int64_t first, int64_t count, float *out) const = 0;
   /// The same blocks as bytes, and taken apart.
   virtual void copyWhole(int64_t first, int64_t count, uint8_t *out) const = 0;
-  virtual void takeApart(int64_t first, int64_t count, UseParts use) const = 0;
+  virtual void takeApart(int64_t first, int64_t count, UseParts use) const {
+    std::vector<uint8_t> blocks(static_cast<size_t>(count * bytes));
+    copyWhole(first, count, blocks.data());
+    takeApart(blocks.data(), count, use);
+  }
+  /// Blocks that are there as the format stores them.
+  void takeApart(const uint8_t *blocks, int64_t count, UseParts use) const {
+    uint8_t subScales[kMostSubBlocks], subMinima[kMostSubBlocks];
+    std::vector<uint8_t> codes(static_cast<size_t>(group));
+    for (int64_t i = 0; i < count; ++i) {
+      BlockParts parts = {0, 0, subScales, subMinima, codes.data()};
+      unpackBlock(format, group, blocks + i * bytes, parts);
+      use(i, parts);
+    }
+  }
 
   const BlockFormatId format;
   const int64_t group, bytes; // of one block
@@ -173,13 +187,7 @@ private:
     std::memcpy(out, data + first * bytes, static_cast<size_t>(count * bytes));
   }
   void takeApart(int64_t first, int64_t count, UseParts use) const override {
-    uint8_t subScales[kMostSubBlocks], subMinima[kMostSubBlocks];
-    std::vector<uint8_t> codes(static_cast<size_t>(group));
-    for (int64_t i = 0; i < count; ++i) {
-      BlockParts parts = {0, 0, subScales, subMinima, codes.data()};
-      unpackBlock(format, group, data + (first + i) * bytes, parts);
-      use(i, parts);
-    }
+    Blocks::takeApart(data + first * bytes, count, use);
   }
   void decodeWhole(int64_t first, int64_t count, float *out) const override {
     for (int64_t i = 0; i < count; ++i)
@@ -307,7 +315,7 @@ private:
 class Unpacked final : public WeightValue {
 public:
   Unpacked(Words words, int64_t bits, int64_t axis, const Sizes &order, uint32_t plus, uint32_t flip, Sizes shape)
-      : WeightValue(std::move(shape), Element::F32), words(std::move(words)), bits(bits), plus(plus), flip(flip),
+      : WeightValue(std::move(shape), Element::F32), words(std::move(words)), plus(plus), flip(flip),
         mask((1u << bits) - 1) {
     // Widths are powers of two, and so is their quotient.
     const int64_t fields = this->words.bytes * 8 / bits;
@@ -342,7 +350,7 @@ public:
 
 private:
   Words words;
-  int64_t bits, fieldShift = 0;
+  int64_t fieldShift = 0;
   uint32_t plus, flip, mask;
   Sizes shiftOf;                 // by number of the element among those of a word
   int64_t inner, extent, packed; // elements behind the axis; elements and words along it
