@@ -9,17 +9,19 @@ std::optional<QuantizedLayout> readQuantizedLayout(ConfigReader &config) {
     const std::optional<json::Value> value = config.maybeAny(key);
     if (!value)
       continue;
+    const bool isMlx = std::string_view(key) == "quantization"; // Of another form.
     std::string method, known;
     if (const std::optional<json::Value> named = value->find("quant_method"); named && named->isString())
       method = named->asString();
-    if (std::string_view(key) != "quantization") { // Of another framework, and of another form.
+#define LLMC_QUANTIZATION_METHOD(id, name) known += std::string(known.empty() ? "" : ", ") + (name);
+#include "frontends/models/quantized/Methods.def"
+    if (!isMlx) {
       ConfigReader own(*value, std::string(key) + ".");
       own.skip("quant_method");
       std::optional<QuantizedLayout> layout;
 #define LLMC_QUANTIZATION_METHOD(id, name)                                                                             \
   if (method == (name))                                                                                                \
-    layout = read##id##Layout(own);                                                                                    \
-  known += std::string(known.empty() ? "" : ", ") + (name);
+    layout = read##id##Layout(own);
 #include "frontends/models/quantized/Methods.def"
       if (layout) {
         layout->method = method;
@@ -29,10 +31,11 @@ std::optional<QuantizedLayout> readQuantizedLayout(ConfigReader &config) {
       }
     }
     config.fail(key,
-                "quantised weights" + (method.empty() ? "" : " (method '" + json::printable(method) + "')") +
-                    " are not supported",
-                known.empty() ? "use the model's f32, bf16 or f16 checkpoint"
-                              : "methods that are: " + known + "; else use the model's f32, bf16 or f16 checkpoint");
+                (isMlx            ? "weights quantised by MLX"
+                 : method.empty() ? "quantised weights"
+                                  : "quantised weights (method '" + json::printable(method) + "')") +
+                    std::string(" are not supported"),
+                "methods that are: " + known + "; else use the model's f32, bf16 or f16 checkpoint");
   }
   return std::nullopt;
 }

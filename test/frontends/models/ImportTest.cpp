@@ -410,8 +410,8 @@ TEST_F(Import, HostileConfigs) {
       {"model_config_no_type", "'model_type' is missing"},
       {"model_config_type_not_string", "'model_type' must be a string, found an integer"},
       {"model_config_bert", "model type 'bert' is not supported"},
-      {"model_config_quant_mxfp4", "quantised weights are not supported"},
-      {"model_config_quant_unknown", "quantised weights are not supported"},
+      {"model_config_quant_mxfp4", "weights quantised by MLX are not supported"},
+      {"model_config_quant_unknown", "weights quantised by MLX are not supported"},
       {"model_config_gemma3_text", "model type 'gemma3_text' is not supported"},
   };
   for (const auto &[name, expected] : cases) {

@@ -24,6 +24,8 @@ def streaming(bench):
 
 def wrong_tokenizers(bench):
     yield tested(bench, "hostile tokenizer files: one tested message each, valid ones accepted", r"^llmc-text-test\.", 20)
+    yield tested(bench, "hostile configs: one tested message each, valid ones accepted (test/error/hostile_configs.txt lists them)",
+                 r"^error\.hostile-configs$")
 
 
 LINES = [vectors, streaming, wrong_tokenizers]

@@ -29,8 +29,11 @@ def check_tokenizers():
     return module
 
 
-def texts_of(module, size):
-    """Texts of `size` bytes and some more together, the same every time."""
+def texts_of(module, size, unwanted=()):
+    """Texts of `size` bytes and some more together, the same every time; none holds a string of `unwanted`."""
+    def wanted(text):
+        return not any(string in text for string in unwanted)
+
     generator = random.Random(20261127)
     one = "a" * min(1_000_000, size // 4)
     noise = generator.randbytes(size // 10).decode("utf-8", "replace")
@@ -40,10 +43,13 @@ def texts_of(module, size):
         if total > size // 3:
             break
         if path.suffix in (".cpp", ".h", ".py", ".md", ".td") and "build" not in path.relative_to(ROOT).parts:
-            texts.append(path.read_text(errors="replace"))
+            text = path.read_text(errors="replace")
+            if not wanted(text):
+                continue
+            texts.append(text)
             total += len(texts[-1].encode())
     pending = []
-    for text in module.mixed_texts(size, []):
+    for text in filter(wanted, module.mixed_texts(4 * size, [])):
         pending.append(text)
         total += len(text.encode())
         if sum(map(len, pending)) > 20000:  # few long texts: starting one costs their library more than ours
@@ -77,7 +83,6 @@ def main():
     from tokenizers import Tokenizer
 
     module = check_tokenizers()
-    texts = texts_of(module, args.megabytes * 1_000_000)
     try:
         theirs = Tokenizer.from_file(str(args.file))
     except Exception:  # the library raises nothing more special
@@ -86,9 +91,9 @@ def main():
     theirs.no_padding()
     theirs.encode_special_tokens = True  # control tokens in text are text
     unigram = json.loads(theirs.to_str())["model"]["type"] == "Unigram"
-    if unigram:  # it finds them all the same, which ours never does
-        specials = [token.content for token in theirs.get_added_tokens_decoder().values() if token.special]
-        texts = [text for text in texts if not any(content in text for content in specials)]
+    # With unigrams it finds them all the same, which ours never does.
+    specials = [token.content for token in theirs.get_added_tokens_decoder().values() if token.special] if unigram else []
+    texts = texts_of(module, args.megabytes * 1_000_000, specials)
     ours = module.Ours(args.build / "unittests" / "llmc-tokenize", args.file)
     size = sum(len(text.encode()) for text in texts)
     start = time.perf_counter()
