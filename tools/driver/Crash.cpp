@@ -132,7 +132,9 @@ CrashGuard::CrashGuard() {
   install_fatal_error_handler(onFatalError);
   before = std::set_new_handler(onOutOfMemory);
   // LLVM's handlers, which bring a stack of their own, are set once: here, so that it is not done over ours.
-  sys::AddSignalHandler([](void *) {}, nullptr);
+  // A program that compiles often has a guard each time, and LLVM a few places for handlers.
+  static const bool registered = (sys::AddSignalHandler([](void *) {}, nullptr), true);
+  (void)registered;
   for (int number : faults)
     handle(number, onFault);
   handle(SIGBUS, onCutShort);
