@@ -223,7 +223,8 @@ struct ProgramEmitter {
           break;
         }
         Value own = b.equal(tableEntry("classes", classes, layer), b.i64(static_cast<int64_t>(number)));
-        b.ifThen(own, [&] { block(body.front()); });
+        Block &ops = body.front();
+        b.ifThen(own, [&] { block(ops); });
       }
     });
     firstRow = {};

@@ -112,8 +112,8 @@ void StreamDecoder::text(const uint8_t *bytes, size_t size) {
 
 namespace {
 
-/// Whether all of the bytes are UTF-8.
-bool isWellFormed(const uint8_t *bytes, size_t size) {
+/// How many bytes from the start on are well-formed UTF-8; `size` when all are.
+size_t wellFormedPrefix(const uint8_t *bytes, size_t size) {
   for (size_t at = 0; at < size;) {
     uint64_t eight;
     if (at + sizeof(eight) <= size) {
@@ -129,10 +129,42 @@ bool isWellFormed(const uint8_t *bytes, size_t size) {
     }
     Utf8Prefix prefix = utf8Prefix(bytes + at, size - at);
     if (prefix.length == 0 || prefix.valid < prefix.length)
-      return false;
+      return at;
     at += prefix.length;
   }
-  return true;
+  return size;
+}
+
+/// Puts U+FFFD in the place of everything from `start` on that is not well formed: one for each longest start of a
+/// character, as StreamDecoder::stream does. `good` bytes from `start` on are known to be well formed.
+TextStatus replaceIllFormed(Array<char> &text, size_t start, size_t good) {
+  constexpr size_t markSize = sizeof(replacementBytes) - 1;
+  Array<char> raw;
+  if (!raw.append(text.data() + start + good, text.size() - start - good))
+    return TextStatus::OutOfMemory;
+  text.truncate(start + good);
+  const auto *bytes = reinterpret_cast<const uint8_t *>(raw.data());
+  for (size_t at = 0; at < raw.size();) {
+    Utf8Prefix bad = utf8Prefix(bytes + at, raw.size() - at); // raw starts, and each round ends, at an ill-formed place
+    at += bad.valid ? bad.valid : 1;
+    size_t run = wellFormedPrefix(bytes + at, raw.size() - at);
+    if (!text.append(replacementBytes, markSize) || !text.append(raw.data() + at, run))
+      return TextStatus::OutOfMemory;
+    at += run;
+  }
+  return TextStatus::Ok;
+}
+
+/// Drops the characters that the decoder strips from the start of a text.
+void dropStripped(const TokenizerTables &tables, Array<char> &text, size_t start) {
+  size_t stripped = 0;
+  while (stripped < tables.header.strip_count && start + stripped < text.size() &&
+         static_cast<uint8_t>(text[start + stripped]) == tables.header.strip)
+    ++stripped;
+  if (!stripped)
+    return;
+  std::memmove(text.data() + start, text.data() + start + stripped, text.size() - start - stripped);
+  text.truncate(text.size() - stripped);
 }
 
 /// Appends the pieces of ids one after the other, as they would come out of a stream if they make up well-formed text.
@@ -176,18 +208,16 @@ TextStatus decode(const Tokenizer &tokenizer, const int32_t *ids, size_t count, 
   TextStatus status = joinPieces(tables, ids, count, printSpecial, text);
   if (status != TextStatus::Ok)
     return status;
-  if (isWellFormed(reinterpret_cast<const uint8_t *>(text.data()) + start, text.size() - start)) {
-    size_t stripped = 0;
-    while (stripped < tables.header.strip_count && start + stripped < text.size() &&
-           static_cast<uint8_t>(text[start + stripped]) == tables.header.strip)
-      ++stripped;
-    if (stripped) {
-      std::memmove(text.data() + start, text.data() + start + stripped, text.size() - start - stripped);
-      text.truncate(text.size() - stripped);
-    }
-    return TextStatus::Ok;
+  size_t size = text.size() - start;
+  size_t good = wellFormedPrefix(reinterpret_cast<const uint8_t *>(text.data()) + start, size);
+  bool oneStream = tables.header.decoder == LLMC_DECODER_BYTES; // every piece continues the bytes of the one before
+  if (good == size || oneStream) {
+    if (good < size)
+      status = replaceIllFormed(text, start, good);
+    dropStripped(tables, text, start);
+    return status;
   }
-  text.truncate(start); // some character is cut: the stream knows what becomes of those
+  text.truncate(start); // some character is cut among pieces of two kinds: the stream knows what becomes of those
   struct Target {
     Array<char> &text;
     bool full;

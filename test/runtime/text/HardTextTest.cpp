@@ -89,6 +89,25 @@ TEST(HardText, IllFormedBytesBecomeReplacementCharacters) {
   EXPECT_EQ(pieces->text(pieces->ids("\xe2\x82z\xff")), "\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd");
 }
 
+TEST(HardText, DecodingAtOnceIsTheStreamJoined) {
+  std::mt19937 generator(7);
+  for (const char *name : {"byte_level", "falcon_like", "llama3_like", "metaspace", "sentencepiece", "unigram",
+                           "word_end", "wordpiece", "words"}) {
+    auto tokenizer = TestTokenizer::load(vectorPath(std::string(name) + ".json"));
+    ASSERT_TRUE(tokenizer);
+    for (int round = 0; round < 300; ++round) {
+      std::vector<int32_t> ids(1 + generator() % 60);
+      for (int32_t &id : ids) // any order of pieces: characters cut at all places
+        id = static_cast<int32_t>(generator() % tokenizer->tokenizer.tokenCount());
+      std::string joined;
+      for (const std::string &part : tokenizer->streamed(ids, round % 2))
+        joined += part;
+      EXPECT_EQ(tokenizer->text(ids, round % 2), joined) << name;
+      EXPECT_TRUE(isUtf8(joined)) << name;
+    }
+  }
+}
+
 TEST(HardText, NoByteIsHandedOutBeforeItsCharacterIsWhole) {
   auto tokenizer = TestTokenizer::load(vectorPath("sentencepiece.json"));
   ASSERT_TRUE(tokenizer);
