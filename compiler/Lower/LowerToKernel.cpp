@@ -236,15 +236,38 @@ struct Lowering {
   }
 
   LogicalResult lower(tr::EmbeddingOp op) {
-    if (op.getPositionTable())
-      return refuse(op, "a position table");
     auto table = pack(op, op.getTable(), kn::PackedLayout::panels);
     if (failed(table))
       return failure();
-    float scale = op.getScale() ? static_cast<float>(op.getScale()->convertToDouble()) : 1.0f;
-    auto embed = kn::EmbedOp::create(b, op.getLoc(), TypeRange{op.getType()}, op.getTokens(), *table, ValueRange{},
-                                     b.getF32FloatAttr(scale));
-    replace(op, embed->getResults());
+    auto rowsOf = [&](Value ids, Value table, float scale) {
+      return kn::EmbedOp::create(b, op.getLoc(), TypeRange{op.getType()}, ids, table, ValueRange{},
+                                 b.getF32FloatAttr(scale))
+          ->getResult(0);
+    };
+    Value words =
+        rowsOf(op.getTokens(), *table, op.getScale() ? static_cast<float>(op.getScale()->convertToDouble()) : 1.0f);
+    if (!op.getPositionTable()) {
+      replace(op, words);
+      return success();
+    }
+    // Position p reads row p + offset: the rows before are never read, and not packed.
+    Value places = op.getPositionTable();
+    if (int64_t offset = op.getPositionOffset().value_or(0)) {
+      auto type = cast<RankedTensorType>(places.getType());
+      SmallVector<int64_t> sizes = {type.getDimSize(0) - offset, type.getDimSize(1)};
+      if (sizes[0] < 1)
+        return refuse(op, "a position table that ends before its first row");
+      places = tr::WeightSliceOp::create(b, op.getLoc(), type.clone(sizes), places, b.getDenseI64ArrayAttr({offset, 0}),
+                                         b.getDenseI64ArrayAttr(sizes));
+    }
+    auto positions = pack(op, places, kn::PackedLayout::panels);
+    if (failed(positions))
+      return failure();
+    Value sum =
+        elementwise(op, {words, rowsOf(op.getPositions(), *positions, 1.0f)}, [&](OpBuilder &inner, ValueRange v) {
+          return Value(arith::AddFOp::create(inner, op.getLoc(), v[0], v[1]));
+        });
+    replace(op, sum);
     return success();
   }
 
@@ -257,6 +280,21 @@ struct Lowering {
     double offset = op.getWeightOffset() ? op.getWeightOffset()->convertToDouble() : 0.0;
     auto norm = kn::RMSNormOp::create(b, op.getLoc(), TypeRange{op.getType()}, op.getInput(), *weight, ValueRange{},
                                       b.getF32FloatAttr(op.getEpsilon().convertToDouble()), b.getF32FloatAttr(offset));
+    replace(op, norm->getResults());
+    return success();
+  }
+
+  LogicalResult lower(tr::LayerNormOp op) {
+    if (!op.getWeight())
+      return refuse(op, "a norm without weight");
+    auto weight = pack(op, op.getWeight(), kn::PackedLayout::table);
+    FailureOr<Value> bias = op.getBias() ? pack(op, op.getBias(), kn::PackedLayout::table) : FailureOr<Value>(Value());
+    if (failed(weight) || failed(bias))
+      return failure();
+    double offset = op.getWeightOffset() ? op.getWeightOffset()->convertToDouble() : 0.0;
+    auto norm =
+        kn::LayerNormOp::create(b, op.getLoc(), TypeRange{op.getType()}, op.getInput(), *weight, *bias, ValueRange{},
+                                b.getF32FloatAttr(op.getEpsilon().convertToDouble()), b.getF32FloatAttr(offset));
     replace(op, norm->getResults());
     return success();
   }
@@ -480,8 +518,8 @@ struct Lowering {
       b.setInsertionPoint(&op);
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case<tr::EmbeddingOp, tr::RMSNormOp, tr::LinearOp, tr::GatedLinearOp, tr::SplitOp, tr::RopeOp,
-                    tr::CacheUpdateOp, tr::AttentionOp, tr::GatherRowsOp, tr::AddOp, tr::MulOp, tr::ScaleOp,
+              .Case<tr::EmbeddingOp, tr::RMSNormOp, tr::LayerNormOp, tr::LinearOp, tr::GatedLinearOp, tr::SplitOp,
+                    tr::RopeOp, tr::CacheUpdateOp, tr::AttentionOp, tr::GatherRowsOp, tr::AddOp, tr::MulOp, tr::ScaleOp,
                     tr::SoftCapOp, tr::ActivationOp, tr::GatedOp, tr::LayersOp>(
                   [&](auto typed) { return lower(typed); })
               .Default([&](Operation *other) -> LogicalResult {

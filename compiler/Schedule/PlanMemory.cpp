@@ -120,7 +120,7 @@ struct Planner {
           candidates.push_back(extra);
     } else if (auto elementwise = dyn_cast<ElementwiseOp>(op)) {
       llvm::append_range(candidates, elementwise.getInputs());
-    } else if (isa<RMSNormOp, RopeOp>(op)) {
+    } else if (isa<RMSNormOp, LayerNormOp, RopeOp>(op)) {
       candidates.push_back(op->getOperand(0));
     }
     llvm::erase_if(candidates, [](Value v) { return !isRows(v); });
@@ -132,7 +132,8 @@ struct Planner {
     Operation *op = value.getDefiningOp();
     if (isa_and_present<ColumnsOp>(op))
       return false;
-    if (isa_and_present<RMSNormOp, RopeOp>(op) && storageOf.lookup(op->getOperand(0)) == storageOf.lookup(value))
+    if (isa_and_present<RMSNormOp, LayerNormOp, RopeOp>(op) &&
+        storageOf.lookup(op->getOperand(0)) == storageOf.lookup(value))
       return isWhole(op->getOperand(0));
     return true;
   }
@@ -155,7 +156,7 @@ struct Planner {
     if (isWhole(candidate))
       return cast<RankedTensorType>(candidate.getType()).getDimSize(1) == columns;
     // These take an operand's view for their result.
-    if (!isa<RMSNormOp, RopeOp>(op))
+    if (!isa<RMSNormOp, LayerNormOp, RopeOp>(op))
       return false;
     auto view = candidate.getDefiningOp<ColumnsOp>();
     return !view || ownsColumns(view, op);
@@ -391,7 +392,7 @@ struct Planner {
   Value viewOf(Value value) {
     Operation *op = value.getDefiningOp();
     // In-place results on views take the operand's view.
-    if (op && isa<RMSNormOp, RopeOp>(op) && storageOf.lookup(op->getOperand(0)) == storageOf.lookup(value))
+    if (op && isa<RMSNormOp, LayerNormOp, RopeOp>(op) && storageOf.lookup(op->getOperand(0)) == storageOf.lookup(value))
       return mapping.lookup(op->getOperand(0));
     return storageOf.lookup(value)->memory;
   }

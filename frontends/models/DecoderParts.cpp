@@ -63,12 +63,34 @@ double attentionFactor(const RopeConfig &rope) {
 } // namespace
 
 Value buildLinear(EntryBuilder &entry, Value input, const std::string &name, int64_t outputs, bool bias,
-                  int64_t pairedRows) {
+                  int64_t pairedRows, StoredMatrix stored) {
   OpBuilder &builder = entry.getBuilder();
-  Value weight = entry.getWeights().get(builder, name + ".weight", {outputs, columns(input)}, pairedRows);
-  Value added = bias ? entry.getWeights().get(builder, name + ".bias", {outputs}, pairedRows) : Value();
+  const int64_t inputs = columns(input), rows = stored.rows ? stored.rows : outputs;
+  const std::string key = name + ".weight";
+  const SmallVector<int64_t> shape =
+      stored.transposed ? SmallVector<int64_t>{inputs, rows} : SmallVector<int64_t>{rows, inputs};
+  Value weight = entry.getWeights().get(builder, key, shape, pairedRows);
+  Value added = bias ? entry.getWeights().get(builder, name + ".bias", {rows}, pairedRows) : Value();
+  if (stored.transposed)
+    weight = transformer::WeightPermuteOp::create(builder, entry.named(key), weight, ArrayRef<int64_t>{1, 0});
+  if (stored.rows) {
+    const auto part = [&](Value whole, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes) -> Value {
+      return transformer::WeightSliceOp::create(builder, entry.named(key), whole, builder.getDenseI64ArrayAttr(offsets),
+                                                builder.getDenseI64ArrayAttr(sizes));
+    };
+    weight = part(weight, {stored.first, 0}, {outputs, inputs});
+    if (bias)
+      added = part(added, {stored.first}, {outputs});
+  }
   auto type = RankedTensorType::get({ShapedType::kDynamic, outputs}, builder.getF32Type());
   return transformer::LinearOp::create(builder, entry.named(name), type, input, weight, added);
+}
+
+Value buildLayerNorm(EntryBuilder &entry, Value input, const std::string &name, double epsilon) {
+  OpBuilder &builder = entry.getBuilder();
+  Value weight = entry.getWeights().get(builder, name + ".weight", {columns(input)});
+  Value bias = entry.getWeights().get(builder, name + ".bias", {columns(input)});
+  return transformer::LayerNormOp::create(builder, entry.named(name), input, weight, bias, epsilon);
 }
 
 Value buildRMSNorm(EntryBuilder &entry, Value input, const std::string &name, double epsilon, int64_t groupSize) {
@@ -107,26 +129,39 @@ Value buildAttention(EntryBuilder &entry, const AttentionPart &part, Value input
   OpBuilder &builder = entry.getBuilder();
   const int64_t queryWidth = part.numHeads * part.headDim, keyWidth = part.numKvHeads * part.headDim;
   const int64_t paired = part.pairedRows ? part.headDim : 0;
-  Value query = buildLinear(entry, input, part.query, queryWidth, part.inputBias, paired);
-  Value key = buildLinear(entry, input, part.key, keyWidth, part.inputBias, paired);
-  Value value = buildLinear(entry, input, part.value, keyWidth, part.inputBias);
+  const int64_t rows = part.fused ? queryWidth + 2 * keyWidth : 0;
+  const std::string &keyName = part.fused ? part.query : part.key, &valueName = part.fused ? part.query : part.value;
+  Value query = buildLinear(entry, input, part.query, queryWidth, part.inputBias, paired, {part.transposed, 0, rows});
+  Value key = buildLinear(entry, input, keyName, keyWidth, part.inputBias, paired,
+                          {part.transposed, rows ? queryWidth : 0, rows});
+  Value value = buildLinear(entry, input, valueName, keyWidth, part.inputBias, 0,
+                            {part.transposed, rows ? queryWidth + keyWidth : 0, rows});
   if (!part.queryNorm.empty())
     query = buildRMSNorm(entry, query, part.queryNorm, part.normEpsilon, part.headDim);
   if (!part.keyNorm.empty())
     key = buildRMSNorm(entry, key, part.keyNorm, part.normEpsilon, part.headDim);
   const auto turn = [&](Value features, const std::string &name) -> Value {
+    if (!part.rope.frequencies)
+      return features;
     return transformer::RopeOp::create(builder, entry.named(name), part.ropeStyle, features, positions,
                                        part.rope.frequencies, part.headDim, part.rope.rotaryDim,
                                        part.rope.attentionFactor, part.rope.originalContext);
   };
   query = turn(query, part.query);
-  key = turn(key, part.key);
-  state = transformer::CacheUpdateOp::create(builder, entry.named(part.key), state.getType(), state, slot, key, value,
+  key = turn(key, keyName);
+  state = transformer::CacheUpdateOp::create(builder, entry.named(keyName), state.getType(), state, slot, key, value,
                                              positions, sequences);
   Value mixed =
       transformer::AttentionOp::create(builder, entry.named(part.query), query, state, slot, positions, sequences,
                                        part.numHeads, part.numKvHeads, part.headDim, part.scale, part.window);
-  return buildLinear(entry, mixed, part.output, columns(input), part.outputBias);
+  return buildLinear(entry, mixed, part.output, columns(input), part.outputBias, 0, {part.transposed});
+}
+
+Value buildPlain(EntryBuilder &entry, const PlainPart &part, Value input) {
+  OpBuilder &builder = entry.getBuilder();
+  Value up = buildLinear(entry, input, part.up, part.intermediateSize, part.bias, 0, {part.transposed});
+  Value bent = transformer::ActivationOp::create(builder, entry.named(part.up), toActivation(part.activation), up);
+  return buildLinear(entry, bent, part.down, columns(input), part.bias, 0, {part.transposed});
 }
 
 Value buildGated(EntryBuilder &entry, const GatedPart &part, Value input) {

@@ -10,11 +10,21 @@
 
 namespace llmc::models {
 
+/// How a file keeps the matrix of a linear.
+struct StoredMatrix {
+  bool transposed = false; ///< As [inputs, outputs].
+  int64_t first = 0; ///< Its rows are those from here on of a matrix and a bias of `rows`; 0: the matrix is its own.
+  int64_t rows = 0;
+};
+
 /// y = x w^T + b, w being `<name>.weight` [outputs, inputs] and b `<name>.bias`. Input [T, inputs], result [T,
 /// outputs].
 /// `pairedRows` as WeightTable::get has it, of weight and bias.
 mlir::Value buildLinear(EntryBuilder &entry, mlir::Value input, const std::string &name, int64_t outputs, bool bias,
-                        int64_t pairedRows = 0);
+                        int64_t pairedRows = 0, StoredMatrix stored = {});
+
+/// Layer norm with weight `<name>.weight` and bias `<name>.bias`, both of the row's width.
+mlir::Value buildLayerNorm(EntryBuilder &entry, mlir::Value input, const std::string &name, double epsilon);
 
 /// Root mean square norm with weight `<name>.weight` [groupSize, or the width]. `groupSize` 0: the whole row.
 mlir::Value buildRMSNorm(EntryBuilder &entry, mlir::Value input, const std::string &name, double epsilon,
@@ -41,9 +51,11 @@ struct AttentionPart {
   /// The rows of query and key stand in the order of interleaved turning, to be undone.
   bool pairedRows = false;
   bool inputBias = false, outputBias = false;
+  bool transposed = false; ///< Matrices are stored as [inputs, outputs].
+  bool fused = false;      ///< `query` names one matrix whose thirds are query, key and value.
   double normEpsilon = 0;
   transformer::RopeStyle ropeStyle = transformer::RopeStyle::Half;
-  RopeTable rope;
+  RopeTable rope; ///< Without frequencies nothing turns.
 };
 
 /// Attention of `input` [T, hidden], storing keys and values in `slot` of `state`, which becomes the new state. Result
@@ -59,6 +71,15 @@ struct GatedPart {
   bool bias = false;
 };
 mlir::Value buildGated(EntryBuilder &entry, const GatedPart &part, mlir::Value input);
+
+/// down(activation(up(x))). Names without ".weight".
+struct PlainPart {
+  std::string up, down;
+  int64_t intermediateSize = 0;
+  ActivationKind activation = ActivationKind::GeluTanh;
+  bool bias = true, transposed = false;
+};
+mlir::Value buildPlain(EntryBuilder &entry, const PlainPart &part, mlir::Value input);
 
 /// The rows of `input` [T, hidden] whose logits are wanted: [R, hidden]. What follows works on those alone.
 mlir::Value buildSelectRows(EntryBuilder &entry, mlir::Value input, mlir::Value rows);

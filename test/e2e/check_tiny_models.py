@@ -49,7 +49,8 @@ def check(llmc, name, prompts, compile_arguments, run_arguments):
         program = pathlib.Path(scratch) / "model"
         # Dynamic scaling is for positions past max_position_embeddings: the context has to be asked for.
         longest = max(map(len, prompts))
-        if json.loads((TINY / name / "config.json").read_text())["max_position_embeddings"] < longest:
+        config = json.loads((TINY / name / "config.json").read_text())
+        if config.get("max_position_embeddings", config.get("n_positions")) < longest:
             compile_arguments = [f"--max-context={longest}", *compile_arguments]
         done, reason = run([llmc, "compile", TINY / name, "-o", program, *compile_arguments], 120)
         if not done:

@@ -294,6 +294,7 @@ struct ProgramEmitter {
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](EmbedOp o) { emitEmbed(b, o, arguments); })
         .Case([&](RMSNormOp o) { emitRMSNorm(b, o, arguments); })
+        .Case([&](LayerNormOp o) { emitLayerNorm(b, o, arguments); })
         .Case([&](MatmulOp o) { (o.isQuantized() ? emitQuantizedMatmul : emitMatmul)(b, o, arguments); })
         .Case([&](QuantizeOp o) { emitQuantize(b, o, arguments); })
         .Case([&](RopeTableOp o) { emitRopeTable(b, o, arguments); })

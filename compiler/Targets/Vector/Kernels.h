@@ -61,6 +61,7 @@ void storeResults(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &
 
 void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &arguments);
 void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &arguments);
+void emitLayerNorm(VectorBuilder &b, kernel::LayerNormOp op, const KernelArguments &arguments);
 void emitMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
 void emitQuantizedMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
 void emitQuantize(VectorBuilder &b, kernel::QuantizeOp op, const KernelArguments &arguments);

@@ -104,26 +104,85 @@ void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &argu
   });
 }
 
-//===-- rms_norm
-//------------------------------------------------------------------------------------------------------===//
+//===-- norms
+//---------------------------------------------------------------------------------------------------------===//
 
-Value rmsScale(VectorBuilder &b, Value from, int64_t columns, float epsilon) {
-  // Chain i sums the squares of columns i, i + 16, ...
-  int64_t whole = columns / kLanes * kLanes;
+/// The sum over `group` columns of what `next` makes of 16 of them and the chains so far: chain i takes columns i, i +
+/// 16, ...; lanes of the remainder that are past the group are zero in `next`'s input.
+static Value sumOfColumns(VectorBuilder &b, Value from, int64_t group, llvm::function_ref<Value(Value)> prepare,
+                          llvm::function_ref<Value(Value, Value)> next) {
+  int64_t whole = group / kLanes * kLanes;
   Value sum = b.constant(b.vecF32(), 0.0);
   if (whole > 0)
     sum = b.forLoop(b.i64(0), b.i64(whole), kLanes, ValueRange{sum}, [&](Value column, ValueRange carried) {
-      Value v = b.load(b.vecF32(), b.at(from, b.mul(column, 4)));
-      return SmallVector<Value>{b.fma(v, v, carried[0])};
+      Value v = prepare(b.load(b.vecF32(), b.at(from, b.mul(column, 4))));
+      return SmallVector<Value>{next(v, carried[0])};
     })[0];
-  if (whole < columns) {
-    Value v = b.load(b.vecF32(columns - whole), b.at(from, whole * 4));
+  if (whole < group) {
+    Value v = prepare(b.load(b.vecF32(group - whole), b.at(from, whole * 4)));
     Value wide = vector::InsertStridedSliceOp::create(b, v, b.constant(b.vecF32(), 0.0), ArrayRef<int64_t>{0},
                                                       ArrayRef<int64_t>{1});
-    sum = b.fma(wide, wide, sum);
+    sum = next(wide, sum);
   }
-  Value mean = b.fdiv(b.pairwiseSum(sum), b.constant(b.f32(), static_cast<double>(columns)));
-  return b.fdiv(b.constant(b.f32(), 1.0), b.sqrt(b.fadd(mean, b.constant(b.f32(), epsilon))));
+  return b.pairwiseSum(sum);
+}
+
+/// 1 / sqrt(squares / group + epsilon)
+static Value inverseRoot(VectorBuilder &b, Value squares, int64_t group, float epsilon) {
+  Value mean = b.fdiv(squares, b.constant(b.f32(), static_cast<double>(group)));
+  Value root = b.sqrt(b.fadd(mean, b.constant(b.f32(), epsilon)));
+  return b.fdiv(b.constant(b.f32(), 1.0), root);
+}
+
+/// For each of this thread's rows and each group of columns: where it is read and where written.
+static void forGroups(VectorBuilder &b, const KernelArguments &arguments, const RowsInMemory &x, const RowsInMemory &y,
+                      int64_t group, llvm::function_ref<void(Value, Value)> body) {
+  forRows(b, arguments, [&](Value row) {
+    Value source = x.row(b, row), target = y.row(b, row);
+    auto one = [&](Value groupOffset) { body(b.at(source, groupOffset), b.at(target, groupOffset)); }; // in bytes
+    if (group == x.columns)
+      one(b.i64(0));
+    else
+      b.forLoop(b.i64(0), b.i64(x.columns * 4), group * 4, one);
+  });
+}
+
+/// 16 columns of a norm's weight, its offset added.
+static Value weightAt(VectorBuilder &b, Value weights, Value offset, int64_t lanes, float weightOffset) {
+  Value w = b.load(b.vecF32(lanes), b.at(weights, offset));
+  return weightOffset == 0.0f ? w : b.fadd(w, b.constant(w.getType(), weightOffset));
+}
+
+void emitLayerNorm(VectorBuilder &b, kernel::LayerNormOp op, const KernelArguments &arguments) {
+  RowsInMemory x = arguments.rows(op.getX()), y = arguments.rows(op.getOuts()[0]);
+  int64_t group = op.getWeight().getType().getK();
+  Value weights = arguments.value(op.getWeight()), bias = op.getBias() ? arguments.value(op.getBias()) : Value();
+  float weightOffset = op.getWeightOffset().convertToFloat();
+  forGroups(b, arguments, x, y, group, [&](Value from, Value to) {
+    Value sum = sumOfColumns(
+        b, from, group, [](Value v) { return v; }, [&](Value v, Value chains) { return b.fadd(chains, v); });
+    Value mean = b.fdiv(sum, b.constant(b.f32(), static_cast<double>(group)));
+    auto difference = [&](Value v) {
+      return b.fsub(v, b.broadcast(mean, cast<VectorType>(v.getType()).getDimSize(0)));
+    };
+    Value squares =
+        sumOfColumns(b, from, group, difference, [&](Value d, Value chains) { return b.fma(d, d, chains); });
+    Value scale = inverseRoot(b, squares, group, op.getEpsilon().convertToFloat());
+    forVectors(b, group, [&](Value column, int64_t lanes) {
+      Value offset = b.mul(column, 4);
+      Value normed = b.fmul(difference(b.load(b.vecF32(lanes), b.at(from, offset))), b.broadcast(scale, lanes));
+      Value result = b.fmul(normed, weightAt(b, weights, offset, lanes, weightOffset));
+      if (bias)
+        result = b.fadd(result, b.load(b.vecF32(lanes), b.at(bias, offset)));
+      b.store(result, b.at(to, offset));
+    });
+  });
+}
+
+Value rmsScale(VectorBuilder &b, Value from, int64_t columns, float epsilon) {
+  Value squares = sumOfColumns(
+      b, from, columns, [](Value v) { return v; }, [&](Value v, Value chains) { return b.fma(v, v, chains); });
+  return inverseRoot(b, squares, columns, epsilon);
 }
 
 void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &arguments) {
@@ -131,25 +190,14 @@ void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &
   int64_t group = op.getWeight().getType().getK();
   Value weights = arguments.value(op.getWeight());
   float weightOffset = op.getWeightOffset().convertToFloat();
-
-  forRows(b, arguments, [&](Value row) {
-    Value source = x.row(b, row), target = y.row(b, row);
-    auto one = [&](Value groupOffset) { // in bytes
-      Value from = b.at(source, groupOffset), to = b.at(target, groupOffset);
-      Value scale = rmsScale(b, from, group, op.getEpsilon().convertToFloat());
-      forVectors(b, group, [&](Value column, int64_t lanes) {
-        Value offset = b.mul(column, 4);
-        Value w = b.load(b.vecF32(lanes), b.at(weights, offset));
-        if (weightOffset != 0.0f)
-          w = b.fadd(w, b.constant(w.getType(), weightOffset));
-        Value normed = b.fmul(b.load(b.vecF32(lanes), b.at(from, offset)), b.broadcast(scale, lanes));
-        b.store(b.fmul(normed, w), b.at(to, offset));
-      });
-    };
-    if (group == x.columns)
-      one(b.i64(0));
-    else
-      b.forLoop(b.i64(0), b.i64(x.columns * 4), group * 4, one);
+  forGroups(b, arguments, x, y, group, [&](Value from, Value to) {
+    Value scale = rmsScale(b, from, group, op.getEpsilon().convertToFloat());
+    forVectors(b, group, [&](Value column, int64_t lanes) {
+      Value offset = b.mul(column, 4);
+      Value w = weightAt(b, weights, offset, lanes, weightOffset);
+      Value normed = b.fmul(b.load(b.vecF32(lanes), b.at(from, offset)), b.broadcast(scale, lanes));
+      b.store(b.fmul(normed, w), b.at(to, offset));
+    });
   });
 }
 

@@ -122,6 +122,7 @@ LogicalResult verifyExtra(Operation *op, Type type, int64_t columns) {
 
 void EmbedOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RMSNormOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void LayerNormOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void MatmulOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void QuantizeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeTableOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
@@ -150,15 +151,24 @@ LogicalResult EmbedOp::verify() {
   return expectColumns(*this, "output", columnsOf(*type), getTable().getType().getK());
 }
 
-LogicalResult RMSNormOp::verify() {
-  auto type = outputType(*this, getOuts());
-  if (failed(type) || failed(expectColumns(*this, "output", columnsOf(*type), columnsOf(getX().getType()))))
+template <typename Op> static LogicalResult verifyNorm(Op op) {
+  auto type = outputType(op, op.getOuts());
+  if (failed(type) || failed(expectColumns(op, "output", columnsOf(*type), columnsOf(op.getX().getType()))))
     return failure();
-  PackedType weight = getWeight().getType();
+  PackedType weight = op.getWeight().getType();
   if (weight.getLayout() != PackedLayout::table || weight.getN() != 1)
-    return emitOpError() << "needs a table of one row as weight, found " << weight;
+    return op.emitOpError() << "needs a table of one row as weight, found " << weight;
   if (columnsOf(*type) % weight.getK() != 0)
-    return emitOpError() << "groups of " << weight.getK() << " columns do not divide " << columnsOf(*type);
+    return op.emitOpError() << "groups of " << weight.getK() << " columns do not divide " << columnsOf(*type);
+  return success();
+}
+LogicalResult RMSNormOp::verify() { return verifyNorm(*this); }
+LogicalResult LayerNormOp::verify() {
+  if (failed(verifyNorm(*this)))
+    return failure();
+  if (Value bias = getBias(); bias && bias.getType() != getWeight().getType())
+    return emitOpError() << "needs a bias like the weight, found " << bias.getType() << " and "
+                         << getWeight().getType();
   return success();
 }
 

@@ -59,6 +59,26 @@ def Kernel_RMSNormOp : Kernel_ComputeOp<"rms_norm"> {
   let assemblyFormat = "$x `,` $weight (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)";
 }
 
+def Kernel_LayerNormOp : Kernel_ComputeOp<"layer_norm", [AttrSizedOperandSegments]> {
+  let summary = "layer norm of each row or of each group of columns";
+  let description = [{
+    For each row and each group of G columns, with `mean = sum(x[c]) / G`, `d[c] = x[c] - mean` rounded to f32 and
+    `r = 1 / sqrt(sum(d[c]^2) / G + epsilon)`: `y[c] = d[c] * r * (offset + w[c mod G]) + b[c mod G]`, without `+ b` where there is no
+    bias. Both sums run as in `kernel.rms_norm`. Rows are split over threads. `outs` may be x itself.
+
+    ```mlir
+    %y = kernel.layer_norm %x, %w bias %b {epsilon = 1.0e-05 : f32}
+      : (tensor<?x768xf32>, !kernel.packed<table, 1, 768, 1, f32>, !kernel.packed<table, 1, 768, 1, f32>) -> tensor<?x768xf32>
+    ```
+  }];
+  let arguments = (ins Kernel_Rows:$x, Kernel_PackedType:$weight, Optional<Kernel_PackedType>:$bias, Variadic<Kernel_Rows>:$outs,
+                       F32Attr:$epsilon, DefaultValuedAttr<F32Attr, "0.0f">:$weight_offset);
+  let results = (outs Variadic<Kernel_Rows>:$result);
+  let assemblyFormat = [{
+    $x `,` $weight (`bias` $bias^)? (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, SingleBlock]> {
   let summary = "rows times a packed weight, with an elementwise epilogue";
   let description = [{

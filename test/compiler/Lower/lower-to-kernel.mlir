@@ -20,6 +20,41 @@ func.func @embedding(
 
 // -----
 
+// Words and places are looked up apart and added; rows before the offset are not packed.
+// CHECK-LABEL: @embedding_with_positions
+// CHECK-SAME: (%[[IDS:.*]]: tensor<?xi32> {{.*}}, %[[AT:.*]]: tensor<?xi32>
+func.func @embedding_with_positions(
+    %ids: tensor<?xi32> {transformer.role = #transformer.role<tokens>},
+    %p: tensor<?xi32> {transformer.role = #transformer.role<positions>})
+    -> (tensor<?x13xf32> {transformer.role = #transformer.role<output>}) attributes {transformer.entry} {
+  %w = transformer.weight ["w"] : tensor<53x13xf32>
+  %t = transformer.weight ["t"] : tensor<61x13xf32>
+  // CHECK: %[[X:.*]] = kernel.embed %[[IDS]]
+  // CHECK: %[[S:.*]] = transformer.weight.slice %{{.*}} offsets [2, 0] sizes [59, 13]
+  // CHECK: %[[P:.*]] = kernel.pack %[[S]] : (tensor<59x13xf32>)
+  // CHECK: %[[Y:.*]] = kernel.embed %[[AT]], %[[P]]
+  // CHECK: linalg.generic {{.*}} ins(%[[X]], %[[Y]]
+  %x = transformer.embedding %ids, %w positions %p position_table %t position_offset 2
+    : (tensor<?xi32>, tensor<53x13xf32>, tensor<?xi32>, tensor<61x13xf32>) -> tensor<?x13xf32>
+  return %x : tensor<?x13xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @layer_norm
+// CHECK-SAME: (%[[X:.*]]: tensor<?x33xf32>
+func.func @layer_norm(
+    %x: tensor<?x33xf32> {transformer.role = #transformer.role<input>})
+    -> (tensor<?x33xf32> {transformer.role = #transformer.role<output>}) attributes {transformer.entry} {
+  %w = transformer.weight ["w"] : tensor<33xf32>
+  %b = transformer.weight ["b"] : tensor<33xf32>
+  // CHECK: kernel.layer_norm %[[X]], %{{.*}} bias %{{.*}} {epsilon = 9.99999974E-6 : f32} :
+  %h = transformer.layer_norm %x, %w bias %b epsilon 1.0e-5 : (tensor<?x33xf32>, tensor<33xf32>, tensor<33xf32>) -> tensor<?x33xf32>
+  return %h : tensor<?x33xf32>
+}
+
+// -----
+
 // CHECK-LABEL: @rms_norm
 // CHECK-SAME: (%[[X:.*]]: tensor<?x33xf32>
 func.func @rms_norm(

@@ -34,6 +34,17 @@ protected:
   }
 };
 
+/// The sum of `size` numbers in 16 chains, which are added pairwise.
+float sumInChains(const float *x, int64_t size) {
+  float chains[16] = {};
+  for (int64_t i = 0; i < size; ++i)
+    chains[i % 16] += x[i];
+  for (int64_t half = 8; half >= 1; half /= 2)
+    for (int64_t i = 0; i < half; ++i)
+      chains[i] += chains[i + half];
+  return chains[0];
+}
+
 /// 1 / sqrt(mean square + epsilon) of `size` numbers: chain i takes numbers i, i + 16, ..., and chains are added
 /// pairwise.
 float normScale(const float *x, int64_t size, float epsilon) {
@@ -92,6 +103,43 @@ TEST_P(RowKernels, EmbedFromTable) {
   step.inputs = {ids};
   step.outputs = {&y};
   check(builder, step, y, [&](int64_t row, int64_t column) { return table.at(ids[row], column); });
+}
+
+TEST_P(RowKernels, LayerNorm) {
+  struct Case {
+    int64_t columns, group;
+    bool bias;
+  };
+  for (Case shape :
+       {Case{5, 5, true}, Case{16, 16, false}, Case{37, 37, true}, Case{33, 11, true}, Case{96, 96, false}}) {
+    SCOPED_TRACE(std::to_string(shape.columns) + " in groups of " + std::to_string(shape.group));
+    Matrix weight = randomMatrix(random, 1, shape.group, "f32"), bias = randomMatrix(random, 1, shape.group, "f32");
+    ProgramBuilder builder;
+    builder.output("x", shape.columns);
+    builder.output("y", shape.columns);
+    builder.table("w", weight);
+    builder.table("b", bias);
+    std::string rows = ProgramBuilder::rowsType(shape.columns);
+    builder.op(std::string("kernel.layer_norm %x, %w") + (shape.bias ? " bias %b" : "") +
+               " outs(%y) {epsilon = 1.0e-5 : f32} : (" + rows + ", " + builder.weightType("w") + ", " +
+               (shape.bias ? builder.weightType("b") + ", " : "") + rows + ") -> ()");
+    Rows x(7, shape.columns), y(7, shape.columns);
+    x.fill(random);
+    Step step;
+    step.tokens = 7;
+    step.outputs = {&x, &y};
+    check(builder, step, y, [&](int64_t row, int64_t column) {
+      int64_t group = column / shape.group * shape.group;
+      const float *from = x.memory() + row * x.stride + group;
+      float mean = sumInChains(from, shape.group) / static_cast<float>(shape.group);
+      std::vector<float> difference(from, from + shape.group);
+      for (float &value : difference)
+        value -= mean;
+      float scale = normScale(difference.data(), shape.group, 1.0e-5f);
+      float result = difference[column - group] * scale * weight.at(0, column - group);
+      return shape.bias ? result + bias.at(0, column - group) : result;
+    });
+  }
 }
 
 TEST_P(RowKernels, RMSNorm) {

@@ -78,6 +78,15 @@ func.func @norm_weight_of_two_rows(%x: tensor<?x13xf32>, %w: !kernel.packed<tabl
 
 // -----
 
+func.func @norm_bias_of_another_width(%x: tensor<?x13xf32>, %w: !kernel.packed<table, 1, 13, 1, f32>, %b: !kernel.packed<table, 1, 11, 1, f32>) {
+  // expected-error @+1 {{needs a bias like the weight, found '!kernel.packed<table, 1, 11, 1, f32>' and '!kernel.packed<table, 1, 13, 1, f32>'}}
+  %y = kernel.layer_norm %x, %w bias %b {epsilon = 0.0 : f32}
+    : (tensor<?x13xf32>, !kernel.packed<table, 1, 13, 1, f32>, !kernel.packed<table, 1, 11, 1, f32>) -> tensor<?x13xf32>
+  return
+}
+
+// -----
+
 func.func @norm_groups(%x: tensor<?x13xf32>, %w: !kernel.packed<table, 1, 5, 1, f32>) {
   // expected-error @+1 {{groups of 5 columns do not divide 13}}
   %y = kernel.rms_norm %x, %w {epsilon = 0.0 : f32}

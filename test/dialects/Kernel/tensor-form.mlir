@@ -17,6 +17,18 @@ func.func @embed(%ids: tensor<?xi32>, %panels: !kernel.packed<panels, 53, 13, 1,
   return
 }
 
+// CHECK-LABEL: @layer_norm
+// CHECK-SAME: %[[X:.*]]: tensor<?x33xf32>, %[[W:.*]]: !kernel.packed<table, 1, 11, 1, f32>, %[[B:.*]]: !kernel.packed<table, 1, 11, 1, f32>
+func.func @layer_norm(%x: tensor<?x33xf32>, %w: !kernel.packed<table, 1, 11, 1, f32>, %b: !kernel.packed<table, 1, 11, 1, f32>) {
+  // CHECK: kernel.layer_norm %[[X]], %[[W]] bias %[[B]] {epsilon = {{.*}} : f32}
+  %0 = kernel.layer_norm %x, %w bias %b {epsilon = 1.0e-5 : f32}
+    : (tensor<?x33xf32>, !kernel.packed<table, 1, 11, 1, f32>, !kernel.packed<table, 1, 11, 1, f32>) -> tensor<?x33xf32>
+  // CHECK: kernel.layer_norm %[[X]], %[[W]] {epsilon = {{.*}} : f32, weight_offset = 1.000000e+00 : f32}
+  %1 = kernel.layer_norm %x, %w {epsilon = 1.0e-5 : f32, weight_offset = 1.0 : f32}
+    : (tensor<?x33xf32>, !kernel.packed<table, 1, 11, 1, f32>) -> tensor<?x33xf32>
+  return
+}
+
 // CHECK-LABEL: @rms_norm
 // CHECK-SAME: (%[[X:.*]]: tensor<?x33xf32>, %[[W:.*]]: !kernel.packed
 func.func @rms_norm(%x: tensor<?x33xf32>, %w: !kernel.packed<table, 1, 11, 1, f32>) {
