@@ -6,6 +6,7 @@
 
 #include "llmc/artifact_format.h"
 #include "runtime/src/platform/Error.h"
+#include "runtime/src/runner/LogitsReader.h"
 
 #include <algorithm>
 #include <math.h>
@@ -28,48 +29,6 @@ std::vector<EvalWindow> evalWindows(uint64_t count, uint32_t window, uint32_t st
 }
 
 namespace {
-
-/// A session of one sequence that gives the logits of a window's tokens piece by piece.
-class Reader {
-public:
-  explicit Reader(const llmc_model *model) : model(model) {}
-  Reader(const Reader &) = delete;
-  ~Reader() { llmc_session_close(session); }
-
-  Status open(uint32_t threads, uint32_t context, Error &error) {
-    llmc_session_options options = {};
-    options.struct_size = sizeof options;
-    options.num_threads = threads;
-    options.context = context;
-    options.max_sequences = 1;
-    // All rows are wanted: as many in a step as the file allows.
-    llmc_dim_info dim;
-    for (uint32_t i = 0; llmc_model_dim(model, i, &dim) == LLMC_OK; ++i)
-      if (dim.kind == LLMC_DIM_ROWS)
-        options.max_rows_per_step = uint32_t(dim.maximum);
-    if (Status status = llmc_session_open(model, &options, &session, &error))
-      return status;
-    llmc_session_info info = {};
-    info.struct_size = sizeof info;
-    llmc_session_get_info(session, &info);
-    piece = std::min(info.max_tokens_per_step, info.max_rows_per_step);
-    vocabulary = info.vocab_size;
-    return LLMC_OK;
-  }
-
-  Status begin(Error &error) { return llmc_sequence_truncate(session, 0, 0, &error); }
-  Status read(const int32_t *tokens, uint32_t count, uint32_t rows, llmc_logits &logits, Error &error) {
-    llmc_step_input input = {0, count, tokens, rows};
-    return llmc_step(session, &input, 1, &logits, &error);
-  }
-
-  uint32_t piece = 0; ///< Tokens in a step.
-  uint32_t vocabulary = 0;
-
-private:
-  const llmc_model *model;
-  llmc_session *session = nullptr;
-};
 
 /// A row of logits as log-probabilities: x - offset.
 struct Row {
@@ -129,7 +88,7 @@ private:
   Status score(uint64_t target, const float *row, const float *otherRow, Error &error);
   void finish(EvalResult &result);
 
-  Reader mine, theirs;
+  LogitsReader mine, theirs;
   bool compares;
   const llmc_model *model, *other;
   const std::vector<int32_t> &tokens;

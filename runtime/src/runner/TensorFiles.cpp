@@ -252,6 +252,17 @@ bool parsePb(const std::string &bytes, Found &found, std::string &mistake) {
   return true;
 }
 
+bool isProtobuf(const std::string &path) { return path.size() > 3 && path.compare(path.size() - 3, 3, ".pb") == 0; }
+
+/// Reads a file with at most `most` bytes of elements.
+bool readFile(const std::string &path, uint64_t most, Found &found, std::string &mistake) {
+  std::string bytes;
+  // Varints take up to ten bytes where an element has one.
+  if (!readWhole(path, most * 10 + (1 << 16), bytes, mistake))
+    return false;
+  return isProtobuf(path) ? parsePb(bytes, found, mistake) : parseNpy(bytes, found, mistake);
+}
+
 } // namespace
 
 const char *elementTypeName(uint32_t type) {
@@ -279,14 +290,10 @@ std::string describeTensor(const llmc_tensor_info &info) {
 
 bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, uint64_t *sizes,
                     std::string &mistake) {
-  std::string bytes;
-  // Varints take up to ten bytes where an element has one.
-  if (!readWhole(path, info.bytes * 10 + (1 << 16), bytes, mistake))
-    return false;
   Found found;
-  bool isPb = path.size() > 3 && path.compare(path.size() - 3, 3, ".pb") == 0;
-  if (!(isPb ? parsePb(bytes, found, mistake) : parseNpy(bytes, found, mistake)))
+  if (!readFile(path, info.bytes, found, mistake))
     return false;
+  bool isPb = isProtobuf(path);
   // A .npy file has bytes for what NumPy has no type for.
   const TypeFacts *wanted = factsOf(info.element_type);
   bool sameType = found.type->type == info.element_type ||
@@ -310,6 +317,36 @@ bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void 
   }
   if (expected)
     memcpy(to, found.bytes.data(), expected);
+  return true;
+}
+
+bool readTokenFile(const std::string &path, uint64_t most, std::vector<int32_t> &tokens, std::string &mistake) {
+  Found found;
+  if (!readFile(path, most * sizeof(int64_t), found, mistake))
+    return false;
+  const std::vector<uint64_t> &sizes = found.sizes;
+  bool isWide = found.type->type == LLMC_I64;
+  bool oneText = sizes.size() == 1 || (sizes.size() == 2 && sizes[0] == 1);
+  uint64_t count = oneText ? sizes.back() : 0, each = isWide ? sizeof(int64_t) : sizeof(int32_t);
+  if ((!isWide && found.type->type != LLMC_I32) || count < 1 || count > most) {
+    mistake = "holds " + describeTensor(found.type->type, sizes.data(), uint32_t(sizes.size())) +
+              " (expected int32 or int64 [tokens], 1 to " + std::to_string(most) + " of them)";
+    return false;
+  }
+  if (found.bytes.size() != count * each) {
+    mistake = "has " + std::to_string(found.bytes.size()) + " bytes of elements (expected " +
+              std::to_string(count * each) + ")";
+    return false;
+  }
+  tokens.resize(count);
+  for (uint64_t i = 0; i < count; ++i) {
+    int64_t id = 0;
+    if (isWide)
+      memcpy(&id, &found.bytes[i * each], each);
+    else
+      memcpy(&tokens[i], &found.bytes[i * each], each), id = tokens[i];
+    tokens[i] = id < 0 || id > INT32_MAX ? -1 : int32_t(id);
+  }
   return true;
 }
 

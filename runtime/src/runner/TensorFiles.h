@@ -6,6 +6,7 @@
 #include "llmc/entry.h"
 
 #include <string>
+#include <vector>
 
 namespace llmc::runtime {
 
@@ -20,6 +21,9 @@ std::string describeTensor(const llmc_tensor_info &info);
 /// back in `sizes`, within the bounds there. On failure `mistake` says what was found and expected.
 bool readTensorFile(const std::string &path, const llmc_tensor_info &info, void *to, uint64_t *sizes,
                     std::string &mistake);
+
+/// Reads the ids of one text from a file as above: int32 or int64, [tokens] or [1, tokens], 1 to `most` of them.
+bool readTokenFile(const std::string &path, uint64_t most, std::vector<int32_t> &tokens, std::string &mistake);
 
 /// Writes a .npy file; it appears whole or not at all. bfloat16 is written as the float32 of the same value.
 bool writeNpy(const std::string &path, const llmc_tensor_info &info, const void *from, std::string &mistake);

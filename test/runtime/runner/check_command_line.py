@@ -122,6 +122,51 @@ def results(toy, folder):
     check("stats", [word in stats for word in ("prompt", "decode", "first token", "memory", "variant   plain", "seed")], [True] * 6)
 
 
+def write_ids(path, descr, shape, values):
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head +
+                     struct.pack(f"<{len(values)}{'q' if descr == '<i8' else 'i'}", *values))
+    return path
+
+
+def entry(toy, folder):
+    """The decoder's step on tokens from a file: the logits of every one."""
+    ids = [7, 250, 3, 99, 12] * 6
+    wanted = [list(toy_logits(ids[: n + 1])) for n in range(len(ids))]
+    for descr, shape in (("<i4", "(30,)"), ("<i8", "(30,)"), ("<i8", "(1, 30)")):
+        path = write_ids(folder / "ids.npy", descr, shape, ids)
+        done = run(toy, "--entry", "step", "--input", f"tokens={path}", "--output-dir", folder / "out")
+        check(f"the step on {descr} {shape}", (done.returncode, done.stderr, done.stdout),
+              (0, "", f"{folder}/out/logits.npy  float32 [30, 263]\n"))
+        check("its logits", read_npy(folder / "out" / "logits.npy"), wanted)
+        os.remove(folder / "out" / "logits.npy")
+    run(toy, "--input", f"tokens={path}", "--output-dir", folder / "out", "--max-step", 7, "-t", 2)
+    check("in steps of seven", read_npy(folder / "out" / "logits.npy"), wanted)
+    os.remove(folder / "out" / "logits.npy")
+
+    def fails(what, arguments, message):
+        done = run(toy, "--output-dir", folder / "out", *arguments)
+        check(what, (done.returncode, done.stdout, done.stderr), (1, "", message))
+        check(f"{what}: nothing is written", os.listdir(folder / "out"), [])
+
+    need = f"{toy}: error: this entry has one input, 'tokens', int32 or int64 [tokens]; "
+    give = "note: give it: --input tokens=FILE.npy\n"
+    fails("no input", [], need + "none is given\n" + give)
+    fails("an input of another name", ["--input", "x=a.npy"], need + "given: --input x=a.npy\n" + give)
+    two = write_ids(folder / "two.npy", "<i8", "(2, 15)", ids)
+    fails("two texts", ["--input", f"tokens={two}"],
+          f"{two}: error: holds int64 [2, 15] (expected int32 or int64 [tokens], 1 to 509 of them), for input 'tokens'\n")
+    far = write_ids(folder / "far.npy", "<i8", "(3,)", [1, 2, 1 << 40])
+    fails("an id past the vocabulary", ["--input", f"tokens={far}"],
+          f"{far}: error: token 2 is none of this model\nnote: its tokens are 0 to 262\n")
+    short = write_ids(folder / "short.npy", "<i8", "(4,)", [1, 2, 3])
+    fails("a file cut short", ["--input", f"tokens={short}"],
+          f"{short}: error: has 24 bytes of elements (expected 32), for input 'tokens'\n")
+    fails("more tokens than the context", ["-c", 20, "--input", f"tokens={path}"],
+          f"{path}: error: holds int64 [1, 30] (expected int32 or int64 [tokens], 1 to 20 of them), for input 'tokens'\n")
+    fails("no such entry", ["--entry", "encode", "--input", f"tokens={path}"], f"{toy}: error: has no entry 'encode'\n")
+
+
 def messages(toy, folder, runtime):
     def fails(what, arguments, code, message, program=toy, **options):
         done = run(program, *arguments, **options)
@@ -626,6 +671,7 @@ def main():
         toy, runtime = folder / "toy", BUILD / "bin" / "llmc-runtime"
         subprocess.run([BUILD / "unittests" / "llmc-test-write-toy", toy, runtime], check=True)
         results(toy, folder)
+        entry(toy, folder)
         full_context(toy)
         messages(toy, folder, runtime)
         behaviour(toy, folder)
