@@ -23,6 +23,33 @@ struct RegisterTile {
   int64_t panels;
 };
 
+/// What multiplies tiles of bytes, on a processor that has it: eight registers, numbered from 0. All are emitted where
+/// the builder stands, between begin() and end() of one function; calls in between may not rely on them.
+class ByteTiles {
+public:
+  virtual ~ByteTiles() = default;
+
+  /// Rows of a tile of sums.
+  static constexpr int64_t kRows = 16;
+  /// The parts that registers play: sums [16][16] i32, activations [16][depth] bytes, numbers [depth / 4][16][4] bytes.
+  static constexpr unsigned kSums[2] = {0, 1}, kActivations[2] = {2, 3}, kNumbers[2] = {4, 5};
+
+  /// Bytes of frame memory that begin() writes.
+  virtual int64_t shapeBytes() const = 0;
+  /// Shapes the registers for products of `depth` bytes, a multiple of 4 up to 64. `memory` has shapeBytes(), 64-byte
+  /// aligned.
+  virtual void begin(vector_emit::VectorBuilder &b, mlir::Value memory, int64_t depth) const = 0;
+  /// Leaves nothing behind that a switch between threads would have to save.
+  virtual void end(vector_emit::VectorBuilder &b) const = 0;
+  virtual void zero(vector_emit::VectorBuilder &b, unsigned tile) const = 0;
+  /// Rows of a tile lie `stride` bytes apart.
+  virtual void load(vector_emit::VectorBuilder &b, unsigned tile, mlir::Value from, int64_t stride) const = 0;
+  virtual void store(vector_emit::VectorBuilder &b, unsigned tile, mlir::Value to, int64_t stride) const = 0;
+  /// sums += signed activations times numbers, exact.
+  virtual void dot(vector_emit::VectorBuilder &b, unsigned sums, unsigned activations, unsigned numbers,
+                   bool numbersAreSigned) const = 0;
+};
+
 /// A processor variant that code can be emitted for. Immutable; owned by the registry (targetBackend()).
 class TargetBackend {
 public:
@@ -58,6 +85,8 @@ public:
                           bool small) const = 0;
   /// The bytes of `table` (<64 x i8>, the same 16 four times) that `codes` (<64 x i8>, below 16) say.
   virtual mlir::Value lookUp(vector_emit::VectorBuilder &b, mlir::Value table, mlir::Value codes) const = 0;
+  /// What multiplies quantised rows where there are at least ByteTiles::kRows of them, or null.
+  virtual const ByteTiles *byteTiles() const { return nullptr; }
   /// Whether the variant differs from another in these products alone, so that a program without them needs only one
   /// of the two.
   virtual bool isForIntegers() const = 0;
@@ -67,7 +96,8 @@ public:
   virtual RegisterTile attentionTile() const = 0;
 };
 
-/// The backend of that name, or null. Names: "x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni".
+/// The backend of that name, or null. Names: "x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni",
+/// "x86-64-v4-amx".
 const TargetBackend *targetBackend(llvm::StringRef name);
 /// The names of all backends, best first.
 std::vector<llvm::StringRef> targetBackendNames();

@@ -45,6 +45,8 @@ Result<std::vector<std::string>> chooseVariants(const std::string &triple, const
   if (cpu.empty() || cpu == "all")
     return all;
   uint64_t host = runtime::platform::hostFeatures();
+  if (cpu == "native" && (host & runtime::platform::tileFeatures) && !runtime::platform::allowTiles())
+    host &= ~runtime::platform::tileFeatures;
   for (const std::string &name : all) {
     const TargetBackend *backend = targetBackend(name);
     bool runs =

@@ -3,10 +3,12 @@
 // A segment of 16 or 32 columns is a chain of integer dot products into one accumulator of 16 i32, exact; then one step
 // of the element's f32 chain takes it in, with both scales. So every variant and every tile gives the same bits.
 // Few rows: groups of panels that stay in the second-level cache, codes turned to numbers in registers. Many rows: a
-// few panels at a time, whose codes of four bits are turned to bytes once for all rows.
+// few panels at a time, whose codes of four bits are turned to bytes once for all rows; with tiles of bytes, where the
+// target has them (TileMatmul.cpp).
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Codes.h"
 #include "compiler/Targets/Vector/Kernels.h"
+#include "compiler/Targets/Vector/TileMatmul.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -43,7 +45,8 @@ struct QuantizedMatmulEmitter {
   Value x;
   int64_t xStride, streams, segments;
   RegisterTile manyTile;
-  Value expanded; ///< frame memory: [vectors][K][16] numbers
+  std::optional<TileMatmul> tileRows; ///< what multiplies many rows instead
+  Value expanded;                     ///< frame memory: [vectors][K][16] numbers
 
   QuantizedMatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()),
@@ -51,6 +54,10 @@ struct QuantizedMatmulEmitter {
         x(arguments.value(op.getX())), xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))),
         streams(weight.getStreams()), segments(weight.getK() / reader.segment()),
         manyTile(arguments.backend->integerTiles(streams).front()) {
+    if (arguments.backend->byteTiles() && TileMatmul::fits(weight, reader)) {
+      tileRows.emplace(b, op, arguments, reader);
+      return;
+    }
     int64_t bytes = manyTile.panels * streams * kLanes * weight.getK();
     if (!reader.areNumbers() && bytes <= kExpandedBytes)
       expanded = b.frame(bytes);
@@ -206,6 +213,10 @@ struct QuantizedMatmulEmitter {
   void emit() {
     auto [first, last] = threadShare(b, arguments, b.i64(weight.getPanels()));
     Value from = first, to = last;
+    if (tileRows)
+      return b.ifThenElse(
+          b.lessEqual(b.i64(ByteTiles::kRows), arguments.count), [&] { tileRows->emit(from, to); },
+          [&] { fewRows(from, to); });
     b.ifThenElse(
         b.lessEqual(b.i64(kManyRows), arguments.count),
         [&] {

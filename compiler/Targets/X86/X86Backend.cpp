@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/TargetBackend.h"
 #include "compiler/Targets/X86/IntegerDot.h"
+#include "compiler/Targets/X86/MatrixTiles.h"
 
 #include "llmc/artifact_format.h"
 
@@ -108,7 +109,7 @@ public:
 };
 
 /// AVX-512 with its dot products of bytes.
-class AVX512VNNIBackend final : public AVX512Backend {
+class AVX512VNNIBackend : public AVX512Backend {
 public:
   llvm::StringRef name() const override { return "x86-64-v4-vnni"; }
   llvm::StringRef features() const override { return "+avx512vnni"; }
@@ -126,11 +127,23 @@ public:
   bool isForIntegers() const override { return true; }
 };
 
+/// The same with tiles of bytes (AMX) for many rows. What has tiles has these dot products, too.
+class AMXBackend final : public AVX512VNNIBackend {
+public:
+  llvm::StringRef name() const override { return "x86-64-v4-amx"; }
+  llvm::StringRef features() const override { return "+avx512vnni,+amx-tile,+amx-int8"; }
+  uint64_t requiredFeatures() const override {
+    return featuresV4 | LLMC_X86_AVX512VNNI | LLMC_X86_AMXTILE | LLMC_X86_AMXINT8;
+  }
+  const ByteTiles *byteTiles() const override { return &x86::matrixTiles(); }
+};
+
 const AVX2Backend avx2;
 const AVXVNNIBackend avxVNNI;
 const AVX512Backend avx512;
 const AVX512VNNIBackend avx512VNNI;
-const TargetBackend *const backends[] = {&avx512VNNI, &avx512, &avxVNNI, &avx2};
+const AMXBackend amx;
+const TargetBackend *const backends[] = {&amx, &avx512VNNI, &avx512, &avxVNNI, &avx2};
 
 } // namespace
 

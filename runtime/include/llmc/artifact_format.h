@@ -207,6 +207,9 @@ enum llmc_architecture { LLMC_ARCH_X86_64 = 1, LLMC_ARCH_AARCH64 = 2 };
 #define LLMC_X86_AVX512BF16 (1ull << 10)
 #define LLMC_X86_AVX512FP16 (1ull << 11)
 #define LLMC_X86_AVXVNNI (1ull << 12)
+/* The system gives the registers of these two to a program that asks. */
+#define LLMC_X86_AMXTILE (1ull << 13)
+#define LLMC_X86_AMXINT8 (1ull << 14)
 
 /** Code for one kind of processor. Variants stand best first; the first whose features are all present is used. */
 typedef struct llmc_variant {

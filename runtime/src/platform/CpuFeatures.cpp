@@ -35,6 +35,8 @@ const FeatureRow featureRows[] = {
     {LLMC_X86_AVX512BF16, "avx512bf16", 7, 1, 'a', 5},
     {LLMC_X86_AVX512FP16, "avx512fp16", 7, 0, 'd', 23},
     {LLMC_X86_AVXVNNI, "avxvnni", 7, 1, 'a', 4},
+    {LLMC_X86_AMXTILE, "amx-tile", 7, 0, 'd', 24},
+    {LLMC_X86_AMXINT8, "amx-int8", 7, 0, 'd', 25},
 };
 /// Everything that uses the 512-bit state; the rest but bmi2 uses the 256-bit state.
 constexpr uint64_t avx512Features = LLMC_X86_AVX512F | LLMC_X86_AVX512BW | LLMC_X86_AVX512DQ | LLMC_X86_AVX512VL |
@@ -85,7 +87,8 @@ uint64_t hostFeatures() {
     if (value >> row.position & 1)
       features |= row.bit;
   }
-  // The system must save the wide registers on a switch: bits 1-2 of XCR0 for 256 bits, 5-7 as well for 512.
+  // The system must save the wide registers on a switch: bits 1-2 of XCR0 for 256 bits, 5-7 as well for 512, and
+  // 17-18 for tiles.
   unsigned a, b, c, d;
   uint64_t saved = 0;
   if (__get_cpuid(1, &a, &b, &c, &d) && (c >> 27 & 1)) { // OSXSAVE
@@ -97,6 +100,8 @@ uint64_t hostFeatures() {
     features &= ~(avxFeatures | avx512Features);
   if ((saved & 0xe6) != 0xe6)
     features &= ~avx512Features;
+  if ((saved & 0x60000) != 0x60000)
+    features &= ~tileFeatures;
   return features;
 #else
   return 0;

@@ -1,11 +1,13 @@
-// LinuxMachine.cpp - what this process may use of the machine: cores and memory.
+// LinuxMachine.cpp - what this process may use of the machine: cores, memory, tile registers.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/src/platform/CpuFeatures.h"
 #include "runtime/src/platform/Platform.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace llmc::runtime::platform {
@@ -57,6 +59,15 @@ template <typename Visit> static void eachControlGroup(const char *file, Visit v
     else
       *slash = 0;
   }
+}
+
+bool allowTiles() {
+#if defined(__x86_64__)
+  // ARCH_REQ_XCOMP_PERM of XFEATURE_XTILEDATA (asm/prctl.h since Linux 5.16; older systems know neither it nor tiles).
+  return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+  return false;
+#endif
 }
 
 uint32_t currentCore() {

@@ -12,12 +12,28 @@ namespace llmc::runtime {
 /// What code without weights may point at.
 alignas(LLMC_STEP_ALIGNMENT) static const uint8_t noWeights[LLMC_STEP_ALIGNMENT] = {};
 
+/// Chooses the code for this processor, and asks for the registers it uses where the system wants to be asked.
+static Status chooseCode(llmc_model &model, Error &error) {
+  uint32_t architecture = platform::hostArchitecture();
+  uint64_t features = platform::hostFeatures();
+  if (Status status = chooseVariant(model.artifact, architecture, features, model.variant, error))
+    return status;
+  llmc_variant chosen = model.artifact.variant(model.variant);
+  if (!(chosen.features & platform::tileFeatures) || platform::allowTiles() ||
+      !chooseVariant(model.artifact, architecture, features & ~platform::tileFeatures, model.variant, error))
+    return LLMC_OK;
+  llmc_text_view name = model.artifact.text(chosen.name);
+  fail(error, LLMC_UNSUPPORTED, "needs variant '%.*s', and the system refuses this process tile registers (AMX)",
+       printed(name.size), name.data);
+  return addNote(error,
+                 "a thread's stack for signals may be too small; a file compiled without --cpu runs without them");
+}
+
 /// Checks the container and maps its code; fills all but `file`. `offset` is the container's in the file.
 static Status openContainer(llmc_model &model, const uint8_t *container, uint64_t size, uint64_t offset, Error &error) {
   if (Status status = openArtifact(container, size, model.artifact, error))
     return status;
-  if (Status status =
-          chooseVariant(model.artifact, platform::hostArchitecture(), platform::hostFeatures(), model.variant, error))
+  if (Status status = chooseCode(model, error))
     return status;
   const llmc_section *code = model.artifact.section(LLMC_SECTION_CODE, model.variant);
   const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);

@@ -1,7 +1,7 @@
 # inner_loops.py - reads assembly (AT&T) from stdin and tells about each innermost loop that multiplies and adds.
 #
 # One line a loop: its function, how many fused multiply-adds on zmm, ymm and xmm registers, how many instructions touch the
-# stack, how many calls, and how many dot products of bytes where there are any. Then one line with what the whole text calls and how many instructions use zmm registers.
+# stack, how many calls, and how many dot products of bytes, and how many loads, products and stores of tiles, where there are any. Then one line with what the whole text calls and how many instructions use zmm registers.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import re
 import sys
@@ -49,6 +49,9 @@ def main():
     finish()
     for function, fma, stack, called, body, dots in loops:
         products = f", dots zmm {dots['zmm']} ymm {dots['ymm']}, stack {stack}" if any(dots.values()) else ""
+        tiles = [sum(name in l for l in body) for name in ("tileload", "tdp", "tilestore")]
+        if any(tiles):
+            products += f", tiles loaded {tiles[0]} multiplied {tiles[1]} stored {tiles[2]}, stack {stack}"
         print(
             f"{function}: fma zmm {fma['zmm']} ymm {fma['ymm']} xmm {fma['xmm']}, stack {stack}, calls {called},"
             f" vpslld {sum('vpslld' in l for l in body)}, vpandd {sum('vpand' in l for l in body)}{products}"

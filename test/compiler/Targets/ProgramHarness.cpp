@@ -5,6 +5,7 @@
 #include "compiler/Targets/TargetBackend.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Transformer/IR/Transformer.h"
+#include "runtime/src/platform/CpuFeatures.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -329,6 +330,11 @@ void VariantTest::SetUp() {
   std::string variant = GetParam();
   if (variant == "x86-64-v3-vnni" && !__builtin_cpu_supports("avxvnni"))
     GTEST_SKIP() << "this processor lacks AVX-VNNI";
+  if (variant == "x86-64-v4-amx") {
+    uint64_t features = targetBackend(variant)->requiredFeatures();
+    if ((features & ~runtime::platform::hostFeatures()) || !runtime::platform::allowTiles())
+      GTEST_SKIP() << "this processor lacks AMX (tile, int8), or the system refuses its registers";
+  }
   if (variant == "x86-64-v4-vnni" && !__builtin_cpu_supports("avx512vnni"))
     GTEST_SKIP() << "this processor lacks AVX-512 VNNI";
   if (variant.substr(0, 9) == "x86-64-v4" &&

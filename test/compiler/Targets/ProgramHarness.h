@@ -140,7 +140,8 @@ inline std::string variantName(const ::testing::TestParamInfo<const char *> &inf
   INSTANTIATE_TEST_SUITE_P(Variants, suite, ::testing::Values("x86-64-v3", "x86-64-v4"), variantName)
 #define LLMC_FOR_EACH_INTEGER_VARIANT(suite)                                                                           \
   INSTANTIATE_TEST_SUITE_P(                                                                                            \
-      Variants, suite, ::testing::Values("x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni"), variantName)
+      Variants, suite,                                                                                                 \
+      ::testing::Values("x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni", "x86-64-v4-amx"), variantName)
 
 /// Distance in units in the last place of an f32 of the size of `exact` (of the smallest normal at least).
 double ulps(float value, long double exact);

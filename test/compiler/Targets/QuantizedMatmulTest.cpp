@@ -125,7 +125,7 @@ const Format formats[] = {
     {"q4", 128, 37, 384},      {"q8_min", 32, 37, 160}, {"q4_min", 64, 37, 192}, {"q4_min", 16, 5, 16},
     {"q4_zero", 128, 37, 384}, {"q4_zero", 16, 21, 48}, {"q8_zero", 32, 37, 96}, {"q8_zero", 96, 5, 96},
 };
-const int64_t rowCounts[] = {0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 17, 18, 33};
+const int64_t rowCounts[] = {0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 15, 16, 17, 18, 32, 33, 47};
 
 class QuantizedMatmul : public VariantTest {
 protected:

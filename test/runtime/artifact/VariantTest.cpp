@@ -73,6 +73,8 @@ TEST(CpuFeaturesTest, AgreeWithTheCompilersBuiltins) {
   EXPECT_EQ(bool(features & LLMC_X86_AVX512VL), bool(__builtin_cpu_supports("avx512vl")));
   EXPECT_EQ(bool(features & LLMC_X86_AVX512VNNI), bool(__builtin_cpu_supports("avx512vnni")));
   EXPECT_EQ(bool(features & LLMC_X86_AVX512BF16), bool(__builtin_cpu_supports("avx512bf16")));
+  EXPECT_EQ(bool(features & LLMC_X86_AMXTILE), bool(__builtin_cpu_supports("amx-tile")));
+  EXPECT_EQ(bool(features & LLMC_X86_AMXINT8), bool(__builtin_cpu_supports("amx-int8")));
 #endif
 }
 

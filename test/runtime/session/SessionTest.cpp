@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/session/Session.h"
 #include "runtime/src/memory/SizeExpressions.h"
+#include "runtime/src/platform/CpuFeatures.h"
 #include "test/runtime/support/ContainerWriter.h"
 #include "test/runtime/support/toy_model.h"
 
 #include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <xmmintrin.h>
 
 using namespace llmc::runtime;
@@ -37,6 +39,22 @@ private:
   void *memory;
   size_t size;
 };
+
+/// The toy model with a variant for tiles before its own, or with that alone.
+Bytes tilesContainer(bool alone) {
+  ToyParts parts = toyParts();
+  llmc_variant plain = parts.variants[0], tiles = plain;
+  tiles.name = parts.manifest.text("with tiles");
+  tiles.features |= platform::tileFeatures;
+  parts.variants = {tiles};
+  std::vector<uint64_t> offsets = parts.entryOffsets[0];
+  parts.entryOffsets = {offsets};
+  if (!alone) {
+    parts.variants.push_back(plain);
+    parts.entryOffsets.push_back(offsets);
+  }
+  return writeContainer(toySections(parts));
+}
 
 class SessionTest : public testing::Test {
 protected:
@@ -280,6 +298,38 @@ TEST_F(SessionTest, CodeRunsInTheDefaultFloatEnvironment) {
   ASSERT_EQ(status, LLMC_OK);
   EXPECT_EQ(after & 0x6000, 0x6000u) << "the caller's own environment is kept";
   EXPECT_EQ(row(0), toyLogits(tokens));
+}
+
+// Registers for tiles are asked for when a variant needs them. Where the system refuses, as it does while a thread has
+// a stack for signals that would be too small, another variant runs, or there is a sentence.
+TEST(Tiles, AreAskedFor) {
+  if ((platform::hostFeatures() & platform::tileFeatures) != platform::tileFeatures)
+    GTEST_SKIP() << "this processor has no tiles";
+  auto refused = [] {
+    static char small[6144];
+    stack_t stack = {};
+    stack.ss_sp = small;
+    stack.ss_size = sizeof small;
+    if (sigaltstack(&stack, nullptr) < 0)
+      exit(2);
+    OpenToy both(tilesContainer(/*alone=*/false));
+    if (both.status || both.model->variant != 1)
+      exit(3);
+    Bytes container = tilesContainer(/*alone=*/true);
+    void *memory = std::aligned_alloc(64, (container.size() + 63) / 64 * 64);
+    std::memcpy(memory, container.data(), container.size());
+    llmc_model *model = nullptr;
+    Error error{};
+    Status status = openModelMemory(memory, container.size(), model, error);
+    fprintf(stderr, "%s; %s", error.message, error.note);
+    exit(status == LLMC_UNSUPPORTED ? 0 : 4);
+  };
+  EXPECT_EXIT(
+      refused(), testing::ExitedWithCode(0),
+      "needs variant 'with tiles', and the system refuses this process tile registers \\(AMX\\); a thread's stack "
+      "for signals may be too small; a file compiled without --cpu runs without them");
+  OpenToy toy(tilesContainer(/*alone=*/false));
+  EXPECT_EQ(toy.model->variant, 0u);
 }
 
 } // namespace

@@ -132,7 +132,7 @@ class Compile(unittest.TestCase):
             (["compile", "model", "--kv", "q5"], "--kv"),
             (["compile", "model", "--max-step", "0"], "--max-step"),
             (["compile", "model", "--frobnicate"], "--frobnicate"),
-            (["compile", "model", "--cpu", "z80"], "--cpu: unknown processor 'z80' (expected native, all, x86-64-v4-vnni, x86-64-v4, x86-64-v3-vnni, x86-64-v3)"),
+            (["compile", "model", "--cpu", "z80"], "--cpu: unknown processor 'z80' (expected native, all, x86-64-v4-amx, x86-64-v4-vnni, x86-64-v4, x86-64-v3-vnni, x86-64-v3)"),
             (["compile", "model", "--target", "aarch64-linux-gnu"], "--target: no backend for 'aarch64-linux-gnu'"),
             (["compile", "model", "--target", "x86_64-windows-msvc"], "--target: no backend for 'x86_64-windows-msvc'"),
             (["compile", "model", "--emit", "mlir", "--compile-to", "pack"], "the stop 'pack' has no text form"),

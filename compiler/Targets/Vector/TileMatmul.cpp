@@ -1,0 +1,169 @@
+// TileMatmul.cpp - quantised rows times panels of codes, 16 rows by 16 columns and a segment of K at a time.
+//
+// A tile product gives the whole-numbered sums of a segment for 16 rows and a panel; they go through memory, since
+// nothing else takes them to vector registers, and one step of each element's f32 chain takes them in. The products of
+// a segment, the store of the one before, and the steps of the one before that run side by side. Codes are turned to
+// bytes once for all rows, in the frame, where offsets are taken off: whole numbers, the same in any order.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/TileMatmul.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include "llmc/step_abi.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::vector_emit;
+using kernel::PackedType;
+
+namespace {
+
+/// Bytes of numbers in the frame: what QuantizedMatmul.cpp turns to numbers there.
+constexpr int64_t kExpandedBytes = 400 << 10;
+/// Bytes of a tile of sums in memory.
+constexpr int64_t kSumsBytes = ByteTiles::kRows * kLanes * 4;
+/// Panels that a tile of rows walks while it is in the first-level cache.
+constexpr int64_t kMostPanels = 2;
+static_assert(kExpandedBytes + 8 * kSumsBytes <= LLMC_STEP_STACK_BYTES - (64 << 10), "spills and tables aside");
+
+int64_t numbersBytes(PackedType weight) { return weight.getK() * kLanes; }
+
+} // namespace
+
+bool TileMatmul::fits(PackedType weight, const CodesReader &reader) {
+  return reader.segment() <= 64 && weight.getStreams() * numbersBytes(weight) <= kExpandedBytes;
+}
+
+TileMatmul::TileMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, CodesReader &reader)
+    : b(b), op(op), arguments(arguments), reader(reader), tiles(*arguments.backend->byteTiles()),
+      weight(op.getWeight().getType()), row(weight, op.segmentSize()),
+      xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))), streams(weight.getStreams()),
+      segments(weight.getK() / reader.segment()),
+      width(std::min(kMostPanels, kExpandedBytes / (streams * numbersBytes(weight)))) {
+  // Codes of 8 bits less any other offset might not be signed bytes.
+  areSigned = reader.offset() != 0 && (!reader.areNumbers() || reader.offset() == 128);
+  startsBehind = reader.offset() != 0 && !areSigned;
+  shapes = b.frame(tiles.shapeBytes());
+  slots = b.frame(2 * kSumsBytes);
+  sums = b.frame(streams * kSumsBytes);
+  if (areSigned || !reader.areNumbers())
+    expanded = b.frame(width * streams * numbersBytes(weight));
+}
+
+/// Turns the codes of `vectors` panels side by side from `panels` on to numbers.
+void TileMatmul::expand(Value panels, Value vectors) {
+  int64_t step = reader.step();
+  VectorType bytes = b.vec(kNumbers, b.getI8Type());
+  b.forLoop(b.i64(0), vectors, 1, [&](Value v) {
+    Value from = b.at(panels, b.mul(v, weight.getPanelBytes()));
+    Value to = b.at(expanded, b.mul(v, numbersBytes(weight)));
+    b.forLoop(b.i64(0), b.i64(weight.getK() / step), 1, [&](Value i) {
+      for (auto [part, numbers] : llvm::enumerate(reader.numbers(b.at(from, b.mul(i, reader.codeBytes(step)))))) {
+        if (areSigned) {
+          APInt offset(8, static_cast<uint64_t>(reader.offset()));
+          numbers =
+              arith::SubIOp::create(b, numbers, arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, offset)));
+        }
+        b.store(numbers, b.at(to, b.add(b.mul(i, step * kLanes), static_cast<int64_t>(part) * kNumbers)), 64);
+      }
+    });
+  });
+}
+
+/// Starts the products of a segment in the `half` of the registers.
+void TileMatmul::startSegment(Value xRow, Value numbers, Value segment, unsigned half) {
+  unsigned sum = ByteTiles::kSums[half], x = ByteTiles::kActivations[half], w = ByteTiles::kNumbers[half];
+  tiles.load(b, x, b.at(xRow, b.mul(segment, reader.segment())), xStride);
+  tiles.load(b, w, b.at(numbers, b.mul(segment, reader.segment() * kLanes)), kNumbers);
+  tiles.zero(b, sum);
+  tiles.dot(b, sum, x, w, areSigned);
+}
+
+/// One step of 16 rows' chains: takes in the whole numbers of `segment` that stand in `slot`.
+SmallVector<Value> TileMatmul::addSegment(ValueRange carried, Value xRow, Value panel, Value slot, Value segment) {
+  VectorType words = b.vec(kLanes, b.getI32Type());
+  SmallVector<Value> next(carried);
+  Value scale = reader.scale(panel, segment), zeros, offset = b.mul(segment, 4);
+  if (reader.hasZeros())
+    zeros = arith::SIToFPOp::create(b, b.vecF32(), reader.zero(panel, segment));
+  auto ofRow = [&](int64_t r, int64_t place) { return b.at(xRow, b.add(offset, r * xStride + place)); };
+  for (int64_t r = 0; r < ByteTiles::kRows; ++r) {
+    Value whole = b.load(words, b.at(slot, r * kLanes * 4), 64);
+    if (startsBehind)
+      whole = arith::AddIOp::create(b, whole, b.broadcast(b.loadI32(ofRow(r, row.sums))));
+    Value exact = arith::SIToFPOp::create(b, b.vecF32(), whole);
+    if (zeros) // whole numbers below 2^24: what zero points take off is exact
+      exact = b.fma(zeros, b.broadcast(b.load(b.f32(), ofRow(r, row.sums))), exact);
+    next[r] = b.fma(exact, b.fmul(scale, b.broadcast(b.load(b.f32(), ofRow(r, row.scales)))), next[r]);
+  }
+  if (reader.hasMinimum()) {
+    Value minimum = reader.minimum(panel, segment);
+    for (int64_t r = 0; r < ByteTiles::kRows; ++r)
+      next[r] = b.fma(minimum, b.broadcast(b.load(b.f32(), ofRow(r, row.sums))), next[r]);
+  }
+  return next;
+}
+
+/// 16 rows from `xRow` on times the panel at `panel` with its `numbers`; stores the f32 sums to `target`.
+void TileMatmul::chain(Value xRow, Value panel, Value numbers, Value target) {
+  auto slot = [&](unsigned half) { return b.at(slots, half * kSumsBytes); };
+  auto start = [&](Value s, unsigned half) { startSegment(xRow, numbers, s, half); };
+  auto store = [&](unsigned half) { tiles.store(b, ByteTiles::kSums[half], slot(half), kLanes * 4); };
+  SmallVector<Value> chains(ByteTiles::kRows, b.constant(b.vecF32(), 0.0));
+  auto add = [&](ValueRange carried, Value s, unsigned half) {
+    return addSegment(carried, xRow, panel, slot(half), s);
+  };
+  start(b.i64(0), 0);
+  store(0);
+  if (segments > 1)
+    start(b.i64(1), 1);
+  // A turn has whole numbers of segment s in slot 0 and products of s + 1 on their way.
+  int64_t turns = (segments - 1) / 2;
+  chains = b.forLoop(b.i64(0), b.i64(2 * turns), 2, chains, [&](Value s, ValueRange carried) {
+    store(1);
+    start(b.add(s, 2), 0);
+    SmallVector<Value> next = add(carried, s, 0);
+    store(0);
+    // The last turn of an odd count of segments has nothing more to start.
+    start(segments % 2 ? b.min(b.add(s, 3), b.i64(segments - 1)) : b.add(s, 3), 1);
+    return add(next, b.add(s, 1), 1);
+  });
+  chains = add(chains, b.i64(2 * turns), 0);
+  if (segments % 2 == 0) {
+    store(1);
+    chains = add(chains, b.i64(segments - 1), 1);
+  }
+  for (int64_t r = 0; r < ByteTiles::kRows; ++r)
+    b.store(chains[r], b.at(target, r * kLanes * 4), 64);
+}
+
+void TileMatmul::emit(Value from, Value to) {
+  Value x = arguments.value(op.getX()), rows = arguments.count;
+  tiles.begin(b, shapes, reader.segment());
+  b.forLoop(from, to, width, [&](Value group) {
+    Value panels = b.min(b.sub(to, group), b.i64(width)), vectors = b.mul(panels, streams);
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(group, weight.getPanelBytes() * streams));
+    if (expanded)
+      expand(first, vectors);
+    b.forLoop(b.i64(0), rows, ByteTiles::kRows, [&](Value wanted) {
+      // The last tile begins where it is full: its first rows are computed again, and not stored.
+      Value firstRow = b.min(wanted, b.sub(rows, b.i64(ByteTiles::kRows)));
+      Value xRow = b.at(x, b.mul(firstRow, xStride));
+      b.forLoop(b.i64(0), panels, 1, [&](Value p) {
+        b.forLoop(b.i64(0), b.i64(streams), 1, [&](Value stream) {
+          Value v = b.add(b.mul(p, streams), stream);
+          Value panel = b.at(first, b.mul(v, weight.getPanelBytes()));
+          Value numbers = expanded ? b.at(expanded, b.mul(v, numbersBytes(weight))) : panel;
+          chain(xRow, panel, numbers, b.at(sums, b.mul(stream, kSumsBytes)));
+        });
+        b.forLoop(b.sub(wanted, firstRow), b.i64(ByteTiles::kRows), 1, [&](Value r) {
+          SmallVector<Value> own;
+          for (int64_t stream = 0; stream < streams; ++stream)
+            own.push_back(b.load(b.vecF32(), b.at(sums, b.add(b.mul(r, kLanes * 4), stream * kSumsBytes)), 64));
+          storeResults(b, op, arguments, /*rows=*/1, /*width=*/1, b.add(firstRow, r), b.add(group, p), own);
+        });
+      });
+    });
+  });
+  tiles.end(b);
+}

@@ -1,0 +1,45 @@
+// TileMatmul.h - products of many quantised rows with panels of codes by tiles of bytes.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LLMC_COMPILER_TARGETS_VECTOR_TILEMATMUL_H
+#define LLMC_COMPILER_TARGETS_VECTOR_TILEMATMUL_H
+
+#include "compiler/Targets/Vector/Codes.h"
+#include "compiler/Targets/Vector/Kernels.h"
+
+namespace llmc::vector_emit {
+
+/// Emits such products of one matmul. Every element is the chain that other variants compute, bit for bit.
+class TileMatmul {
+public:
+  /// Takes memory of the frame: call at the start of a function of a target that has ByteTiles.
+  TileMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, CodesReader &reader);
+
+  /// Whether the frame holds a panel's numbers.
+  static bool fits(kernel::PackedType weight, const CodesReader &reader);
+
+  /// All rows, ByteTiles::kRows or more of them, times panels `from` .. `to`.
+  void emit(Value from, Value to);
+
+private:
+  void expand(Value panels, Value vectors);
+  void chain(Value xRow, Value panel, Value numbers, Value sums);
+  llvm::SmallVector<Value> addSegment(mlir::ValueRange sums, Value xRow, Value panel, Value slot, Value segment);
+  void startSegment(Value xRow, Value numbers, Value segment, unsigned half);
+
+  VectorBuilder &b;
+  kernel::MatmulOp op;
+  const KernelArguments &arguments;
+  CodesReader &reader;
+  const ByteTiles &tiles;
+  kernel::PackedType weight;
+  kernel::QuantizedRow row;
+  int64_t xStride, streams, segments;
+  int64_t width;     ///< panels whose numbers stand in the frame
+  bool areSigned;    ///< numbers have their offset taken off
+  bool startsBehind; ///< what an offset takes off is added behind the products
+  Value shapes, expanded, slots, sums;
+};
+
+} // namespace llmc::vector_emit
+
+#endif // LLMC_COMPILER_TARGETS_VECTOR_TILEMATMUL_H
