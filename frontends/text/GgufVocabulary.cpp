@@ -3,6 +3,8 @@
 #include "frontends/text/GgufVocabulary.h"
 
 #include "frontends/formats/json/Json.h"
+#include "frontends/text/GgufPreTokenizers.h"
+#include "frontends/text/TokenizerFiles.h"
 #include "frontends/text/TokenizerJson.h"
 
 #include <algorithm>
@@ -24,44 +26,6 @@ constexpr std::string_view kSpace = "\xE2\x96\x81"; // U+2581, what stands for a
 
 /// Numbers of tokenizer.ggml.token_type.
 enum TokenType : int64_t { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };
-
-/// How text is cut before merges; each list is applied in order, each match and each gap being a piece.
-enum class Cut { Words, DigitsAndWords, Punctuation, ThreeDigits, OneDigit, Cased };
-
-constexpr const char *kWords = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
-std::vector<const char *> patternsOf(Cut cut) {
-  switch (cut) {
-  case Cut::Words:
-    return {kWords};
-  case Cut::DigitsAndWords:
-    return {R"(\p{N})", kWords};
-  case Cut::Punctuation:
-    return {R"([\p{P}\$\+<=>\^~\|]+)", kWords, R"(\p{N}+)", R"([0-9][0-9][0-9])"};
-  case Cut::ThreeDigits:
-    return {
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
-  case Cut::OneDigit:
-    return {
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
-  case Cut::Cased:
-    return {R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|)"
-            R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|)"
-            R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
-  }
-  return {};
-}
-
-struct PreTokenizer {
-  const char *name;
-  Cut cut;
-  uint32_t flags;
-  bool begins;
-};
-constexpr PreTokenizer kPreTokenizers[] = {
-#define LLMC_GGUF_PRE(name, cut, flags, begins) {name, Cut::cut, flags, begins},
-#include "frontends/text/GgufNames.def"
-};
 
 std::string quoted(std::string_view text) { return "'" + printable(text) + "'"; }
 
@@ -169,7 +133,13 @@ private:
   }
 
   void byMerges();
+  void byMergesOfText();
   void byScores();
+  void byWords();
+  void byUnigrams();
+  bool textTokens();
+  void merges();
+  void take(Result<TokenizerSpec> read);
   void mergesOfScores(const Value &scores);
 
   MetadataReader &metadata;
@@ -184,20 +154,16 @@ void Reader::byMerges() {
   if (!name)
     return metadata.fail("'tokenizer.ggml.pre' is missing, which says how text is cut",
                          "the file was made by an old program: convert the model again");
-  const PreTokenizer *pre = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
-                                         [&](const PreTokenizer &known) { return *name == known.name; });
-  if (pre == std::end(kPreTokenizers)) {
-    std::string known;
-    for (const PreTokenizer &each : kPreTokenizers)
-      known += (known.empty() ? "" : ", ") + std::string(each.name);
-    return metadata.fail("'tokenizer.ggml.pre' = " + quoted(*name) + " is not supported", "supported are " + known);
-  }
+  const GgufPreTokenizer *pre = findGgufPreTokenizer(*name);
+  if (!pre)
+    return metadata.fail("'tokenizer.ggml.pre' = " + quoted(*name) + " is not supported",
+                         "supported are " + ggufPreTokenizerNames());
   tokens();
   if (failed())
     return;
   spec.flags = LLMC_TOKENIZER_BYTE_LEVEL | pre->flags;
   spec.decoder = LLMC_DECODER_BYTES;
-  for (const char *pattern : patternsOf(pre->cut)) {
+  for (const char *pattern : pre->patterns) {
     StepSpec step;
     step.pattern = parsePattern(pattern).value;
     step.name = "'tokenizer.ggml.pre'";
@@ -225,12 +191,18 @@ void Reader::byMerges() {
       token.flags |= LLMC_TOKEN_MODEL;
   }
 
-  const std::optional<std::vector<std::string_view>> merges = metadata.maybeStrings("tokenizer.ggml.merges");
-  if (!merges)
+  merges();
+  around(pre->begins);
+}
+
+/// The merges that the file lists.
+void Reader::merges() {
+  const std::optional<std::vector<std::string_view>> list = metadata.maybeStrings("tokenizer.ggml.merges");
+  if (!list)
     return metadata.fail("'tokenizer.ggml.merges' is missing");
   std::string joined;
-  for (size_t i = 0; i < merges->size(); ++i) {
-    const std::string_view text = (*merges)[i];
+  for (size_t i = 0; i < list->size(); ++i) {
+    const std::string_view text = (*list)[i];
     const std::string what = "merge " + std::to_string(i) + ", " + quoted(text) + ",";
     const size_t blank = text.find(' ', 1);
     if (text.size() > 2 * kMaxTokenBytes || blank == std::string_view::npos || blank + 1 == text.size())
@@ -244,7 +216,6 @@ void Reader::byMerges() {
                            "a token that is not in 'tokenizer.ggml.tokens'");
     spec.merges.push_back(merge);
   }
-  around(pre->begins);
 }
 
 /// SentencePiece merges the neighbours whose token has the highest score: each way to make a token of two others is a
@@ -277,28 +248,12 @@ void Reader::mergesOfScores(const Value &scores) {
   }
 }
 
-void Reader::byScores() {
-  tokens();
-  if (failed())
-    return;
-  const std::optional<Value> scores = metadata.maybeArray("tokenizer.ggml.scores", Kind::F32);
-  if (!scores)
-    return metadata.fail("'tokenizer.ggml.scores' is missing");
-  if (scores->size() != texts.size())
-    return metadata.fail("'tokenizer.ggml.scores' holds " + std::to_string(scores->size()) +
-                         " numbers, expected one for each of " + std::to_string(texts.size()) + " tokens");
-  if (metadata.maybeFlag("tokenizer.ggml.remove_extra_whitespaces").value_or(false))
-    return metadata.fail("'tokenizer.ggml.remove_extra_whitespaces' = true is not supported");
-
-  const bool prefix = metadata.maybeFlag("tokenizer.ggml.add_space_prefix").value_or(true);
+/// The tokens of a vocabulary of text, where U+2581 stands for a blank and "<0x41>" for a byte, and what both kinds of
+/// those have in common. False after a mistake.
+bool Reader::textTokens() {
   spec.flags = LLMC_TOKENIZER_BYTE_FALLBACK | LLMC_TOKENIZER_FUSE_UNK;
   spec.decoder = LLMC_DECODER_TEXT;
-  if (prefix) {
-    spec.normalizer.push_back({LLMC_NORMALIZE_PREPEND, std::string(kSpace), {}});
-    spec.stripCount = 1;
-  }
   spec.normalizer.push_back({LLMC_NORMALIZE_REPLACE, " ", std::string(kSpace)});
-
   spec.tokens.resize(texts.size());
   for (uint32_t id = 0; id < texts.size(); ++id) {
     TokenSpec &token = spec.tokens[id];
@@ -316,9 +271,11 @@ void Reader::byScores() {
       };
       const bool fits = text.size() == 6 && text.compare(0, 3, "<0x") == 0 && text[5] == '>';
       const int byte = fits && digit(3) >= 0 && digit(4) >= 0 ? digit(3) * 16 + digit(4) : -1;
-      if (byte < 0)
-        return metadata.fail("token " + std::to_string(id) + ", " + quoted(text) +
-                             ", is of the type of bytes, expected '<0x00>' to '<0xFF>'");
+      if (byte < 0) {
+        metadata.fail("token " + std::to_string(id) + ", " + quoted(text) +
+                      ", is of the type of bytes, expected '<0x00>' to '<0xFF>'");
+        return false;
+      }
       token.piece = std::string(1, char(byte));
       token.flags |= LLMC_TOKEN_BYTE;
     } else {
@@ -335,8 +292,140 @@ void Reader::byScores() {
         byText.erase(found);
   if (const std::optional<uint32_t> unknown = token("tokenizer.ggml.unknown_token_id"))
     spec.unk = *unknown;
+  return !failed();
+}
+
+void Reader::byScores() {
+  tokens();
+  if (failed())
+    return;
+  const std::optional<Value> scores = metadata.maybeArray("tokenizer.ggml.scores", Kind::F32);
+  if (!scores)
+    return metadata.fail("'tokenizer.ggml.scores' is missing");
+  if (scores->size() != texts.size())
+    return metadata.fail("'tokenizer.ggml.scores' holds " + std::to_string(scores->size()) +
+                         " numbers, expected one for each of " + std::to_string(texts.size()) + " tokens");
+  if (metadata.maybeFlag("tokenizer.ggml.remove_extra_whitespaces").value_or(false))
+    return metadata.fail("'tokenizer.ggml.remove_extra_whitespaces' = true is not supported");
+
+  const bool prefix = metadata.maybeFlag("tokenizer.ggml.add_space_prefix").value_or(true);
+  if (prefix) {
+    spec.normalizer.push_back({LLMC_NORMALIZE_PREPEND, std::string(kSpace), {}});
+    spec.stripCount = 1;
+  }
+  if (!textTokens())
+    return;
   mergesOfScores(*scores);
   around(true);
+}
+
+/// Text as SentencePiece has it, with a list of merges; only line ends part it.
+void Reader::byMergesOfText() {
+  tokens();
+  if (failed() || !textTokens())
+    return;
+  StepSpec step;
+  step.pattern = parsePattern(R"([^\n]+|[\n]+)").value;
+  step.name = "'tokenizer.ggml.pre'";
+  spec.steps.push_back(std::move(step));
+  merges();
+  around(true);
+}
+
+/// WordPiece: tokens that begin a word have U+2581 in front, those that go on have nothing.
+void Reader::byWords() {
+  tokens();
+  if (failed())
+    return;
+  std::string lines;
+  for (size_t id = 0; id < texts.size(); ++id) {
+    const std::string_view text = texts[id];
+    if (text.find('\n') != std::string_view::npos)
+      return metadata.fail("token " + std::to_string(id) + ", " + quoted(text) + ", holds a line end");
+    const bool begins = text.substr(0, kSpace.size()) == kSpace;
+    const bool whole = text.size() > 1 && text.front() == '[' && text.back() == ']';
+    lines.append(begins || whole || text.empty() ? "" : "##").append(begins ? text.substr(kSpace.size()) : text) +=
+        '\n';
+  }
+  TokenizerConfig config;
+  config.lowerCase = metadata.maybeFlag("tokenizer.ggml.normalizer.lowercase").value_or(true);
+  config.stripAccents = metadata.maybeFlag("tokenizer.ggml.normalizer.strip_accents").value_or(*config.lowerCase);
+  const auto named = [&](std::string &name, const char *key) {
+    if (const std::optional<uint32_t> id = token(key))
+      name = std::string(texts[*id]);
+  };
+  named(config.unk, "tokenizer.ggml.unknown_token_id");
+  named(config.cls, "tokenizer.ggml.bos_token_id");
+  named(config.cls, "tokenizer.ggml.cls_token_id");
+  named(config.sep, "tokenizer.ggml.seperator_token_id"); // as it is spelt in files
+  if (failed())
+    return;
+  take(readVocabularyList(lines, "tokenizer.ggml.tokens", config));
+}
+
+/// SentencePiece's unigram model, whose parts GGUF keeps under names of its own.
+void Reader::byUnigrams() {
+  tokens();
+  if (failed())
+    return;
+  const std::optional<Value> scores = metadata.maybeArray("tokenizer.ggml.scores", Kind::F32);
+  if (!scores || scores->size() != texts.size())
+    return metadata.fail("'tokenizer.ggml.scores' holds " + std::to_string(scores ? scores->size() : 0) +
+                         " numbers, expected one for each of " + std::to_string(texts.size()) + " tokens");
+  // A message of protocol buffers: fields of a number and a varint, four bytes or a text.
+  const auto varint = [](std::string &to, uint64_t value) {
+    for (; value >= 0x80; value >>= 7)
+      to += char(value | 0x80);
+    to += char(value);
+  };
+  const auto number = [&](std::string &to, unsigned field, uint64_t value) {
+    varint(to, field << 3);
+    varint(to, value);
+  };
+  const auto text = [&](std::string &to, unsigned field, std::string_view value) {
+    varint(to, field << 3 | 2);
+    varint(to, value.size());
+    to += value;
+  };
+  std::string model, trainer, normalizer;
+  for (size_t id = 0; id < texts.size(); ++id) {
+    std::string piece;
+    text(piece, 1, texts[id]);
+    const auto score = float(scores->at(id).asNumber());
+    varint(piece, 2 << 3 | 5);
+    piece.append(reinterpret_cast<const char *>(&score), sizeof score);
+    number(piece, 3, uint64_t(types[id]));
+    text(model, 1, piece);
+  }
+  const auto outside = [&](unsigned field, const char *key) { // all ones: there is none
+    const std::optional<uint32_t> id = token(key);
+    number(trainer, field, id ? *id : UINT32_MAX);
+  };
+  outside(41, "tokenizer.ggml.bos_token_id");
+  outside(42, "tokenizer.ggml.eos_token_id");
+  if (const std::optional<Value> map = metadata.maybeArray("tokenizer.ggml.precompiled_charsmap", Kind::U8)) {
+    std::string bytes;
+    for (size_t i = 0; i < map->size(); ++i)
+      bytes += char(*map->at(i).asInteger());
+    text(normalizer, 2, bytes);
+  }
+  number(normalizer, 3, metadata.maybeFlag("tokenizer.ggml.add_space_prefix").value_or(true));
+  number(normalizer, 4, metadata.maybeFlag("tokenizer.ggml.remove_extra_whitespaces").value_or(false));
+  text(model, 2, trainer);
+  text(model, 3, normalizer);
+  TokenizerConfig config;
+  config.addBos = metadata.maybeFlag("tokenizer.ggml.add_bos_token");
+  config.addEos = metadata.maybeFlag("tokenizer.ggml.add_eos_token");
+  if (!failed())
+    take(readSentencePiece(model, "tokenizer.ggml.tokens", config));
+}
+
+/// The spec that the reader of another kind of file made, or its mistake.
+void Reader::take(Result<TokenizerSpec> read) {
+  if (read)
+    spec = std::move(*read);
+  else
+    metadata.fail("the vocabulary cannot be read: " + read.error().message, read.error().note);
 }
 
 } // namespace

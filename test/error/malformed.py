@@ -187,7 +187,7 @@ config_case("key-not-understood",
       "note: a 'llama' model may not ignore it, since it may change what the model computes; remove it if it does not\n", secret_sauce=True)
 config_case("unknown-architecture",
       "model/config.json:5:17: error: model type 'perceptron' is not supported\n"
-      "note: supported are llama, mistral, qwen2, qwen3\n", model_type="perceptron", architectures=["PerceptronForCausalLM"])
+      "note: supported are llama, mistral, qwen2, qwen3, gpt2\n", model_type="perceptron", architectures=["PerceptronForCausalLM"])
 config_case("unknown-rope-scaling",
       "model/config.json:22:18: error: 'rope_scaling.rope_type' = \"spiral\" is not a known rope scaling (expected default, linear, dynamic, yarn, longrope or llama3)\n", rope_scaling={"rope_type": "spiral", "factor": 2.0})
 config_case("token-outside-vocabulary",

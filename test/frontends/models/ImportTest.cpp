@@ -354,7 +354,7 @@ TEST_F(Import, ConfigsThatDoNotFit) {
   EXPECT_EQ(says("hidden_act", "42"), "'hidden_act' must be a string, found an integer");
   EXPECT_EQ(says("model_type", "\"bert\""), "model type 'bert' is not supported");
   EXPECT_EQ(message(1).substr(std::min(message(1).find("note"), message(1).size())),
-            "note: supported are llama, mistral, qwen2, qwen3");
+            "note: supported are llama, mistral, qwen2, qwen3, gpt2");
   EXPECT_EQ(says("model_type", nullptr), "'model_type' is missing");
   EXPECT_EQ(says("architectures", "[\"LlamaForSequenceClassification\"]"),
             "architecture 'LlamaForSequenceClassification' of model type 'llama' is not supported (expected "

@@ -1,6 +1,7 @@
 // GgufVocabularyTest.cpp - vocabularies of GGUF files: what is made of them, and what is refused.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/text/GgufVocabulary.h"
+#include "frontends/text/GgufPreTokenizers.h"
 
 #include "frontends/text/template/ChatTemplate.h"
 #include "test/TestPaths.h"
@@ -180,8 +181,12 @@ TEST(GgufVocabulary, MergesOfBytes) {
 }
 
 TEST(GgufVocabulary, EveryPreTokenizerCompiles) {
-  for (const char *name : {"default", "gpt-2", "olmo", "phi-2", "smollm", "starcoder", "refact", "command-r",
-                           "codeshell", "llama-bpe", "llama-v3", "llama3", "qwen2", "deepseek-r1-qwen", "tekken"}) {
+  std::string names = ggufPreTokenizerNames() + ", ";
+  for (const char *published : {"falcon", "deepseek-llm", "deepseek-coder", "deepseek-v3", "gpt-4o", "qwen35", "mpt"})
+    EXPECT_NE(names.find(std::string(published) + ", "), std::string::npos) << published;
+  for (size_t at = 0, end; at < names.size(); at = end + 2) {
+    end = names.find(", ", at);
+    const std::string name = names.substr(at, end - at);
     Words words = merged();
     words.pre = name;
     std::string mistake;
@@ -201,6 +206,67 @@ TEST(GgufVocabulary, EveryPreTokenizerCompiles) {
   EXPECT_EQ(spec.prefix, std::vector<uint32_t>{5});
 }
 
+TEST(GgufVocabulary, WordsOfBert) {
+  Words words;
+  words.model = "bert";
+  words.tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "\u2581un", "aff", "able", "\u2581!"};
+  words.types = {3, 3, 3, 3, 1, 1, 1, 1};
+  words.more.integer("tokenizer.ggml.cls_token_id", 2).integer("tokenizer.ggml.seperator_token_id", 3);
+  std::string mistake;
+  TokenizerSpec spec = read(words, mistake);
+  ASSERT_EQ(mistake, "");
+  EXPECT_EQ(spec.model, uint32_t(LLMC_TOKENIZER_WORDPIECE));
+  EXPECT_EQ(spec.tokens[4].text, "un");
+  EXPECT_EQ(spec.tokens[5].piece, "aff");
+  EXPECT_EQ(spec.unk, 1u);
+  EXPECT_EQ(spec.prefix, std::vector<uint32_t>{2});
+  EXPECT_EQ(spec.suffix, std::vector<uint32_t>{3});
+  words.tokens[6] = "a\nb";
+  EXPECT_EQ(refused(words), "m.gguf: error: token 6, 'a\\x0Ab', holds a line end");
+  words.tokens[6] = "able", words.tokens[1] = "other";
+  EXPECT_EQ(refused(words), "m.gguf: error: the vocabulary cannot be read: no line is the unknown token \"[UNK]\"");
+}
+
+TEST(GgufVocabulary, UnigramsOfT5) {
+  Words words;
+  words.model = "t5";
+  words.tokens = {"<pad>", "</s>", "<unk>", "\u2581", "a", "\u2581a", "<extra>"};
+  words.types = {3, 3, 2, 1, 1, 1, 4};
+  words.scores = {0, 0, 0, -2, -3, -2.5, 0};
+  words.more.integer("tokenizer.ggml.eos_token_id", 1).flag("tokenizer.ggml.remove_extra_whitespaces", true);
+  std::string mistake;
+  TokenizerSpec spec = read(words, mistake);
+  ASSERT_EQ(mistake, "");
+  EXPECT_EQ(spec.model, uint32_t(LLMC_TOKENIZER_UNIGRAM));
+  EXPECT_EQ(spec.unk, 2u);
+  EXPECT_TRUE(spec.prefix.empty());
+  EXPECT_EQ(spec.suffix, std::vector<uint32_t>{1});
+  EXPECT_EQ(spec.tokens[5].score, -2.5);
+  EXPECT_EQ(spec.tokens[5].piece, " a");
+  EXPECT_TRUE(spec.flags & LLMC_TOKENIZER_FIRST_TEXT); // blanks are few
+  words.scores.pop_back();
+  EXPECT_EQ(refused(words),
+            "m.gguf: error: 'tokenizer.ggml.scores' holds 6 numbers, expected one for each of 7 tokens");
+}
+
+TEST(GgufVocabulary, MergesOfText) {
+  Words words = scored();
+  words.model = "gemma4";
+  words.scores.clear();
+  words.merges = {"a b", "\u2581 ab"};
+  std::string mistake;
+  TokenizerSpec spec = read(words, mistake);
+  ASSERT_EQ(mistake, "");
+  EXPECT_EQ(spec.flags, LLMC_TOKENIZER_BYTE_FALLBACK | LLMC_TOKENIZER_FUSE_UNK);
+  ASSERT_EQ(spec.merges.size(), 2u);
+  EXPECT_EQ(spec.merges[1].result, 8u);
+  EXPECT_EQ(spec.tokens[8].piece, " ab");
+  EXPECT_EQ(spec.normalizer.size(), 1u); // no blank in front
+  EXPECT_EQ(spec.stripCount, 0u);
+  words.merges = {"a z"};
+  EXPECT_EQ(refused(words), "m.gguf: error: merge 0, 'a z', merges a token that is not in 'tokenizer.ggml.tokens'");
+}
+
 TEST(GgufVocabulary, CompilesToASection) {
   test::TemporaryFolder folder;
   std::ofstream(folder / "m.gguf", std::ios::binary) << scored().writer().bytes();
@@ -216,7 +282,8 @@ TEST(GgufVocabulary, NamesWhatIsWrong) {
     return refused(words);
   };
   EXPECT_EQ(with(merged(), [](Words &words) { words.model = "rwkv"; }),
-            start + "'tokenizer.ggml.model' = 'rwkv' is not supported (expected 'gpt2' or 'llama')");
+            start + "'tokenizer.ggml.model' = 'rwkv' is not supported (expected 'gpt2' or 'llama' or 'gemma4' or "
+                    "'bert' or 't5')");
   EXPECT_EQ(with(merged(), [](Words &words) { words.pre.reset(); }),
             start + "'tokenizer.ggml.pre' is missing, which says how text is cut");
   EXPECT_EQ(with(merged(), [](Words &words) { words.pre = "odd"; }),
