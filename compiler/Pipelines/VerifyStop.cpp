@@ -69,8 +69,9 @@ class VerifyStop : public llmc::impl::VerifyStopPassBase<VerifyStop> {
       return function.emitError() << "function '" << function.getName() << "' is not an entry";
     WalkResult result = function.getBody().walk([&](Operation *op) {
       bool allowed = isa<func::ReturnOp, llmc::transformer::WeightOp>(op);
-      // What a loop carries is told where to stand.
-      allowed |= lowered && isa<bufferization::MaterializeInDestinationOp>(op);
+      // What leaves a branch or a turn is told where to stand; sizes are checked and told to the caller.
+      allowed |= lowered && isa<llmc::kernel::SetDimOp, llmc::kernel::RequireOp, bufferization::AllocTensorOp,
+                                bufferization::MaterializeInDestinationOp>(op);
       allowed |= lowered ? isa<linalg::LinalgDialect, tensor::TensorDialect, arith::ArithDialect, math::MathDialect,
                                scf::SCFDialect>(op->getDialect())
                          : isa<llmc::onnx_ir::ONNXDialect>(op->getDialect());

@@ -1,6 +1,7 @@
 // GraphProgram.cpp - from a bufferized entry to launches on planned memory.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Schedule/GraphSizes.h"
+#include "compiler/Schedule/GraphSteps.h"
 #include "compiler/Schedule/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
@@ -54,7 +55,10 @@ constexpr StringLiteral kSplit = "llmc.split";
 struct ProgramBuilder {
   func::FuncOp func;
   IRRewriter rewriter;
-  SmallVector<Launch> launches;
+  SmallVector<Launch> launches; ///< in the order of the text, those of branches and loops among them
+  SmallVector<graph::Steps> steps;
+  llvm::DenseMap<Operation *, int64_t> launchOf; ///< numbers in `launches`
+  llvm::DenseMap<Operation *, int64_t> order;    ///< of all ops, in the text
   llvm::MapVector<Value, Place> places;
   int64_t arena = 0, split = 0, barriers = 0;
   graph::Sizes sizes;
@@ -86,7 +90,7 @@ struct ProgramBuilder {
       if (root == value && !isGlobal && !openAlloc(op))
         return;
     }
-    if (!op || op->getBlock() != &func.getBody().front())
+    if (!op || launch.op->isAncestor(op))
       return;
     for (Value operand : op->getOperands())
       collect(launch, operand, false);
@@ -109,16 +113,51 @@ struct ProgramBuilder {
           effects.getEffectsOnValue(operand.get(), list);
           written = llvm::any_of(list, [](auto &effect) { return isa<MemoryEffects::Write>(effect.getEffect()); });
         }
+        auto isOutside = [&](Value value) { return !launch.op->isAncestor(value.getParentRegion()->getParentOp()); };
         // A view made inside, of a turn's own part, writes to what it is a view of.
-        if (Value root = written ? rootOf(operand.get()) : Value(); root && root.getParentRegion() == &func.getBody())
+        if (Value root = written ? rootOf(operand.get()) : Value(); root && isOutside(root))
           launch.memories[root] |= true;
-        if (operand.get().getParentRegion() == &func.getBody())
+        if (isOutside(operand.get()))
           collect(launch, operand.get(), written);
       }
     });
+    launchOf[op] = launches.size();
     launches.push_back(std::move(launch));
     return result;
   }
+
+  /// The launches of a block and of the branches and loops in it.
+  LogicalResult gatherBlock(Block &block) {
+    for (Operation &op : block) {
+      const graph::Steps *inner = stepsOf(&op);
+      if (!inner) {
+        if (!op.hasTrait<OpTrait::IsTerminator>() && failed(gather(&op)))
+          return failure();
+        continue;
+      }
+      int64_t first = launches.size();
+      for (Block *part : inner->blocks)
+        if (failed(gatherBlock(*part)))
+          return failure();
+      // The flag is read before the steps, and in a loop between them.
+      turns.push_back({&op, inner->flag, first, static_cast<int64_t>(launches.size()) - 1, inner->isLoop});
+    }
+    return success();
+  }
+  const graph::Steps *stepsOf(Operation *op) const {
+    for (const graph::Steps &one : steps)
+      if (one.op == op)
+        return &one;
+    return nullptr;
+  }
+  /// Launches from `first` to `last` stand in a branch or loop.
+  struct Turn {
+    Operation *op;
+    Value flag;
+    int64_t first, last;
+    bool isLoop;
+  };
+  SmallVector<Turn> turns;
 
   /// Scalars that launches read from memory are read anew in them: nothing may have written there in between.
   LogicalResult checkScalars() {
@@ -127,7 +166,8 @@ struct ProgramBuilder {
         if (auto load = dyn_cast<memref::LoadOp>(op)) {
           Value root = rootOf(load.getMemRef());
           for (Launch &other : launches)
-            if (load->isBeforeInBlock(other.op) && other.op->isBeforeInBlock(launch.op) && other.memories.lookup(root))
+            if (order.lookup(load) < order.lookup(other.op) && order.lookup(other.op) < order.lookup(launch.op) &&
+                other.memories.lookup(root))
               return load.emitError() << "reads memory that changes before its value is needed";
         }
     return success();
@@ -143,6 +183,18 @@ struct ProgramBuilder {
           place.last = time;
           place.size = std::max<int64_t>(64, llvm::alignTo(bytesOf(memoryType(root)), 64));
         }
+    // What stands before a loop and is read in it is read in each turn.
+    for (const Turn &turn : turns)
+      for (auto &[root, place] : places) {
+        bool outside = !turn.op->isAncestor(root.getDefiningOp());
+        bool touched = place.first <= turn.last && place.last >= turn.first;
+        if (turn.isLoop && outside && touched) {
+          place.first = std::min(place.first, turn.first);
+          place.last = std::max(place.last, turn.last);
+        }
+        if (root == turn.flag)
+          place.last = std::max(place.last, turn.last);
+      }
     // The largest first: what is small fits between.
     SmallVector<Place *> order;
     for (auto &entry : places)
@@ -364,6 +416,58 @@ struct ProgramBuilder {
     return success();
   }
 
+  /// Memories that launches may still be at work on, and whether they write there.
+  using Pending = SmallVector<std::pair<Value, bool>>;
+
+  void emitBarrier(OpBuilder &b, Location loc, Pending &pending) {
+    BarrierOp::create(b, loc);
+    ++barriers;
+    pending.clear();
+  }
+
+  /// A block's launches, with barriers where they meet, and branches and loops of them.
+  LogicalResult emitBlock(OpBuilder &b, Block &block, Pending &pending, IRMapping &memory) {
+    for (Operation &op : block) {
+      if (auto require = dyn_cast<RequireOp>(op)) {
+        emitBarrier(b, op.getLoc(), pending);
+        b.clone(*require);
+        continue;
+      }
+      if (const graph::Steps *inner = stepsOf(&op)) {
+        emitBarrier(b, op.getLoc(), pending);
+        Value flag = memory.lookup(inner->flag);
+        Operation *made = inner->isLoop ? LoopOp::create(b, op.getLoc(), flag).getOperation()
+                                        : IfOp::create(b, op.getLoc(), flag).getOperation();
+        for (auto [i, part] : llvm::enumerate(inner->blocks)) {
+          OpBuilder in = OpBuilder::atBlockBegin(&made->getRegion(i).emplaceBlock());
+          Pending own = {{inner->flag, false}};
+          if (failed(emitBlock(in, *part, own, memory)))
+            return failure();
+          llvm::append_range(pending, own);
+        }
+        for (Region &region : made->getRegions())
+          if (region.empty())
+            region.emplaceBlock();
+        continue;
+      }
+      auto found = launchOf.find(&op);
+      if (found == launchOf.end())
+        continue;
+      Launch &launch = launches[found->second];
+      bool conflict = false;
+      for (auto &[root, written] : launch.memories)
+        for (auto &[earlier, wrote] : pending)
+          conflict |= (written || wrote) && overlap(root, earlier);
+      if (conflict)
+        emitBarrier(b, op.getLoc(), pending);
+      for (auto &[root, written] : launch.memories)
+        pending.push_back({root, written});
+      if (failed(emit(b, launch, memory)))
+        return failure();
+    }
+    return success();
+  }
+
   /// A value that is only copied to an output in the end is made there.
   void writeOutputs(Block &entry) {
     for (auto copy : llvm::make_early_inc_range(entry.getOps<memref::CopyOp>())) {
@@ -380,12 +484,15 @@ struct ProgramBuilder {
   }
 
   /// What has a size that is known only at run time has a bound that memory can be planned for.
-  LogicalResult checkBounds(Block &entry) {
-    for (auto alloc : entry.getOps<memref::AllocOp>())
-      if (sizes.mostElements(alloc) < 0)
-        return alloc.emitError() << "a value of type " << alloc.getType()
-                                 << " has no bound below 2^40 elements that memory could be planned for";
-    return success();
+  LogicalResult checkBounds() {
+    WalkResult result = func.walk([&](memref::AllocOp alloc) {
+      if (sizes.mostElements(alloc) >= 0)
+        return WalkResult::advance();
+      alloc.emitError() << "a value of type " << alloc.getType()
+                        << " has no bound below 2^40 elements that memory could be planned for";
+      return WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
   }
 
   LogicalResult run() {
@@ -398,11 +505,20 @@ struct ProgramBuilder {
       return failure();
     sizes.writeStrides();
     writeOutputs(entry);
-    if (failed(checkBounds(entry)) || failed(prepareLoops(entry)))
+    graph::writeSteps(func, steps);
+    graph::keepScalars(func, steps);
+    if (failed(checkBounds()))
       return failure();
-    for (Operation &op : entry.without_terminator())
-      if (failed(gather(&op)))
-        return failure();
+    if (failed(prepareLoops(entry)))
+      return failure();
+    for (const graph::Steps &one : steps)
+      for (Block *block : one.blocks)
+        if (failed(prepareLoops(*block)))
+          return failure();
+    int64_t number = 0;
+    func.walk<WalkOrder::PreOrder>([&](Operation *op) { order[op] = number++; });
+    if (failed(gatherBlock(entry)))
+      return failure();
     if (failed(checkScalars()))
       return failure();
     planMemory();
@@ -444,22 +560,9 @@ struct ProgramBuilder {
     for (auto &[root, place] : places)
       memory.map(root, MemoryOp::create(inner, root.getLoc(), memoryType(root), 0, place.offset).getResult());
 
-    SmallVector<std::pair<Value, bool>> pending;
-    for (Launch &launch : launches) {
-      bool conflict = false;
-      for (auto &[root, written] : launch.memories)
-        for (auto &[earlier, wrote] : pending)
-          conflict |= (written || wrote) && overlap(root, earlier);
-      if (conflict) {
-        BarrierOp::create(inner, launch.op->getLoc());
-        ++barriers;
-        pending.clear();
-      }
-      for (auto &[root, written] : launch.memories)
-        pending.push_back({root, written});
-      if (failed(emit(inner, launch, memory)))
-        return failure();
-    }
+    Pending pending;
+    if (failed(emitBlock(inner, entry, pending, memory)))
+      return failure();
     YieldOp::create(inner, func.getLoc(), ValueRange{});
     func.erase();
     return success();

@@ -68,6 +68,27 @@ LogicalResult Sizes::openInputs(int64_t inputs) {
       list.push_back({symbol.getAs<StringAttr>("name").str(), symbol.getAs<IntegerAttr>("minimum").getInt(),
                       symbol.getAs<IntegerAttr>("maximum").getInt(), false});
     }
+  // Sizes that ops compute, and conditions: the entry names them by their symbols.
+  auto computed = [&](int64_t i) -> FailureOr<int64_t> {
+    if (auto known = dimOfSymbol.find(i); known != dimOfSymbol.end())
+      return known->second;
+    if (i < 0 || i >= static_cast<int64_t>(facts.size()))
+      return func.emitOpError() << "sets symbol " << i << " of " << facts.size();
+    dimOfSymbol[i] = list.size();
+    list.push_back({facts[i].getAs<StringAttr>("name").str(), facts[i].getAs<IntegerAttr>("minimum").getInt(),
+                    std::max<int64_t>(1, facts[i].getAs<IntegerAttr>("maximum").getInt()), true});
+    return list.size() - 1;
+  };
+  WalkResult numbered = func.walk([&](Operation *op) {
+    FailureOr<int64_t> number = 0;
+    if (auto set = dyn_cast<SetDimOp>(op); set && succeeded(number = computed(set.getNumber())))
+      set.setNumber(*number);
+    else if (auto require = dyn_cast<RequireOp>(op); require && succeeded(number = computed(require.getNumber())))
+      require.setNumber(*number);
+    return failed(number) ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  if (numbered.wasInterrupted())
+    return failure();
   Block &entry = func.getBody().front();
   OpBuilder b = OpBuilder::atBlockBegin(&entry);
   for (int64_t i = 0; i < inputs; ++i) {

@@ -207,6 +207,19 @@ int64_t Extents::most(int64_t a, int64_t b) {
   return derived(Kind::Most, a, b, std::max(lowA, lowB), std::max(highA, highB));
 }
 
+bool Extents::agree(int64_t a, int64_t b) {
+  if (a == b)
+    return true;
+  auto [low, high] = bounds(sub(a, b));
+  if ((!isOpen(a) && !isOpen(b)) || low > 0 || high < 0)
+    return false;
+  for (const Symbol &symbol : all)
+    if (symbol.kind == Kind::Equal && ((symbol.a == a && symbol.b == b) || (symbol.a == b && symbol.b == a)))
+      return true;
+  all.push_back({text(a) + " = " + text(b), Kind::Equal, 1, 1, a, b});
+  return true;
+}
+
 std::pair<int64_t, int64_t> Extents::bounds(int64_t size) const {
   if (!isOpen(size))
     return {size, size};
@@ -347,7 +360,7 @@ LogicalResult Extents::read(ArrayAttr attribute) {
     auto kind = fields.getAs<IntegerAttr>("kind"), low = fields.getAs<IntegerAttr>("minimum"),
          high = fields.getAs<IntegerAttr>("maximum");
     auto name = fields.getAs<StringAttr>("name");
-    if (!kind || !low || !high || !name || kind.getInt() < 0 || kind.getInt() > static_cast<int64_t>(Kind::Value))
+    if (!kind || !low || !high || !name || kind.getInt() < 0 || kind.getInt() > static_cast<int64_t>(Kind::Equal))
       return failure();
     Symbol symbol = {name.str(), static_cast<Kind>(kind.getInt()), low.getInt(), high.getInt()};
     if (symbol.kind == Kind::Input) {

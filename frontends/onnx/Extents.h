@@ -42,7 +42,8 @@ public:
     Least,    ///< the lesser of two expressions
     Most,     ///< the greater
     Quotient, ///< rounded down; the divisor is at least 1
-    Value     ///< what an op computes while running, kept within the bounds
+    Value,    ///< what an op computes while running, kept within the bounds
+    Equal     ///< no size: two expressions have one value, which is checked while running
   };
   struct Symbol {
     std::string name;
@@ -69,6 +70,8 @@ public:
   /// The quotient, where there is no rest whatever the symbols are.
   std::optional<int64_t> exact(int64_t a, int64_t b) const;
   int64_t least(int64_t a, int64_t b);
+  /// Whether two sizes are one, or may be: then that is checked while running, before anything relies on it.
+  bool agree(int64_t a, int64_t b);
   int64_t most(int64_t a, int64_t b);
   int64_t product(llvm::ArrayRef<int64_t> sizes);
 

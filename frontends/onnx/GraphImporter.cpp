@@ -46,31 +46,50 @@ bool GraphImporter::isSane(ArrayRef<int64_t> shape) const {
 /// Bounds of dimensions that nobody gives bounds: a few in the first place of an input, which is a batch most times.
 static constexpr int64_t kDefaultFirst = 8, kDefaultOther = 512;
 
+/// The size that a name says as a sum of numbers and of names that are known, "past + length"; nothing for one name.
+std::optional<int64_t> GraphImporter::openSum(StringRef key) {
+  SmallVector<StringRef> terms;
+  key.split(terms, '+');
+  int64_t sum = 0;
+  for (StringRef term : terms) {
+    int64_t number;
+    if (auto size = facts.named.find(term.trim().str()); size != facts.named.end())
+      sum = facts.extents.add(sum, size->second);
+    else if (!term.trim().getAsInteger(10, number) && number >= 0 && number <= kLargestExtent)
+      sum = facts.extents.add(sum, number);
+    else
+      return std::nullopt;
+  }
+  return terms.size() > 1 ? std::optional<int64_t>(sum) : std::nullopt;
+}
+
 /// A dimension of an input that the file leaves open.
 int64_t GraphImporter::openSize(const std::string &key, const std::string &input, int64_t number, int64_t dim) {
-  auto [known, isNew] = inputSizes.try_emplace(key, 0);
+  auto [known, isNew] = facts.named.try_emplace(key, 0);
   if (!isNew)
     return known->second;
-  DimBounds bounds = {1, dim == 0 ? kDefaultFirst : kDefaultOther};
+  std::pair<int64_t, int64_t> bounds = {1, dim == 0 ? kDefaultFirst : kDefaultOther};
   const std::string name = json::printable(key, 60);
-  if (auto given = dims.find(key); given != dims.end())
+  if (std::optional<int64_t> sum = openSum(key))
+    bounds = facts.extents.bounds(*sum);
+  if (auto given = facts.given.find(key); given != facts.given.end())
     bounds = given->second;
   else
     mlir::emitRemark(FileLineColLoc::get(builder.getContext(), file, 0, 0))
-        << "dimension '" << name << "' of input '" << input << "' is taken to be " << bounds.minimum << " to "
-        << bounds.maximum << "; other bounds: --dim " << name << "=LO..HI";
-  return known->second = facts.extents.input(name, bounds.minimum, bounds.maximum, number, dim);
+        << "dimension '" << name << "' of input '" << input << "' is taken to be " << bounds.first << " to "
+        << bounds.second << "; other bounds: --dim " << name << "=LO..HI";
+  return known->second = facts.extents.input(name, bounds.first, bounds.second, number, dim);
 }
 
 /// Every name that `--dim` gives is one of the graph's.
-LogicalResult GraphImporter::checkDims(const onnx::Graph &graph) const {
+LogicalResult GraphImporter::checkDims() const {
   std::string open;
-  for (const auto &[key, size] : inputSizes)
+  for (const auto &[key, size] : facts.named)
     open += (open.empty() ? "" : ", ") + json::printable(key, 60);
-  for (const auto &[key, bounds] : dims)
-    if (!inputSizes.count(key)) {
+  for (const auto &[key, bounds] : facts.given)
+    if (!facts.named.count(key)) {
       InFlightDiagnostic diagnostic = error() << "--dim " << key << ": no input has an open dimension of that name";
-      diagnostic.attachNote() << (open.empty() ? "all dimensions of the inputs are known" : "open dimensions: " + open);
+      diagnostic.attachNote() << (open.empty() ? "all sizes are known" : "open dimensions: " + open);
       return diagnostic;
     }
   return success();
@@ -136,7 +155,8 @@ LogicalResult GraphImporter::checkOperators(const std::vector<onnx::Node> &nodes
 
 /// The size that a dimension's name says by others and numbers, as exporters write it: "past_length + length". Nothing
 /// where it is no sum, or one of them is not given one size.
-static std::optional<int64_t> sumOfDims(StringRef name, const std::map<std::string, DimBounds> &dims) {
+static std::optional<int64_t> sumOfDims(StringRef name,
+                                        const std::map<std::string, std::pair<int64_t, int64_t>> &dims) {
   SmallVector<StringRef> terms;
   name.split(terms, '+');
   int64_t sum = 0;
@@ -144,9 +164,9 @@ static std::optional<int64_t> sumOfDims(StringRef name, const std::map<std::stri
     term = term.trim();
     int64_t number;
     if (auto given = dims.find(term.str()); given != dims.end()) {
-      if (given->second.minimum != given->second.maximum)
+      if (given->second.first != given->second.second)
         return std::nullopt;
-      sum += given->second.minimum;
+      sum += given->second.first;
     } else if (terms.size() > 1 && !term.getAsInteger(10, number) && number >= 0 && number < (int64_t(1) << 40))
       sum += number;
     else
@@ -179,7 +199,7 @@ FailureOr<RankedTensorType> GraphImporter::typeOf(const onnx::ValueInfo &value, 
     const std::string own = std::string(value.name) + "." + std::to_string(i);
     const std::string key = dim.param.empty() ? own : std::string(dim.param);
     if (size < 0)
-      if (std::optional<int64_t> given = sumOfDims(key, dims);
+      if (std::optional<int64_t> given = sumOfDims(key, facts.given);
           given && (!required || key.find('+') != std::string::npos))
         size = *given;
     if (size < 0 && !required)
@@ -364,8 +384,6 @@ LogicalResult GraphImporter::inlineCall(const onnx::Node &node, const onnx::Func
 LogicalResult GraphImporter::inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                           const Call *call) {
   std::optional<SmallVector<int64_t>> condition = facts.knownIntegers(0);
-  if (!condition || condition->size() != 1)
-    return facts.error() << "the condition is not known while compiling, which is not supported";
   const onnx::Attribute *branch = node.find((*condition)[0] ? "then_branch" : "else_branch");
   if (!branch || branch->graphs.size() != 1)
     return facts.error() << "has no graph for its branch";
@@ -399,6 +417,21 @@ static LogicalResult checkOpen(const Node &facts) {
     return diagnostic;
   }
   return success();
+}
+
+/// Whether all that decides a Loop's turns is known: how many, and that its body hands its condition on or sets it.
+static bool unrolls(const Node &facts, const onnx::Node &node) {
+  const onnx::Attribute *body = node.find("body");
+  if (!body || body->graphs.size() != 1 || body->graphs[0].outputs.empty())
+    return true; // says what is missing
+  if ((facts.has(0) && !facts.knownIntegers(0)) || (facts.has(1) && !facts.knownIntegers(1)))
+    return false;
+  std::string_view condition = body->graphs[0].outputs[0].name;
+  for (const onnx::Node &inner : body->graphs[0].nodes)
+    for (std::string_view output : inner.outputs)
+      if (output == condition)
+        return facts.has(0) && (inner.op == "Constant" || inner.op == "Identity");
+  return facts.has(0);
 }
 
 LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call) {
@@ -442,20 +475,24 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     scope[node.outputs[0]] = constant(loc, value);
     return success();
   }
-  if (facts.type == "If")
-    return inlineBranch(facts, node, scope, opset, call);
   for (std::string_view output : node.outputs) {
     auto known = declared.find(output);
     facts.declared.push_back(known == declared.end() || call ? RankedTensorType() : known->second);
     auto shape = implied.find(output);
     if (!facts.declared.back() && shape != implied.end() && !call && facts.has(0))
       facts.implied = RankedTensorType::get(shape->second, facts.elementOf(0));
+    facts.outputNames.push_back(json::printable(output, 60));
   }
+  if (facts.type == "If" && facts.knownIntegers(0) && facts.knownIntegers(0)->size() == 1)
+    return inlineBranch(facts, node, scope, opset, call);
+  if (facts.type == "If")
+    return branchNode(facts, node, scope, opset, call);
 
   if (facts.type == "ai.onnx.preview.FlexAttention")
     return expandFlexAttention(facts, node, scope, opset, call);
   if (facts.type == "Loop")
-    return unrollLoop(facts, node, scope, opset, call);
+    return unrolls(facts, node) ? unrollLoop(facts, node, scope, opset, call)
+                                : loopNode(facts, node, scope, opset, call);
   if (facts.type == "Scan")
     return unrollScan(facts, node, scope, opset, call);
   SmallVector<Value> results;
@@ -606,8 +643,6 @@ LogicalResult GraphImporter::run() {
     argumentTypes.push_back(facts.extents.toIR(*type));
     argumentNames.push_back(input.name);
   }
-  if (failed(checkDims(graph)))
-    return failure();
   Location loc = FileLineColLoc::get(builder.getContext(), file, 0, 0);
   builder.setInsertionPointToEnd(module.getBody());
   auto func = func::FuncOp::create(builder, loc, "main", builder.getFunctionType(argumentTypes, {}));
@@ -621,7 +656,11 @@ LogicalResult GraphImporter::run() {
       return failure();
     scope[tensor.name] = *value;
   }
-  if (failed(nodes(graph.nodes, scope, model.opset(), nullptr)))
+  // What a name says is checked before anything relies on it.
+  for (const auto &[key, size] : std::map<std::string, int64_t>(facts.named))
+    if (std::optional<int64_t> sum = openSum(key); sum && !facts.extents.agree(size, *sum))
+      return error() << "dimension '" << json::printable(key, 60) << "' cannot be that sum within the bounds given";
+  if (failed(nodes(graph.nodes, scope, model.opset(), nullptr)) || failed(checkDims()))
     return failure();
 
   SmallVector<Value> results;

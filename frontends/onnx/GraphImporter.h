@@ -12,18 +12,15 @@
 
 namespace llmc::onnx_import {
 
-/// What `--dim` says of a dimension: one size, or bounds.
-struct DimBounds {
-  int64_t minimum, maximum;
-};
-
 /// Builds the entry of one model.
 class GraphImporter {
 public:
   GraphImporter(mlir::ModuleOp module, const onnx::OpenedModel &opened, llvm::StringRef file,
-                const std::map<std::string, DimBounds> &dims)
-      : module(module), opened(opened), model(opened.model), file(file), dims(dims), builder(module.getContext()),
-        facts(module.getContext()) {}
+                const std::map<std::string, std::pair<int64_t, int64_t>> &dims)
+      : module(module), opened(opened), model(opened.model), file(file), builder(module.getContext()),
+        facts(module.getContext()) {
+    facts.given = dims;
+  }
 
   /// Emits a message on failure.
   mlir::LogicalResult run();
@@ -48,7 +45,8 @@ private:
   void implyShapes();
   mlir::FailureOr<mlir::RankedTensorType> typeOf(const onnx::ValueInfo &value, bool required, int64_t input = -1);
   int64_t openSize(const std::string &key, const std::string &input, int64_t number, int64_t dim);
-  mlir::LogicalResult checkDims(const onnx::Graph &graph) const;
+  std::optional<int64_t> openSum(llvm::StringRef key);
+  mlir::LogicalResult checkDims() const;
   bool isSane(llvm::ArrayRef<int64_t> shape) const;
   mlir::Value constant(mlir::Location loc, mlir::DenseElementsAttr value);
   mlir::FailureOr<mlir::Value> initializer(const onnx::Tensor &tensor);
@@ -60,6 +58,12 @@ private:
   mlir::LogicalResult emit(const Node &facts, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
                                  const Call *call);
+  /// A graph inside of a node as a region; `outputs` are the values that it yields.
+  mlir::LogicalResult body(const onnx::Graph &graph, const Scope &around, llvm::ArrayRef<mlir::Type> inputs,
+                           mlir::Region &region, int64_t opset, const Call *call,
+                           llvm::SmallVectorImpl<mlir::Value> &outputs);
+  mlir::LogicalResult branchNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
+  mlir::LogicalResult loopNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                    const Call *call);
 
@@ -101,10 +105,8 @@ private:
   const onnx::Model &model;
   llvm::StringRef file;
   uint64_t mostNodes = 0; ///< imported, all calls inlined
-  const std::map<std::string, DimBounds> &dims;
   mlir::OpBuilder builder;
   GraphFacts facts;
-  std::map<std::string, int64_t> inputSizes; ///< of dimensions that the file leaves open, by name
   std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known
   /// Shapes of the main graph's values that follow from what is declared of values made of them.
   std::unordered_map<std::string_view, llvm::ArrayRef<int64_t>> implied;

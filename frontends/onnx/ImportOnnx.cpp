@@ -18,8 +18,8 @@ struct ImportOnnx : public impl::ImportOnnxPassBase<ImportOnnx> {
   using ImportOnnxPassBase::ImportOnnxPassBase;
 
   /// "NAME=LO..HI,NAME=N"; the options' reader has checked the form.
-  std::map<std::string, DimBounds> bounds() {
-    std::map<std::string, DimBounds> result;
+  std::map<std::string, std::pair<int64_t, int64_t>> bounds() {
+    std::map<std::string, std::pair<int64_t, int64_t>> result;
     SmallVector<StringRef> parts;
     StringRef(dims).split(parts, ',', -1, false);
     for (StringRef part : parts) {
@@ -48,7 +48,7 @@ struct ImportOnnx : public impl::ImportOnnxPassBase<ImportOnnx> {
     }
     for (auto op : llvm::make_early_inc_range(module.getOps<transformer::TensorOp>()))
       op.erase();
-    std::map<std::string, DimBounds> given = bounds();
+    std::map<std::string, std::pair<int64_t, int64_t>> given = bounds();
     GraphImporter importer(module, *opened, file, given);
     if (failed(importer.run()))
       return signalPassFailure();

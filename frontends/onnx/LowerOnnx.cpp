@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Import.h"
 
+#include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/onnx/GraphImporter.h"
+#include "frontends/onnx/GraphLowering.h"
 #include "frontends/onnx/OperatorTable.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -59,88 +61,104 @@ Value writeIntegers(Lowering &node, ArrayRef<int64_t> integers) {
   return node.reshape(flat, node.resultType().getShape());
 }
 
+} // namespace
+
+LogicalResult GraphLowering::lowerOp(Operation *op) {
+  if (isa<transformer::WeightOp>(op)) {
+    storage[op->getResult(0)] = op->getResult(0);
+    return success();
+  }
+  if (!onnx_ir::isNode(op))
+    return success();
+  if (DenseElementsAttr value = constantOf(op->getResult(0))) {
+    storage[op->getResult(0)] = lowerConstant(b, op->getLoc(), value);
+    return success();
+  }
+  for (Value result : op->getResults())
+    if (!storageType(cast<RankedTensorType>(result.getType())))
+      return Node(op, &facts).error() << "gives " << result.getType() << ", which is not supported";
+  SmallVector<Value> inputs;
+  for (Value operand : op->getOperands())
+    inputs.push_back(onnx_ir::isAbsent(operand) ? Value() : storage.lookup(operand));
+  Lowering node(b, op, inputs, shared);
+  if (failed(node.checkConditions()))
+    return failure();
+  SmallVector<Value> results;
+  if (op->getNumRegions() > 0) {
+    if (failed(lowerControl(node, results)))
+      return failure();
+  } else {
+    const OperatorRow *row = findRow(onnx_ir::nodeType(op), onnx_ir::sinceOf(op));
+    if (!row)
+      return node.error() << "is not supported";
+    node.takesOpen = row->open;
+    for (Type type : op->getOperandTypes())
+      if (auto shaped = dyn_cast<RankedTensorType>(type); shaped && !shaped.hasStaticShape() && !row->open)
+        return node.error() << "takes " << facts.extents.text(facts.extents.fromIR(shaped))
+                            << ", of a size known only at run time, which this operator is not compiled for";
+    SmallVector<int64_t> integers;
+    if (op->getNumResults() == 1)
+      integers = foldNode(node, node.resultType()).integers;
+    if (!integers.empty())
+      facts.contents[op->getResult(0)] = integers;
+    if (!integers.empty() && integers.size() <= kMostWritten)
+      results.push_back(writeIntegers(node, integers));
+    else if (failed(row->lower(node, results)))
+      return failure();
+  }
+  assert(results.size() == op->getNumResults() && "a lowering gives each result");
+  for (auto [result, lowered] : llvm::zip(op->getResults(), results)) {
+    assert(lowered.getType() == storageType(cast<RankedTensorType>(result.getType())) && "of its type");
+    keep(result, lowered);
+  }
+  return success();
+}
+
+void GraphLowering::keep(Value value, Value lowered) {
+  storage[value] = lowered;
+  RankedTensorType type = facts.extents.fromIR(cast<RankedTensorType>(value.getType()));
+  if (isOpen(type.getShape()))
+    shared.sizes[lowered] = SmallVector<int64_t>(type.getShape());
+}
+
+LogicalResult GraphLowering::lowerBlock(Block &block) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : block)
+    ops.push_back(&op);
+  for (Operation *op : ops)
+    if (failed(lowerOp(op)))
+      return failure();
+  return success();
+}
+
+namespace {
+
 struct LowerOnnx : public impl::LowerOnnxPassBase<LowerOnnx> {
   using LowerOnnxPassBase::LowerOnnxPassBase;
 
   LogicalResult lower(func::FuncOp func) {
     Block &entry = func.getBody().front();
-    llvm::DenseMap<Value, Value> storage;
-    for (BlockArgument argument : entry.getArguments()) {
-      // Operators ask for the type that the graph has: ops keep reading the argument, and its storage stands beside it.
-      storage[argument] = argument;
-    }
     SmallVector<Operation *> ops;
     for (Operation &op : entry)
       ops.push_back(&op);
-    OpBuilder b(func);
-    // Fresh arguments of storage types.
+    GraphLowering graph(func);
+    if (auto symbols = func->getAttrOfType<ArrayAttr>(Extents::kAttr))
+      if (failed(graph.facts.extents.read(symbols)))
+        return func.emitOpError() << "attribute '" << Extents::kAttr << "' is no list of dimensions";
+    // Fresh arguments of storage types: operators ask for the types that the graph has.
     unsigned count = entry.getNumArguments();
     for (unsigned i = 0; i < count; ++i) {
       RankedTensorType type = storageType(cast<RankedTensorType>(entry.getArgument(i).getType()));
-      storage[entry.getArgument(i)] = entry.addArgument(type, entry.getArgument(i).getLoc());
-    }
-    GraphFacts facts(&getContext());
-    if (auto symbols = func->getAttrOfType<ArrayAttr>(Extents::kAttr))
-      if (failed(facts.extents.read(symbols)))
-        return func.emitOpError() << "attribute '" << Extents::kAttr << "' is no list of dimensions";
-    LoweredGraph shared = {facts, {}, llvm::DenseMap<Value, SmallVector<int64_t>>(), llvm::DenseMap<unsigned, Value>()};
-    for (unsigned i = 0; i < count; ++i) {
-      shared.inputs.push_back(entry.getArgument(count + i));
-      RankedTensorType type = facts.extents.fromIR(cast<RankedTensorType>(entry.getArgument(i).getType()));
-      if (isOpen(type.getShape()))
-        shared.sizes[shared.inputs.back()] = SmallVector<int64_t>(type.getShape());
+      graph.shared.inputs.push_back(entry.addArgument(type, entry.getArgument(i).getLoc()));
+      graph.keep(entry.getArgument(i), graph.shared.inputs.back());
     }
     for (Operation *op : ops) {
-      b.setInsertionPoint(op);
-      if (isa<transformer::WeightOp>(op)) {
-        storage[op->getResult(0)] = op->getResult(0);
-        continue;
-      }
-      if (auto terminator = dyn_cast<func::ReturnOp>(op)) {
-        for (OpOperand &operand : terminator->getOpOperands())
-          operand.set(storage.lookup(operand.get()));
-        continue;
-      }
-      if (!onnx_ir::isNode(op))
-        continue;
-      if (DenseElementsAttr value = constantOf(op->getResult(0))) {
-        storage[op->getResult(0)] = lowerConstant(b, op->getLoc(), value);
-        continue;
-      }
-      const OperatorRow *row = findRow(onnx_ir::nodeType(op), onnx_ir::sinceOf(op));
-      if (!row)
-        return Node(op, &facts).error() << "is not supported";
-      SmallVector<Value> inputs;
-      for (Value operand : op->getOperands())
-        inputs.push_back(onnx_ir::isAbsent(operand) ? Value() : storage.lookup(operand));
-      for (Value result : op->getResults())
-        if (!storageType(cast<RankedTensorType>(result.getType())))
-          return Node(op, &facts).error() << "gives " << result.getType() << ", which is not supported";
-      Lowering node(b, op, inputs, shared);
-      node.takesOpen = row->open;
-      for (Type type : op->getOperandTypes())
-        if (auto shaped = dyn_cast<RankedTensorType>(type); shaped && !shaped.hasStaticShape() && !row->open)
-          return node.error() << "takes " << facts.extents.text(facts.extents.fromIR(shaped))
-                              << ", of a size known only at run time, which this operator is not compiled for";
-      SmallVector<Value> results;
-      SmallVector<int64_t> integers;
-      if (op->getNumResults() == 1)
-        integers = foldNode(node, node.resultType()).integers;
-      if (!integers.empty())
-        facts.contents[op->getResult(0)] = integers;
-      if (!integers.empty() && integers.size() <= kMostWritten)
-        results.push_back(writeIntegers(node, integers));
-      else if (failed(row->lower(node, results)))
+      graph.b.setInsertionPoint(op);
+      if (failed(graph.lowerOp(op)))
         return failure();
-      assert(results.size() == op->getNumResults() && "a lowering gives each result");
-      for (auto [result, lowered] : llvm::zip(op->getResults(), results)) {
-        assert(lowered.getType() == storageType(cast<RankedTensorType>(result.getType())) && "of its type");
-        storage[result] = lowered;
-        RankedTensorType type = facts.extents.fromIR(cast<RankedTensorType>(result.getType()));
-        if (isOpen(type.getShape()))
-          shared.sizes[lowered] = SmallVector<int64_t>(type.getShape());
-      }
     }
+    for (OpOperand &operand : entry.getTerminator()->getOpOperands())
+      operand.set(graph.storage.lookup(operand.get()));
     for (Operation *op : llvm::reverse(ops))
       if (isa_and_present<onnx_ir::ONNXDialect>(op->getDialect()))
         op->erase();

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Lowering.h"
 
+#include "dialects/Kernel/IR/Kernel.h"
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 
@@ -445,10 +446,39 @@ RankedTensorType Lowering::plain(ArrayRef<int64_t> shape, Type storage) const {
   return RankedTensorType::get(sizes, storage);
 }
 
-void Lowering::define(int64_t size, Value value) {
+void Lowering::define(int64_t size, Value value, bool mayBeOutside) {
   std::optional<unsigned> symbol = graph->extents.symbolOf(size);
   assert(symbol && "a size that an op computes is a symbol");
-  shared.symbols[*symbol] = value;
+  if (mayBeOutside)
+    kernel::SetDimOp::create(b, *symbol, value);
+  auto [least, most] = graph->extents.bounds(size);
+  value = arith::MaxSIOp::create(b, value, arith::ConstantIndexOp::create(b, least));
+  shared.symbols[*symbol] = arith::MinSIOp::create(b, value, arith::ConstantIndexOp::create(b, most));
+}
+
+LogicalResult Lowering::checkConditions() {
+  const std::vector<Extents::Symbol> &symbols = graph->extents.symbols();
+  std::function<bool(int64_t)> isThere = [&](int64_t size) {
+    AffineExpr expr = graph->extents.expression(size);
+    for (unsigned i = 0; i < symbols.size(); ++i)
+      if (expr.isFunctionOfSymbol(i) && !shared.symbols.count(i) && symbols[i].kind != Extents::Kind::Input &&
+          (symbols[i].kind == Extents::Kind::Value || !isThere(symbols[i].a) || !isThere(symbols[i].b)))
+        return false;
+    return true;
+  };
+  for (unsigned i = 0; i < symbols.size(); ++i) {
+    if (symbols[i].kind != Extents::Kind::Equal || shared.checked.count(i) || !isThere(symbols[i].a) ||
+        !isThere(symbols[i].b))
+      continue;
+    shared.checked.insert(i);
+    if (shared.depth > 0)
+      return error() << "needs '" << symbols[i].name << "' to be checked in a branch or loop, which is not supported";
+    Value holds = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, index(b, symbols[i].a), index(b, symbols[i].b));
+    Value one = arith::ConstantIndexOp::create(b, 1), none = arith::ConstantIndexOp::create(b, 0);
+    kernel::SetDimOp::create(b, i, arith::SelectOp::create(b, holds, one, none));
+    kernel::RequireOp::create(b, i);
+  }
+  return success();
 }
 
 Value Lowering::empty(ArrayRef<int64_t> shape, Type storage) {

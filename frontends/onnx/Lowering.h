@@ -34,14 +34,20 @@ Type realElement(Type element);
 
 class Lowering;
 
+/// A loop without a limit makes no more turns.
+constexpr int64_t kMostTurns = int64_t(1) << 20;
+
 /// What the nodes of an entry share while they are lowered.
 struct LoweredGraph {
+  explicit LoweredGraph(GraphFacts &facts) : facts(facts) {}
   GraphFacts &facts;
+  unsigned depth = 0;              ///< of branches and loops around the node
   llvm::SmallVector<Value> inputs; ///< of the entry, in storage types
   /// The sizes, as numbers, of storage tensors that have open ones.
   llvm::DenseMap<Value, llvm::SmallVector<int64_t>> sizes;
   /// The values of symbols, as far as they are made: for extents that are inputs' or computed by ops.
   llvm::DenseMap<unsigned, Value> symbols;
+  llvm::DenseSet<unsigned> checked; ///< conditions
 };
 
 /// Scalar code in a body. Signs come from the onnx element type handed in.
@@ -141,8 +147,12 @@ public:
   llvm::SmallVector<mlir::OpFoldResult> folded(llvm::ArrayRef<int64_t> shape);
   /// The type of a tensor of these sizes: `?` for open ones.
   mlir::RankedTensorType plain(llvm::ArrayRef<int64_t> shape, Type storage) const;
-  /// The sizes of a result that this node's op computes: symbols of the kind Value get their values.
-  void define(int64_t size, Value value);
+  /// The value of a size that this node's op computes, an index; it is kept within the size's bounds. Where it could be
+  /// outside of them the caller learns what it was.
+  void define(int64_t size, Value value, bool mayBeOutside = false);
+  /// Ends the step where a condition does not hold whose sizes are all there, and was not checked before.
+  /// Fails with a message in a branch or loop, which the step cannot end in.
+  mlir::LogicalResult checkConditions();
 
   /// One value a place of `shape`; operands broadcast from the right. `body` gets compute values.
   Value elementwise(llvm::ArrayRef<Operand> operands, llvm::ArrayRef<int64_t> shape, Type element,

@@ -95,6 +95,25 @@ LogicalResult Node::movedIntegers(StringRef attribute, unsigned input,
                  << "') is not known while compiling, which is not supported";
 }
 
+int64_t Node::computedSize(unsigned output, int64_t dim, int64_t least, int64_t most, int64_t beside) const {
+  // 4096, 1024, 256, ...: of any rank no more than 2^24 elements.
+  const int64_t kDefault = std::max<int64_t>(8, 4096 >> std::min<int64_t>(12, 2 * (beside - 1)));
+  std::string name = output < outputNames.size() && !outputNames[output].empty() ? outputNames[output] : type.str();
+  name += "." + std::to_string(dim);
+  if (auto bounds = graph->given.find(name); bounds != graph->given.end()) {
+    least = std::max(least, bounds->second.first);
+    most = most < 0 ? bounds->second.second : std::min(most, bounds->second.second);
+  } else if (most < 0) {
+    most = kDefault;
+    emitRemark(isa<NameLoc>(loc) ? cast<NameLoc>(loc).getChildLoc() : loc)
+        << "size '" << name << "', which is computed while running, is taken to be " << least << " to " << most
+        << "; other bounds: --dim " << name << "=LO..HI";
+  }
+  int64_t size = graph->extents.value(name, least, std::max(least, most));
+  graph->named[name] = size;
+  return size;
+}
+
 StringRef nodeName(Location loc) {
   auto name = dyn_cast<NameLoc>(loc);
   return name ? name.getName().getValue() : StringRef();

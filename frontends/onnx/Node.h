@@ -24,6 +24,10 @@ struct GraphFacts {
   /// Integers that are known up to sizes which come at run time: numbers of `extents` among them.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> contents;
 
+  /// Bounds by name that the user gives; which of the names sizes had.
+  std::map<std::string, std::pair<int64_t, int64_t>> given;
+  std::map<std::string, int64_t> named;
+
   explicit GraphFacts(mlir::MLIRContext *context) : extents(context) {}
 };
 
@@ -41,6 +45,7 @@ public:
 
   /// What the file's declarations imply of output 0, with the element type of input 0; null where they imply nothing.
   mlir::RankedTensorType implied;
+  llvm::SmallVector<std::string> outputNames; ///< while importing
 
   GraphFacts *graph;
   bool takesOpen = false; ///< the operator is written for sizes that are numbers of `graph`'s extents
@@ -75,6 +80,11 @@ public:
   /// in `given`, with false. Fails with a message when the input is there but not known.
   mlir::LogicalResult movedIntegers(llvm::StringRef attribute, unsigned input,
                                     std::optional<llvm::SmallVector<int64_t>> &given) const;
+
+  /// The size of an output's dimension that the op computes while running, within natural bounds; a `most` below 0
+  /// stands for none: then a default is taken, with a remark, the less the more such dimensions are `beside` each
+  /// other. The user can give others, by the name 'OUTPUT.PLACE'.
+  int64_t computedSize(unsigned output, int64_t dim, int64_t least, int64_t most, int64_t beside = 1) const;
 
   /// "node 'a/b' (Gemm, version 13): ", then what is streamed.
   mlir::InFlightDiagnostic error() const;

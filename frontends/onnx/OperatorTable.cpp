@@ -13,6 +13,7 @@ ArrayRef<OperatorRow> allRows() {
     addActivations(made);
     addShapes(made);
     addSlices(made);
+    addSelections(made);
     addIndexing(made);
     addReductions(made);
     addNormalizations(made);
@@ -53,7 +54,7 @@ FailureOr<SmallVector<int64_t>> broadcastShape(const Node &node, ArrayRef<ArrayR
   for (ArrayRef<int64_t> shape : shapes)
     for (size_t i = 0; i < shape.size(); ++i) {
       int64_t &size = result[result.size() - shape.size() + i];
-      if (shape[i] == 1 || shape[i] == size)
+      if (shape[i] == 1 || shape[i] == size || (size != 1 && node.extents().agree(size, shape[i])))
         continue;
       if (size != 1) {
         node.error() << "shapes do not broadcast: a dimension is " << node.extents().text(size) << " and "

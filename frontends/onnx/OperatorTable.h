@@ -32,6 +32,7 @@ void addElementwise(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addActivations(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addShapes(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addSlices(llvm::SmallVectorImpl<OperatorRow> &rows);
+void addSelections(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addIndexing(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addReductions(llvm::SmallVectorImpl<OperatorRow> &rows);
 void addNormalizations(llvm::SmallVectorImpl<OperatorRow> &rows);
@@ -59,6 +60,13 @@ mlir::LogicalResult inferSame(const Node &node, llvm::SmallVectorImpl<mlir::Type
 mlir::LogicalResult inferBroadcast(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types);
 /// A type of that shape with the element type of an input.
 mlir::Type ofShape(const Node &node, llvm::ArrayRef<int64_t> shape, unsigned input = 0);
+/// The sizes that a node computes from values which come at run time (`what` names them), unless the file declares
+/// them: see RunTimeSizes.cpp. Fails with a message on the node where that is not supported.
+mlir::LogicalResult runTimeSizes(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types, llvm::StringRef what,
+                                 int64_t rank = -1);
+/// Their values, given to the sizes of the results.
+mlir::LogicalResult defineRunTimeSizes(Lowering &node);
+
 /// Where a shape depends on values that come at run time (`what` names them), what the file declares is taken. Fails
 /// with a message on the node where it declares nothing, or, with a `rank`, another one.
 mlir::LogicalResult declaredOr(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types, llvm::StringRef what,

@@ -56,9 +56,9 @@ def LowerOnnxPass : Pass<"llmc-lower-onnx", "::mlir::ModuleOp"> {
 
     Guarantees: no onnx op is left. Never: changes the order of a sum.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
-                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::llmc::kernel::KernelDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 #endif // LLMC_FRONTENDS_ONNX_PASSES_TD

@@ -60,7 +60,7 @@ FailureOr<SmallVector<int64_t>> matmulShape(const Node &node, ArrayRef<int64_t> 
     x.insert(x.begin(), 1);
   if (y.size() == 1)
     y.push_back(1);
-  if (x.back() != y[y.size() - 2])
+  if (!node.extents().agree(x.back(), y[y.size() - 2]))
     return mistake();
   FailureOr<SmallVector<int64_t>> batch =
       broadcastShape(node, {ArrayRef<int64_t>(x).drop_back(2), ArrayRef<int64_t>(y).drop_back(2)});
@@ -138,7 +138,7 @@ LogicalResult inferGemm(const Node &node, SmallVectorImpl<Type> &types) {
     return node.error() << "multiplies matrices (found " << node.typeOf(0) << " and " << node.typeOf(1) << ")";
   bool transA = node.integer("transA", 0), transB = node.integer("transB", 0);
   ArrayRef<int64_t> a = node.shapeOf(0), c = node.shapeOf(1);
-  if (a[transA ? 0 : 1] != c[transB ? 1 : 0])
+  if (!node.extents().agree(a[transA ? 0 : 1], c[transB ? 1 : 0]))
     return node.error() << "cannot multiply " << node.typeOf(0) << " by " << node.typeOf(1);
   SmallVector<int64_t> shape = {a[transA ? 1 : 0], c[transB ? 0 : 1]};
   if (node.has(2)) {

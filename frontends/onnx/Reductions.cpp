@@ -50,14 +50,12 @@ LogicalResult inferReduce(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> axes;
   if (failed(reductionAxes(node, axes)))
     return failure();
-  if (!axes) {
-    RankedTensorType type = node.declared[0] ? node.declared[0] : node.implied;
-    if (!type)
-      return node.error() << "input 1 (the axes) is not known while compiling, and the file does not declare the "
-                             "output's shape";
-    types.push_back(type);
+  if (!axes && !node.declared[0] && node.implied) {
+    types.push_back(node.implied);
     return success();
   }
+  if (!axes)
+    return runTimeSizes(node, types, "input 1 (the axes)");
   types.push_back(RankedTensorType::get(reducedShape(node, *axes, node.integer("keepdims", 1)), node.elementOf(0)));
   return success();
 }
@@ -187,6 +185,8 @@ Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, Array
 
 template <Kind kind> LogicalResult lowerReduce(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0);
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   bool keep = node.integer("keepdims", 1);
   std::optional<SmallVector<int64_t>> axes;
   if (failed(reductionAxes(node, axes)))

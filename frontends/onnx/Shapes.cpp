@@ -16,7 +16,7 @@ namespace {
 LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(1);
   if (!wanted)
-    return declaredOr(node, types, "input 1 (the shape)");
+    return runTimeSizes(node, types, "input 1 (the shape)");
   ArrayRef<int64_t> from = node.shapeOf(0);
   Extents &e = node.extents();
   int64_t total = e.product(from), known = 1, open = -1;
@@ -49,8 +49,10 @@ LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
 
 /// To the result's shape; the file may declare one of another size.
 LogicalResult lowerReshape(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   Extents &e = node.extents();
-  if (e.product(node.resultType().getShape()) != e.product(node.shapeOf(0)))
+  if (!e.agree(e.product(node.resultType().getShape()), e.product(node.shapeOf(0))))
     return node.error() << "reshapes " << e.text(node.typeOf(0)) << " to the declared " << e.text(node.resultType());
   results.push_back(node.reshape(node.tensors[0], node.resultType().getShape()));
   return success();
@@ -160,7 +162,7 @@ LogicalResult inferConcat(const Node &node, SmallVectorImpl<Type> &types) {
     ArrayRef<int64_t> other = node.shapeOf(i);
     bool fits = other.size() == shape.size();
     for (size_t d = 0; fits && d < shape.size(); ++d)
-      fits = static_cast<int64_t>(d) == *axis || other[d] == shape[d];
+      fits = static_cast<int64_t>(d) == *axis || node.extents().agree(other[d], shape[d]);
     if (!fits)
       return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i)) << ", which does not join "
                           << node.extents().text(node.typeOf(0)) << " along axis " << *axis;
@@ -260,7 +262,7 @@ LogicalResult lowerSplit(Lowering &node, SmallVectorImpl<Value> &results) {
 LogicalResult inferExpand(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(1);
   if (!wanted)
-    return declaredOr(node, types, "input 1 (the shape)");
+    return runTimeSizes(node, types, "input 1 (the shape)");
   for (int64_t size : *wanted)
     if (node.extents().minimum(size) < 0)
       return node.error() << "expands to a dimension of " << node.extents().text(size);
@@ -271,7 +273,7 @@ LogicalResult inferExpand(const Node &node, SmallVectorImpl<Type> &types) {
   return success();
 }
 LogicalResult lowerExpand(Lowering &node, SmallVectorImpl<Value> &results) {
-  if (failed(broadcastShape(node, {node.shapeOf(0), node.resultType().getShape()})))
+  if (failed(defineRunTimeSizes(node)) || failed(broadcastShape(node, {node.shapeOf(0), node.resultType().getShape()})))
     return failure();
   results.push_back(node.elementwise({node.input(0)}, node.resultType().getShape(), node.resultElement(),
                                      [](Body &, ValueRange x) { return x[0]; }));
@@ -281,7 +283,7 @@ LogicalResult lowerExpand(Lowering &node, SmallVectorImpl<Value> &results) {
 LogicalResult inferTile(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> repeats = node.knownIntegers(1);
   if (!repeats)
-    return declaredOr(node, types, "input 1 (the repeats)", node.rankOf(0));
+    return runTimeSizes(node, types, "input 1 (the repeats)", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   if (repeats->size() != shape.size())
     return node.error() << "repeats " << repeats->size() << " dimensions of " << shape.size();
@@ -294,6 +296,8 @@ LogicalResult inferTile(const Node &node, SmallVectorImpl<Type> &types) {
   return success();
 }
 LogicalResult lowerTile(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   Value from = node.tensors[0];
   Type element = node.resultElement();
   results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
@@ -310,7 +314,7 @@ LogicalResult inferConstantOfShape(const Node &node, SmallVectorImpl<Type> &type
   Type element = value ? value.getElementType() : Float32Type::get(node.settings.getContext());
   std::optional<SmallVector<int64_t>> shape = node.knownIntegers(0);
   if (!shape)
-    return declaredOr(node, types, "input 0 (the shape)");
+    return runTimeSizes(node, types, "input 0 (the shape)");
   for (int64_t size : *shape)
     if (node.extents().minimum(size) < 0)
       return node.error() << "has a dimension of " << node.extents().text(size);
@@ -318,6 +322,8 @@ LogicalResult inferConstantOfShape(const Node &node, SmallVectorImpl<Type> &type
   return success();
 }
 LogicalResult lowerConstantOfShape(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   auto value = dyn_cast_or_null<DenseElementsAttr>(node.settings.get("value"));
   Type element = node.resultElement(), storage = storageElement(element);
   Value scalar;
@@ -356,7 +362,7 @@ LogicalResult inferRange(const Node &node, SmallVectorImpl<Type> &types) {
   }
   auto start = node.knownReals(0), limit = node.knownReals(1), delta = node.knownReals(2);
   if (!start || !limit || !delta)
-    return declaredOr(node, types, "the start, limit or delta", 1);
+    return runTimeSizes(node, types, "the start, limit or delta", 1);
   if (start->size() != 1 || limit->size() != 1 || delta->size() != 1 || (*delta)[0] == 0)
     return node.error() << "needs a start, a limit and a delta other than 0";
   double count = std::ceil(((*limit)[0] - (*start)[0]) / (*delta)[0]);
@@ -366,6 +372,8 @@ LogicalResult inferRange(const Node &node, SmallVectorImpl<Type> &types) {
   return success();
 }
 LogicalResult lowerRange(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   Type element = node.resultElement();
   Value start = node.reshape(node.tensors[0], {}), delta = node.reshape(node.tensors[2], {});
   results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {

@@ -84,7 +84,7 @@ std::optional<std::pair<int64_t, int64_t>> sliceRange(Extents &e, int64_t size, 
 LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
   SliceFacts facts = sliceFacts(node);
   if (!facts.starts || !facts.ends || !facts.axes || !facts.steps)
-    return declaredOr(node, types, "the start, end, axes or steps", node.rankOf(0));
+    return runTimeSizes(node, types, "the start, end, axes or steps", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   size_t count = facts.starts->size();
   if (facts.ends->size() != count || facts.axes->size() != count || facts.steps->size() != count)
@@ -99,8 +99,7 @@ LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
     auto range =
         sliceRange(node.extents(), node.shapeOf(0)[*axis], (*facts.starts)[i], (*facts.ends)[i], (*facts.steps)[i]);
     if (!range)
-      return node.error() << "whether its start or end counts from the end of dimension " << *axis
-                          << " is known only at run time, which is not supported";
+      return runTimeSizes(node, types, "whether a start or end counts from the end", node.rankOf(0));
     shape[*axis] = range->second;
   }
   types.push_back(ofShape(node, shape));
@@ -109,6 +108,8 @@ LogicalResult inferSlice(const Node &node, SmallVectorImpl<Type> &types) {
 
 /// Places start + i * step; starts and steps that come at run time are clamped, so that no place is outside.
 LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   SliceFacts facts = sliceFacts(node);
   int64_t rank = node.rankOf(0);
   Type element = node.resultElement();
@@ -122,13 +123,14 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
   }
   bool known = facts.starts && facts.ends && facts.steps && facts.axes;
   SmallVector<int64_t> first(rank, 0), step(rank, 1);
-  bool forward = known;
   for (size_t i = 0; known && i < facts.starts->size(); ++i) {
     int64_t axis = *node.axis((*facts.axes)[i], rank);
     step[axis] = (*facts.steps)[i];
-    first[axis] = sliceRange(node.extents(), sizes[axis], (*facts.starts)[i], (*facts.ends)[i], step[axis])->first;
-    forward &= step[axis] > 0;
+    auto range = sliceRange(node.extents(), sizes[axis], (*facts.starts)[i], (*facts.ends)[i], step[axis]);
+    known = range.has_value();
+    first[axis] = range ? range->first : 0;
   }
+  bool forward = known && llvm::all_of(step, [](int64_t by) { return by > 0; });
   if (forward) {
     SmallVector<OpFoldResult> strides;
     for (int64_t i = 0; i < rank; ++i)
@@ -226,7 +228,7 @@ LogicalResult inferPad(const Node &node, SmallVectorImpl<Type> &types) {
   if (failed(padSizes(node, low, high)))
     return failure();
   if (!low)
-    return declaredOr(node, types, "input 1 (the pads)", node.rankOf(0));
+    return runTimeSizes(node, types, "input 1 (the pads)", node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0));
   for (size_t i = 0; i < shape.size(); ++i) {
     shape[i] = node.extents().add(node.extents().add(shape[i], (*low)[i]), (*high)[i]);
@@ -237,6 +239,8 @@ LogicalResult inferPad(const Node &node, SmallVectorImpl<Type> &types) {
   return success();
 }
 LogicalResult lowerPad(Lowering &node, SmallVectorImpl<Value> &results) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
   StringRef mode = node.text("mode", "constant");
   if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap")
     return node.error() << "unsupported attribute 'mode' = '" << mode << "' (expected constant, edge, reflect or wrap)";

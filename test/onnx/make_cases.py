@@ -171,6 +171,46 @@ def open_cases(node):
               [{"x": floats(n, 3), "z": floats(k, 3)} for n, k in [(1, 2), (7, 1), (4, 4), (13, 5)]],
               ["sum", "first", "last", "turned", "padded", "tiled", "mean", "flat", "filled", "scaled"], weights,
               arguments=["n=1..13", "k=1..5"])
+    computed_cases(node)
+
+
+def computed_cases(node):
+    """Sizes that values decide, and branches and loops whose conditions come at run time."""
+    nodes = [node("Greater", ["x", "zero"], ["m"]), node("NonZero", ["m"], ["places"]), node("Transpose", ["places"], ["rows"]),
+             node("GatherND", ["x", "rows"], ["picked"]), node("ReduceSum", ["picked"], ["sum"], keepdims=1),
+             node("ReduceMax", ["x"], ["peak"], axes=[1], keepdims=0), node("Greater", ["peak", "one"], ["high"]),
+             node("Compress", ["x", "high"], ["kept"], axis=0), node("Cast", ["x"], ["whole"], to=T.INT64),
+             node("Unique", ["whole"], ["u", "first", "back", "count"])]
+    open_case("computed_sizes", nodes, {"x": ["n", 5]}, [{"x": 2 * floats(n, 5)} for n in (1, 2, 7, 13)] + [{"x": -np.ones((3, 5), "f4")}],
+              ["places", "picked", "sum", "kept", "u", "first", "back", "count"], [("zero", np.array(0, "f4")), ("one", np.array(1, "f4"))],
+              arguments=["n=1..13"])
+    nodes = [node("Range", ["from", "to", "by"], ["line"]), node("Expand", ["row", "shape"], ["wide"]),
+             node("Slice", ["line", "low", "high"], ["part"]), node("ConstantOfShape", ["shape"], ["filled"]),
+             node("Reshape", ["x", "form"], ["formed"])]
+    sets = [{"from": np.array(a), "to": np.array(b), "by": np.array(c), "shape": np.array(s), "low": np.array([l]), "high": np.array([u]),
+             "x": floats(6, 4), "form": np.array(f)}
+            for a, b, c, s, l, u, f in [(0, 10, 3, [2, 5], 1, 9, [-1, 8]), (5, -7, -2, [3, 1], -3, -1, [0, 4]), (4, 4, 1, [1, 7], 0, 5, [24, -1])]]
+    open_case("run_time_shapes", nodes, {"from": [], "to": [], "by": [], "shape": [2], "low": [1], "high": [1], "x": [6, 4], "form": [2]}, sets,
+              ["line", "wide", "part", "filled", "formed"], [("row", np.array([[1.5]], "f4"))],
+              arguments=["line.0=0..64", "wide.0=0..8", "wide.1=0..8", "filled.0=0..8", "filled.1=0..8"])
+    # A branch reads what is around it; its outputs differ in size.
+    info = lambda name, kind, dims: h.make_tensor_value_info(name, kind, dims)
+    yes = h.make_graph([node("MatMul", ["x", "w"], ["t"]), node("Relu", ["t"], ["yes"])], "yes", [], [info("yes", T.FLOAT, None)])
+    no = h.make_graph([node("Concat", ["x", "x"], ["c"], axis=0), node("Neg", ["c"], ["no"])], "no", [], [info("no", T.FLOAT, None)])
+    nodes = [node("ReduceSum", ["x"], ["s"], keepdims=0), node("Greater", ["s", "zero"], ["c"]),
+             node("If", ["c"], ["r"], then_branch=yes, else_branch=no), node("Exp", ["r"], ["y"])]
+    open_case("run_time_branch", nodes, {"x": ["n", 5]}, [{"x": floats(n, 5) + shift} for n, shift in ((1, 3), (4, -3), (7, 3), (7, -3))],
+              ["y"], [("zero", np.array(0, "f4")), ("w", floats(5, 5))], arguments=["n=1..7"])
+    # A loop hands on a matrix and adds a row a turn, until the trip count or its own condition ends it.
+    body = h.make_graph([node("MatMul", ["state", "w"], ["m"]), node("Tanh", ["m"], ["next"]), node("ReduceSum", ["next", "axis"], ["row"], keepdims=0),
+                         node("ReduceMax", ["next"], ["most"], keepdims=0), node("Less", ["most", "limit"], ["again"])], "body",
+                        [info("i", T.INT64, []), info("goes_on", T.BOOL, []), info("state", T.FLOAT, None)],
+                        [info("again", T.BOOL, []), info("next", T.FLOAT, None), info("row", T.FLOAT, None)])
+    nodes = [node("Loop", ["turns", "start", "x"], ["last", "rows"], body=body), node("Neg", ["rows"], ["y"])]
+    open_case("run_time_loop", nodes, {"turns": [], "start": [], "limit": [], "x": ["n", 5]},
+              [{"turns": np.array(t), "start": np.array(c), "limit": np.array(l, "f4"), "x": floats(n, 5)}
+               for t, c, l, n in [(3, True, 9, 2), (11, True, 9, 1), (20, True, 0.5, 4)]],
+              ["last", "y"], [("w", floats(5, 5)), ("axis", np.array([0]))], arguments=["n=1..4", "rows.0=0..32"])
 
 
 if __name__ == "__main__":

@@ -166,6 +166,21 @@ struct ProgramEmitter {
             b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), static_cast<int64_t>(constant.getOffset()));
       } else if (isa<BarrierOp>(op)) {
         emitBarrier(b, context, thread);
+      } else if (auto branch = dyn_cast<IfOp>(op)) {
+        b.ifThenElse(
+            isSet(branch.getFlag()), [&] { block(branch.getThenSteps().front()); },
+            [&] { block(branch.getElseSteps().front()); });
+      } else if (auto loop = dyn_cast<LoopOp>(op)) {
+        emitLoop(loop);
+      } else if (auto require = dyn_cast<RequireOp>(op)) {
+        // All threads read one value, so that all of them end or none.
+        Value dim = b.loadI64(b.at(dims, static_cast<int64_t>(8 * require.getNumber())));
+        Region *region = b.getInsertionBlock()->getParent();
+        Block *ends = &region->emplaceBlock(), *goesOn = &region->emplaceBlock();
+        LLVM::CondBrOp::create(b, b.equal(dim, b.i64(1)), goesOn, ValueRange{}, ends, ValueRange{});
+        b.setInsertionPointToStart(ends);
+        LLVM::ReturnOp::create(b, ValueRange{});
+        b.setInsertionPointToStart(goesOn);
       } else if (auto wanted = dyn_cast<WantedRowsOp>(op)) {
         Value some = b.less(b.i64(0), rowCount(DimKind::rows));
         Value trimmed = arith::AndIOp::create(b, lastLayer, some);
@@ -183,6 +198,24 @@ struct ProgramEmitter {
         launch(&op);
       }
     }
+  }
+
+  Value isSet(Value flag) {
+    Value byte = b.load(b.getI8Type(), values.lookup(flag), 1);
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, byte,
+                                 arith::ConstantOp::create(b, b.getIntegerAttr(b.getI8Type(), 0)));
+  }
+
+  /// Threads meet after each turn: what it changed decides whether there is another.
+  void emitLoop(LoopOp loop) {
+    auto whileOp = scf::WhileOp::create(b, TypeRange{}, ValueRange{});
+    OpBuilder::InsertionGuard guard(b);
+    b.createBlock(&whileOp.getBefore());
+    scf::ConditionOp::create(b, isSet(loop.getFlag()), ValueRange{});
+    b.createBlock(&whileOp.getAfter());
+    block(loop.getSteps().front());
+    emitBarrier(b, context, thread);
+    scf::YieldOp::create(b);
   }
 
   /// A read-only table in the image, and element `index` of it.

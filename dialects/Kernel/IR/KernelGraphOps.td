@@ -111,6 +111,54 @@ def Kernel_SetDimOp : Op<Kernel_Dialect, "set_dim", []> {
   let assemblyFormat = "$number `,` $value attr-dict";
 }
 
+def Kernel_RequireOp : Op<Kernel_Dialect, "require", []> {
+  let summary = "the step goes on where a dim is 1";
+  let description = [{
+    Stands in a program, not in a loop. Where the dim, which is computed, is anything but 1 the step ends here, on every thread: the caller
+    finds the dim out of its bounds. What follows may rely on what the dim says.
+
+    ```mlir
+    kernel.require 3
+    ```
+  }];
+  let arguments = (ins I64Attr:$number);
+  let assemblyFormat = "$number attr-dict";
+}
+
+def Kernel_IfOp : Op<Kernel_Dialect, "if", [NoTerminator]> {
+  let summary = "steps that run where a flag is set";
+  let description = [{
+    Stands in a program. All threads read the byte `flag`, which no launch writes that may still be under way: where it is not 0 they run the
+    first region, else the second. The regions hold what a program holds.
+
+    ```mlir
+    kernel.if %flag : memref<i8> {
+      kernel.barrier
+    } {
+    }
+    ```
+  }];
+  let arguments = (ins Kernel_Plain:$flag);
+  let regions = (region SizedRegion<1>:$then_steps, SizedRegion<1>:$else_steps);
+  let assemblyFormat = "$flag `:` type($flag) $then_steps $else_steps attr-dict";
+}
+
+def Kernel_LoopOp : Op<Kernel_Dialect, "loop", [SingleBlock, NoTerminator]> {
+  let summary = "steps that run while a flag is set";
+  let description = [{
+    Stands in a program. As long as the byte `flag` is not 0 all threads run the region, which changes it, and meet.
+
+    ```mlir
+    kernel.loop %flag : memref<i8> {
+      kernel.barrier
+    }
+    ```
+  }];
+  let arguments = (ins Kernel_Plain:$flag);
+  let regions = (region SizedRegion<1>:$steps);
+  let assemblyFormat = "$flag `:` type($flag) $steps attr-dict";
+}
+
 def Kernel_ShareOp : Op<Kernel_Dialect, "share", [Pure]> {
   let summary = "a thread's part of a number of units";
   let description = [{

@@ -105,15 +105,16 @@ LogicalResult WantedRowsOp::verify() {
 /// emitter of programs (compiler/Targets) knows nothing else.
 static LogicalResult verifySteps(Block &block) {
   for (Operation &op : block) {
-    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp, WantedRowsOp, MemoryOp, GetConstantOp, GenericOp>(op))
+    if (isa<BufferOp, ColumnsOp, GetWeightOp, BarrierOp, WantedRowsOp, MemoryOp, GetConstantOp, GenericOp, RequireOp>(
+            op))
       continue;
     if (isa<YieldOp>(op)) {
       if (op.getNumOperands() != 0)
         return op.emitOpError() << "hands nothing on in a program, found " << op.getNumOperands() << " values";
       continue;
     }
-    if (auto layers = dyn_cast<LayersOp>(op)) {
-      for (Region &body : layers.getBodies())
+    if (isa<LayersOp, IfOp, LoopOp>(op)) {
+      for (Region &body : op.getRegions())
         if (failed(verifySteps(body.front())))
           return failure();
       continue;

@@ -20,7 +20,7 @@ void ONNXDialect::initialize() {
 }
 
 bool llmc::onnx_ir::isNode(Operation *op) {
-  return isa_and_present<ONNXDialect>(op->getDialect()) && !isa<AbsentOp>(op);
+  return isa_and_present<ONNXDialect>(op->getDialect()) && !isa<AbsentOp, YieldOp>(op);
 }
 bool llmc::onnx_ir::isAbsent(Value value) { return isa_and_present<AbsentOp>(value.getDefiningOp()); }
 Value llmc::onnx_ir::createAbsent(OpBuilder &builder, Location loc) {

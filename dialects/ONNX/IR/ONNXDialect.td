@@ -53,4 +53,15 @@ def ONNX_AbsentOp : Op<ONNX_Dialect, "absent"> {
   let assemblyFormat = "attr-dict";
 }
 
+def ONNX_YieldOp : Op<ONNX_Dialect, "yield", [Terminator]> {
+  let summary = "the outputs of a graph inside of a node";
+  let description = [{
+    ```mlir
+    onnx.yield %y : tensor<3xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
 #endif // LLMC_ONNX_DIALECT_TD

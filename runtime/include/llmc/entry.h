@@ -78,8 +78,8 @@ void *llmc_call_input(llmc_call *call, uint32_t index);
 const void *llmc_call_output(const llmc_call *call, uint32_t index);
 
 /** Runs the entry. The outputs do not depend on the number of threads.
- * @retval LLMC_INVALID_ARGUMENT  two inputs give one dimension different sizes
- * @retval LLMC_INVALID_FILE      the code gave an output a size outside of its bounds */
+ * @retval LLMC_INVALID_ARGUMENT  two inputs give one dimension different sizes, sizes that must fit do not, or a size
+ * that the model computes is outside of its bounds */
 llmc_status llmc_call_run(llmc_call *call, llmc_error *error);
 
 #ifdef __cplusplus

@@ -297,9 +297,13 @@ Status runCall(llmc_call &call, Error &error) {
     uint64_t found = call.dims[i];
     call.dims[i] = dim.minimum;
     llmc_text_view name = artifact.text(dim.name);
-    return fail(error, LLMC_INVALID_FILE, "the model's code gave dimension '%.*s' the size %llu, expected %llu to %llu",
-                printed(name.size), name.data, (unsigned long long)found, (unsigned long long)dim.minimum,
-                (unsigned long long)dim.maximum);
+    if (dim.minimum == 1 && dim.maximum == 1) // a condition: the step ended there
+      return fail(error, LLMC_INVALID_ARGUMENT, "the inputs' sizes do not fit: '%.*s' does not hold",
+                  printed(name.size), name.data);
+    fail(error, LLMC_INVALID_ARGUMENT, "size '%.*s', which the model computes, is %llu, expected %llu to %llu",
+         printed(name.size), name.data, (unsigned long long)found, (unsigned long long)dim.minimum,
+         (unsigned long long)dim.maximum);
+    return addNote(error, "compile the model with other bounds: --dim NAME=LO..HI");
   }
   return LLMC_OK;
 }

@@ -129,8 +129,8 @@ TEST_F(CallTest, RefusesInputsThatDisagree) {
 
 TEST_F(CallTest, DoesNotBelieveASizeOutOfBounds) {
   fill({1, 0, 255});
-  EXPECT_EQ(llmc_call_run(call, &error), LLMC_INVALID_FILE);
-  EXPECT_STREQ(error.message, "the model's code gave dimension 'kept' the size 1001, expected 0 to 11");
+  EXPECT_EQ(llmc_call_run(call, &error), LLMC_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "size 'kept', which the model computes, is 1001, expected 0 to 11");
   EXPECT_EQ(output().sizes[0], 0u);
 }
 
