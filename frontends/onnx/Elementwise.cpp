@@ -417,10 +417,11 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   binary("BitwiseAnd", lowerBinary<bits<arith::AndIOp>>);
   binary("BitwiseOr", lowerBinary<bits<arith::OrIOp>>);
   binary("BitwiseXor", lowerBinary<bits<arith::XOrIOp>>);
-  binary("Max", lowerFold<maximum>);
-  binary("Min", lowerFold<minimum>);
-  binary("Sum", lowerFold<add>);
-  binary("Mean", lowerFold<add, true>);
+  auto fold = [&](StringRef name, LowerFunction lower) { rows.push_back({name, 6, inferBroadcast, lower, true}); };
+  fold("Max", lowerFold<maximum>);
+  fold("Min", lowerFold<minimum>);
+  fold("Sum", lowerFold<add>);
+  fold("Mean", lowerFold<add, true>);
   rows.push_back({"Equal", 7, inferCompare, lowerBinary<equal>, true});
   rows.push_back({"Less", 7, inferCompare, lowerBinary<less>, true});
   rows.push_back({"Greater", 7, inferCompare, lowerBinary<greater>, true});

@@ -20,6 +20,9 @@ static bool broadcasts(StringRef type) {
   return llvm::is_contained({"Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"}, type);
 }
 
+/// Operators of any number of tensors, which had to be of one shape: what broadcasting does with them is the same.
+static bool folds(StringRef type) { return llvm::is_contained({"Max", "Mean", "Min", "Sum"}, type); }
+
 int64_t modernVersion(const onnx::Operator &row, int64_t opset) {
   if (opset >= kFirstModern)
     return row.since;
@@ -27,7 +30,8 @@ int64_t modernVersion(const onnx::Operator &row, int64_t opset) {
   if (!modern)
     return -1;
   // `upgrade` knows these.
-  bool known = broadcasts(row.name) || llvm::is_contained({"BatchNormalization", "Dropout", "Gemm", "PRelu"}, row.name);
+  bool known = broadcasts(row.name) || folds(row.name) ||
+               llvm::is_contained({"BatchNormalization", "Dropout", "Gemm", "PRelu"}, row.name);
   return modern->since == row.since || known ? modern->since : -1;
 }
 
