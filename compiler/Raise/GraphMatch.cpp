@@ -91,6 +91,32 @@ Product productOf(Value value) {
 
 bool isNear(double a, double b) { return std::abs(a - b) <= 2e-3 * std::abs(b); }
 
+SmallVector<AffineExpr> sizesOf(RankedTensorType type) {
+  if (auto map = dyn_cast_or_null<AffineMapAttr>(type.getEncoding()))
+    return SmallVector<AffineExpr>(map.getAffineMap().getResults());
+  SmallVector<AffineExpr> sizes;
+  for (int64_t size : type.getShape())
+    sizes.push_back(getAffineConstantExpr(size, type.getContext()));
+  return sizes;
+}
+
+RankedTensorType typeFrom(ArrayRef<AffineExpr> sizes, Type element) {
+  SmallVector<int64_t> shape;
+  unsigned symbols = 0;
+  for (AffineExpr size : sizes) {
+    auto number = dyn_cast<AffineConstantExpr>(size);
+    shape.push_back(number ? number.getValue() : ShapedType::kDynamic);
+    size.walk([&](AffineExpr part) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+        symbols = std::max(symbols, symbol.getPosition() + 1);
+    });
+  }
+  if (!ShapedType::isDynamicShape(shape))
+    return RankedTensorType::get(shape, element);
+  return RankedTensorType::get(shape, element,
+                               AffineMapAttr::get(AffineMap::get(0, symbols, sizes, element.getContext())));
+}
+
 Operation *createNode(Operation *where, StringRef type, int64_t since, ArrayRef<Value> inputs, TypeRange types,
                       ArrayRef<NamedAttribute> settings) {
   OpBuilder builder(where);

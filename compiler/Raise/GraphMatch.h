@@ -31,6 +31,15 @@ struct Product {
 };
 Product productOf(Value value);
 
+/// The sizes of a type, open ones as expressions over the entry's symbols, and the type of such sizes: as
+/// frontends/onnx/Extents.h writes them, so that equal sizes are equal types.
+llvm::SmallVector<mlir::AffineExpr> sizesOf(mlir::RankedTensorType type);
+mlir::RankedTensorType typeFrom(llvm::ArrayRef<mlir::AffineExpr> sizes, mlir::Type element);
+inline bool isOne(mlir::AffineExpr size) {
+  auto number = mlir::dyn_cast<mlir::AffineConstantExpr>(size);
+  return number && number.getValue() == 1;
+}
+
 inline mlir::RankedTensorType typeOf(Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
 /// Whether two numbers are equal but for how they were rounded.
 bool isNear(double a, double b);

@@ -104,8 +104,11 @@ def RaiseAttentionPass : Pass<"llmc-raise-attention", "::mlir::func::FuncOp"> {
     %y = onnx.Attention since 23 (%q, %k, %v, %mask) {scale = 1.0 : f32} : (...) -> tensor<2x3x5x13xf32>
     ```
 
-    Never: where a mask puts numbers in place of scores that a softmax can still see (a row that is masked as a whole would come out
-    differently), and in double. What looks like attention and is not raised leaves a remark with the node and the reason.
+    Where a mask multiplies scores, or puts numbers in their place that a softmax can still see (a row that is masked as a whole
+    would come out differently otherwise), it becomes `onnx.llmc.Attention`, which does that:
+    `softmax((seen ? scale * q k^T * factor + bias : fill) + late) v`.
+
+    Never: in double. What looks like attention and is not raised leaves a remark with the node and the reason.
   }];
   let dependentDialects = ["::llmc::onnx_ir::ONNXDialect"];
   let statistics = [Statistic<"numRaised", "raised", "Attentions found">,

@@ -1,7 +1,7 @@
 // RaiseAttention.cpp - finds softmax(q k^T * scale + mask) v in graphs and makes one Attention of it.
 //
-// Only what means the same is raised: a mask that replaces scores by a number a softmax can still see is left alone,
-// since a row that is masked as a whole would come out differently.
+// Only what means the same is raised: where a mask multiplies scores, or replaces them by a number that a softmax can
+// still see, it becomes llmc.Attention, which does just that.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Raise/GraphMatch.h"
 #include "compiler/Raise/Passes.h"
@@ -26,7 +26,11 @@ constexpr double kAsGoodAsNothing = -1e20;
 struct Scores {
   Operation *product = nullptr; ///< q k^T
   double scale = 1;
-  Value bias; ///< what is added, or null
+  Value bias;                 ///< what is added, or null
+  Value factor;               ///< what scores are multiplied with before, or null
+  Value seen;                 ///< bool: elsewhere `fill` stands in place of what is above; or null
+  std::optional<double> fill; ///< set where something is replaced
+  Value late;                 ///< what is added after that, or null
 };
 
 struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
@@ -81,13 +85,12 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
     if (x.getElementType() != y.getElementType())
       return {};
     int64_t rank = std::max(x.getRank(), y.getRank());
-    SmallVector<int64_t> shape(rank, 1);
+    SmallVector<AffineExpr> shape(rank, getAffineConstantExpr(1, &getContext()));
     for (auto type : {x, y})
-      for (int64_t i = 0; i < type.getRank(); ++i) {
-        int64_t &size = shape[rank - type.getRank() + i];
-        size = size == 1 ? type.getDimSize(i) : size;
-      }
-    return createNode(where, "Add", 14, {a, b}, RankedTensorType::get(shape, x.getElementType()))->getResult(0);
+      for (auto [i, size] : llvm::enumerate(sizesOf(type)))
+        if (AffineExpr &own = shape[rank - type.getRank() + i]; isOne(own))
+          own = size;
+    return createNode(where, "Add", 14, {a, b}, typeFrom(shape, x.getElementType()))->getResult(0);
   }
 
   /// Takes scores apart down to the product. `softmax` is for remarks and where new nodes go.
@@ -100,6 +103,10 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
       return success();
     }
     auto scaled = [&](Value bias) -> FailureOr<Value> {
+      if (s.factor) {
+        (void)missed(softmax, "something is added to its scores before they are multiplied");
+        return failure();
+      }
       if (s.scale == 1)
         return bias;
       (void)missed(softmax, "its mask is scaled with the scores");
@@ -128,7 +135,12 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
             s.scale = type == "Mul" ? s.scale * *number : s.scale / *number;
             return read(softmax, op->getOperand(1 - i), s);
           }
-      return missed(softmax, "its scores are multiplied by something that is not one known number");
+      bool first = leadsToProduct(op->getOperand(0));
+      if (type == "Div" || s.factor || (!first && !leadsToProduct(op->getOperand(1))))
+        return missed(softmax, type == "Div" ? "its scores are divided by something that is not one known number"
+                                             : "its scores are multiplied by more than one tensor");
+      s.factor = op->getOperand(first ? 1 : 0);
+      return read(softmax, op->getOperand(first ? 0 : 1), s);
     }
     if (type == "Max" && op->getNumOperands() == 2) {
       for (unsigned i : {0u, 1u})
@@ -139,16 +151,26 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
     if (type == "Where") {
       bool first = leadsToProduct(op->getOperand(1));
       std::optional<double> fill = splatOf(op->getOperand(first ? 2 : 1));
-      if (!fill || !(*fill <= kAsGoodAsNothing))
-        return missed(softmax, "its mask puts numbers in place of scores that a softmax can still see");
+      if (!fill)
+        return missed(softmax, "its mask puts something in place of scores that is not one known number");
       FailureOr<Value> one = scaled(op->getOperand(0));
       if (failed(one))
         return failure();
+      if (!(*fill <= kAsGoodAsNothing)) {
+        if (s.fill)
+          return missed(softmax, "its scores are replaced twice");
+        s.fill = fill;
+        s.seen = op->getOperand(0);
+        if (!first)
+          s.seen = createNode(softmax, "Not", 1, {s.seen}, s.seen.getType())->getResult(0);
+        std::swap(s.late, s.bias); // what was met so far is added behind
+        return read(softmax, op->getOperand(first ? 1 : 2), s);
+      }
       auto element = typeOf(value).getElementType();
       auto scalar = RankedTensorType::get({}, element);
       Value none = createSplat(softmax, scalar, *fill), zero = createSplat(softmax, scalar, 0);
       Value term = createNode(softmax, "Where", 16, {op->getOperand(0), first ? zero : none, first ? none : zero},
-                              RankedTensorType::get(typeOf(op->getOperand(0)).getShape(), element))
+                              typeFrom(sizesOf(typeOf(op->getOperand(0))), element))
                        ->getResult(0);
       if (s.bias = addBias(softmax, s.bias, term); !s.bias)
         return missed(softmax, "its masks are of two types");
@@ -191,32 +213,46 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
     int64_t rank = typeOf(query).getRank();
     if ((rank != 3 && rank != 4) || typeOf(turned).getRank() != rank || typeOf(value).getRank() != rank)
       return missed(softmax, "query, key and value are not all of rank 3 or 4");
-    if (!typeOf(query).hasStaticShape() || !typeOf(turned).hasStaticShape() || !typeOf(value).hasStaticShape())
-      return missed(softmax, "it has sizes that are known only at run time");
-    ArrayRef<int64_t> q = typeOf(query).getShape(), k = typeOf(turned).getShape(), v = typeOf(value).getShape();
-    if (q.drop_back(2) != k.drop_back(2) || q.drop_back(2) != v.drop_back(2))
+    SmallVector<AffineExpr> q = sizesOf(typeOf(query)), k = sizesOf(typeOf(turned)), v = sizesOf(typeOf(value));
+    auto batch = [](ArrayRef<AffineExpr> sizes) { return sizes.drop_back(2); };
+    if (batch(q) != batch(k) || batch(q) != batch(v))
       return missed(softmax, "query, key and value have different heads");
+    auto isOpen = [](AffineExpr size) { return !isa<AffineConstantExpr>(size); };
+    if (isOpen(q.back()) || isOpen(v.back()) || (rank == 4 && isOpen(q[1])))
+      return missed(softmax, "the number of its heads or their width is known only at run time");
+    if (rank == 3 && isOpen(q[0]))
+      return missed(softmax, "its heads are rolled into a batch whose size is known only at run time");
     if (!isComputed(query) || typeOf(query).getElementType() != typeOf(value).getElementType() ||
         typeOf(last->getResult(0)).getElementType() != typeOf(query).getElementType())
       return missed(softmax, "query and value are of different types, or double");
-    if (s.bias && (typeOf(s.bias).getRank() < 1 || typeOf(s.bias).getRank() > 4))
-      return missed(softmax, "its mask is of rank " + Twine(typeOf(s.bias).getRank()));
-    if (s.bias && typeOf(s.bias).getShape().back() == 1 && k.back() != 1)
-      return missed(softmax, "its mask is one number for all keys");
+    for (Value mask : {s.bias, s.factor, s.seen, s.late}) {
+      if (!mask)
+        continue;
+      int64_t own = typeOf(mask).getRank();
+      bool isOwn = s.factor || s.fill; // llmc.Attention spreads what is one for all keys
+      if (own > 4 || (own < 1 && !isOwn) || own > rank)
+        return missed(softmax, "its mask is of rank " + Twine(own));
+      if (!isOwn && isOne(sizesOf(typeOf(mask)).back()) && !isOne(k.back()))
+        return missed(softmax, "its mask is one number for all keys");
+      if (!isOwn && isOpen(sizesOf(typeOf(mask)).back()) && sizesOf(typeOf(mask)).back() != k.back())
+        return missed(softmax, "its mask is of another number of keys");
+    }
 
     // All to [batch, heads, sequence, width]; a transposed key is transposed back, which mostly cancels.
     Builder b(&getContext());
     auto four = [&](Value x) -> Value {
       if (rank == 4)
         return x;
-      SmallVector<int64_t> shape(typeOf(x).getShape());
-      shape.insert(shape.begin(), 1);
-      return createNode(last, "Unsqueeze", 13, {x, createIntegers(last, {0})}, typeOf(x).clone(shape))->getResult(0);
+      SmallVector<AffineExpr> shape = sizesOf(typeOf(x));
+      shape.insert(shape.begin(), getAffineConstantExpr(1, &getContext()));
+      return createNode(last, "Unsqueeze", 13, {x, createIntegers(last, {0})},
+                        typeFrom(shape, typeOf(x).getElementType()))
+          ->getResult(0);
     };
     query = four(query);
     turned = four(turned);
     value = four(value);
-    SmallVector<int64_t> keyShape(typeOf(turned).getShape());
+    SmallVector<AffineExpr> keyShape = sizesOf(typeOf(turned));
     std::swap(keyShape[2], keyShape[3]);
     Value key;
     Operation *transposed = madeBy(turned, "Transpose");
@@ -233,16 +269,24 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
         perm.assign(order.asArrayRef().begin(), order.asArrayRef().end());
         std::swap(perm[2], perm[3]);
       }
-      key = createNode(last, "Transpose", 13, {source}, typeOf(turned).clone(keyShape),
+      key = createNode(last, "Transpose", 13, {source}, typeFrom(keyShape, typeOf(turned).getElementType()),
                        b.getNamedAttr("perm", b.getDenseI64ArrayAttr(perm)))
                 ->getResult(0);
     }
-    SmallVector<int64_t> outShape(typeOf(query).getShape());
-    outShape.back() = typeOf(value).getShape().back();
+    SmallVector<AffineExpr> outShape = sizesOf(typeOf(query));
+    outShape.back() = sizesOf(typeOf(value)).back();
+    RankedTensorType outType = typeFrom(outShape, typeOf(query).getElementType());
     SmallVector<NamedAttribute> settings = {b.getNamedAttr("scale", b.getF32FloatAttr(static_cast<float>(s.scale)))};
-    Value result = createNode(last, "Attention", 23, {query, key, value, s.bias},
-                              RankedTensorType::get(outShape, typeOf(query).getElementType()), settings)
-                       ->getResult(0);
+    Value result;
+    if (s.factor || s.fill) {
+      if (s.fill)
+        settings.push_back(b.getNamedAttr("fill", b.getF32FloatAttr(static_cast<float>(*s.fill))));
+      result = createNode(last, "llmc.Attention", 1, {query, key, value, s.bias, s.factor, s.seen, s.late}, outType,
+                          settings)
+                   ->getResult(0);
+    } else {
+      result = createNode(last, "Attention", 23, {query, key, value, s.bias}, outType, settings)->getResult(0);
+    }
     if (rank == 3)
       result =
           createNode(last, "Squeeze", 13, {result, createIntegers(last, {0})}, last->getResultTypes())->getResult(0);

@@ -47,6 +47,12 @@ std::optional<int64_t> trailingAxis(Operation *mean) {
   return (*axes)[0];
 }
 
+/// A value without a Cast to the type that it has.
+Value withoutCast(Value value) {
+  Operation *cast = madeBy(value, "Cast");
+  return cast && cast->getOperand(0).getType() == value.getType() ? cast->getOperand(0) : value;
+}
+
 /// x where a value is x * x or x^2.
 Value squareOf(Value value) {
   if (Operation *op = madeBy(value, "Mul"))
@@ -71,18 +77,20 @@ std::optional<Root> matchRoot(Operation *root) {
     }
   Operation *mean = madeBy(variance, "ReduceMean");
   std::optional<int64_t> axis = mean ? trailingAxis(mean) : std::nullopt;
-  Value d = axis ? squareOf(mean->getOperand(0)) : Value();
+  Value d = axis ? withoutCast(squareOf(mean->getOperand(0))) : Value();
   if (!d)
     return std::nullopt;
   found.axis = *axis;
   found.input = d;
-  if (Operation *difference = madeBy(d, "Sub")) {
-    Operation *center = madeBy(difference->getOperand(1), "ReduceMean");
-    if (center && center->getOperand(0) == difference->getOperand(0) && trailingAxis(center) == axis) {
-      found.input = difference->getOperand(0);
+  // Squares are the same whichever is subtracted from the other.
+  if (Operation *difference = madeBy(d, "Sub"))
+    for (unsigned i : {0u, 1u}) {
+      Operation *center = madeBy(difference->getOperand(1 - i), "ReduceMean");
+      if (!center || center->getOperand(0) != difference->getOperand(i) || trailingAxis(center) != axis)
+        continue;
+      found.input = difference->getOperand(i);
       found.mean = center->getResult(0);
     }
-  }
   return found;
 }
 

@@ -224,8 +224,11 @@ Value Body::inside(Value place, int64_t size) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, place, index(size));
 }
 Value Body::clamped(Value place, int64_t size) {
-  return arith::MinSIOp::create(*this, arith::MaxSIOp::create(*this, place, index(0)),
-                                index(std::max<int64_t>(0, size - 1)));
+  if (!isOpen(size))
+    return arith::MinSIOp::create(*this, arith::MaxSIOp::create(*this, place, index(0)),
+                                  index(std::max<int64_t>(0, size - 1)));
+  Value last = arith::SubIOp::create(*this, index(size), index(1));
+  return arith::MaxSIOp::create(*this, arith::MinSIOp::create(*this, place, last), index(0));
 }
 Value Body::divided(Value place, int64_t by) { return arith::DivUIOp::create(*this, place, index(by)); }
 Value Body::rest(Value place, int64_t by) { return arith::RemUIOp::create(*this, place, index(by)); }

@@ -15,6 +15,7 @@ from onnx import helper as h
 from onnx import numpy_helper as nh
 from onnx.reference import ReferenceEvaluator
 
+import open_cases as more_cases
 import operator_cases
 
 HERE = Path(__file__).resolve().parent / "cases"
@@ -132,6 +133,7 @@ def main():
          [("x", floats(5))], ["y"], [("n", np.array(2)), ("two", np.array(2))])
     open_cases(node)
     operator_cases.add(case, node)
+    more_cases.add(case, open_case, node)
 
 
 def open_cases(node):

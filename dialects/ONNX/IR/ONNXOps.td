@@ -1,4 +1,4 @@
-// ONNXOps.td - one op a node type of ai.onnx. Made by tools/dev/make-onnx-operators.
+// ONNXOps.td - one op a node type of ai.onnx, and llmc's own. Made by tools/dev/make-onnx-operators.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_ONNX_OPS_TD
 #define LLMC_ONNX_OPS_TD
@@ -208,5 +208,6 @@ def ONNX_UnsqueezeOp : ONNX_NodeOp<"Unsqueeze">;
 def ONNX_UpsampleOp : ONNX_NodeOp<"Upsample">;
 def ONNX_WhereOp : ONNX_NodeOp<"Where">;
 def ONNX_XorOp : ONNX_NodeOp<"Xor">;
+def ONNX_LlmcAttentionOp : ONNX_NodeOp<"llmc.Attention">;
 
 #endif // LLMC_ONNX_OPS_TD

@@ -55,6 +55,8 @@ const Operator *findOperator(std::string_view name, int64_t opset) {
 }
 
 const Operator *operatorOf(const Node &node, int64_t opset) {
+  if (node.op.find('.') != std::string_view::npos)
+    return nullptr; // a domain in the table
   if (node.domain == "ai.onnx.preview")
     return findOperator("ai.onnx.preview." + std::string(node.op), 1);
   const std::string own = "com.microsoft." + std::string(node.op);

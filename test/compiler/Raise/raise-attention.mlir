@@ -51,14 +51,51 @@ func.func @three_dimensions(%q: tensor<6x5x7xf32>, %kt: tensor<6x7x11xf32>, %v: 
 }
 
 // A row that is masked as a whole sees all keys alike here, and its own scores where the number is added.
-// REMARK: node 'soft' is no attention: its mask puts numbers in place of scores that a softmax can still see
-// CHECK-LABEL: @not_raised_when_a_softmax_sees_the_mask
-// CHECK: onnx.Softmax
-func.func @not_raised_when_a_softmax_sees_the_mask(%q: tensor<6x5x7xf32>, %kt: tensor<6x7x11xf32>, %v: tensor<6x11x13xf32>,
-    %seen: tensor<5x11xi1>) -> tensor<6x5x13xf32> {
+// CHECK-LABEL: @replaced
+// CHECK: %[[SEEN:.*]] = onnx.Not since 1(%arg3)
+// CHECK: %[[NONE:.*]] = onnx.absent
+// CHECK: onnx.llmc.Attention since 1(%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[SEEN]], %arg4) {fill = -1.000000e+04 : f32, scale = 2.500000e-01 : f32}
+// CHECK-NOT: onnx.Softmax
+func.func @replaced(%q: tensor<6x5x7xf32>, %kt: tensor<6x7x11xf32>, %v: tensor<6x11x13xf32>,
+    %hidden: tensor<5x11xi1>, %late: tensor<6x1x11xf32>) -> tensor<6x5x13xf32> {
   %none = onnx.Constant since 13 () {value = dense<-10000.0> : tensor<f32>} : () -> tensor<f32>
+  %four = onnx.Constant since 13 () {value = dense<4.0> : tensor<f32>} : () -> tensor<f32>
   %s = onnx.MatMul since 13 (%q, %kt) {} : (tensor<6x5x7xf32>, tensor<6x7x11xf32>) -> tensor<6x5x11xf32>
-  %m = onnx.Where since 16 (%seen, %s, %none) {} : (tensor<5x11xi1>, tensor<6x5x11xf32>, tensor<f32>) -> tensor<6x5x11xf32>
+  %d = onnx.Div since 14 (%s, %four) {} : (tensor<6x5x11xf32>, tensor<f32>) -> tensor<6x5x11xf32>
+  %m = onnx.Where since 16 (%hidden, %none, %d) {} : (tensor<5x11xi1>, tensor<f32>, tensor<6x5x11xf32>) -> tensor<6x5x11xf32>
+  %a = onnx.Add since 14 (%m, %late) {} : (tensor<6x5x11xf32>, tensor<6x1x11xf32>) -> tensor<6x5x11xf32>
+  %p = onnx.Softmax since 13 (%a) {axis = 2 : i64} : (tensor<6x5x11xf32>) -> tensor<6x5x11xf32>
+  %y = onnx.MatMul since 13 (%p, %v) {} : (tensor<6x5x11xf32>, tensor<6x11x13xf32>) -> tensor<6x5x13xf32>
+  return %y : tensor<6x5x13xf32>
+}
+
+// Scores times the mask, less a large number where it is 0; of open sizes.
+// CHECK-LABEL: @multiplied
+// CHECK: %[[BIAS:.*]] = onnx.Neg since 13(%arg4)
+// CHECK: onnx.llmc.Attention since 1(%arg0, %{{[^,]*}}, %arg2, %[[BIAS]], %arg3) {scale = 2.000000e+00 : f32}
+// CHECK-SAME: -> tensor<?x3x?x13xf32, #[[MAP:.*]]>
+func.func @multiplied(%q: tensor<?x3x?x7xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 7)>>,
+    %kt: tensor<?x3x7x?xf32, affine_map<()[s0, s1] -> (s0, 3, 7, s1)>>, %v: tensor<?x3x?x13xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 13)>>,
+    %mask: tensor<1x1x?x?xf32, affine_map<()[s0, s1] -> (1, 1, s1, s1)>>, %less: tensor<1x1x?x?xf32, affine_map<()[s0, s1] -> (1, 1, s1, s1)>>)
+    -> tensor<?x3x?x13xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 13)>> {
+  %two = onnx.Constant since 13 () {value = dense<2.0> : tensor<f32>} : () -> tensor<f32>
+  %s = onnx.MatMul since 13 (%q, %kt) {} : (tensor<?x3x?x7xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 7)>>, tensor<?x3x7x?xf32, affine_map<()[s0, s1] -> (s0, 3, 7, s1)>>) -> tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>
+  %d = onnx.Mul since 14 (%s, %two) {} : (tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>, tensor<f32>) -> tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>
+  %m = onnx.Mul since 14 (%d, %mask) {} : (tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>, tensor<1x1x?x?xf32, affine_map<()[s0, s1] -> (1, 1, s1, s1)>>) -> tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>
+  %a = onnx.Sub since 14 (%m, %less) {} : (tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>, tensor<1x1x?x?xf32, affine_map<()[s0, s1] -> (1, 1, s1, s1)>>) -> tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>
+  %p = onnx.Softmax since 13 (%a) {axis = 3 : i64} : (tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>) -> tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>
+  %y = onnx.MatMul since 13 (%p, %v) {} : (tensor<?x3x?x?xf32, affine_map<()[s0, s1] -> (s0, 3, s1, s1)>>, tensor<?x3x?x13xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 13)>>) -> tensor<?x3x?x13xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 13)>>
+  return %y : tensor<?x3x?x13xf32, affine_map<()[s0, s1] -> (s0, 3, s1, 13)>>
+}
+
+// REMARK: node 'soft' is no attention: something is added to its scores before they are multiplied
+// CHECK-LABEL: @not_raised_when_a_sum_is_multiplied
+// CHECK: onnx.Softmax
+func.func @not_raised_when_a_sum_is_multiplied(%q: tensor<6x5x7xf32>, %kt: tensor<6x7x11xf32>, %v: tensor<6x11x13xf32>,
+    %b: tensor<5x11xf32>, %f: tensor<5x11xf32>) -> tensor<6x5x13xf32> {
+  %s = onnx.MatMul since 13 (%q, %kt) {} : (tensor<6x5x7xf32>, tensor<6x7x11xf32>) -> tensor<6x5x11xf32>
+  %a = onnx.Add since 14 (%s, %b) {} : (tensor<6x5x11xf32>, tensor<5x11xf32>) -> tensor<6x5x11xf32>
+  %m = onnx.Mul since 14 (%a, %f) {} : (tensor<6x5x11xf32>, tensor<5x11xf32>) -> tensor<6x5x11xf32>
   %p = onnx.Softmax since 13 (%m) {axis = 2 : i64} : (tensor<6x5x11xf32>) -> tensor<6x5x11xf32> loc("soft")
   %y = onnx.MatMul since 13 (%p, %v) {} : (tensor<6x5x11xf32>, tensor<6x11x13xf32>) -> tensor<6x5x13xf32>
   return %y : tensor<6x5x13xf32>

@@ -86,3 +86,23 @@ func.func @not_raised_without_quotient(%x: tensor<3x5xf32>) -> tensor<3x1xf32> {
   %r = onnx.Sqrt since 13 (%e) {} : (tensor<3x1xf32>) -> tensor<3x1xf32>
   return %r : tensor<3x1xf32>
 }
+
+// The mean less x has the same squares, and a Cast to the type that is there already changes nothing.
+// CHECK-LABEL: @layer_norm_of_mirrored_squares
+// CHECK: onnx.LayerNormalization since 17(%arg0, %arg1, %arg2) {axis = 1 : i64, epsilon = {{.*}} : f32}
+// CHECK-NOT: onnx.Sqrt
+func.func @layer_norm_of_mirrored_squares(%x: tensor<3x5xf32>, %w: tensor<5xf32>, %b: tensor<5xf32>) -> tensor<3x5xf32> {
+  %eps = onnx.Constant since 13 () {value = dense<1.0e-12> : tensor<f32>} : () -> tensor<f32>
+  %mean = onnx.ReduceMean since 11 (%x) {axes = array<i64: 1>} : (tensor<3x5xf32>) -> tensor<3x1xf32>
+  %d = onnx.Sub since 7 (%mean, %x) {} : (tensor<3x1xf32>, tensor<3x5xf32>) -> tensor<3x5xf32>
+  %c = onnx.Sub since 7 (%x, %mean) {} : (tensor<3x5xf32>, tensor<3x1xf32>) -> tensor<3x5xf32>
+  %same = onnx.Cast since 13 (%d) {to = 1 : i64} : (tensor<3x5xf32>) -> tensor<3x5xf32>
+  %sq = onnx.Mul since 7 (%same, %same) {} : (tensor<3x5xf32>, tensor<3x5xf32>) -> tensor<3x5xf32>
+  %var = onnx.ReduceMean since 11 (%sq) {axes = array<i64: 1>} : (tensor<3x5xf32>) -> tensor<3x1xf32>
+  %e = onnx.Add since 7 (%var, %eps) {} : (tensor<3x1xf32>, tensor<f32>) -> tensor<3x1xf32>
+  %r = onnx.Sqrt since 6 (%e) {} : (tensor<3x1xf32>) -> tensor<3x1xf32>
+  %n = onnx.Div since 7 (%c, %r) {} : (tensor<3x5xf32>, tensor<3x1xf32>) -> tensor<3x5xf32>
+  %s = onnx.Mul since 7 (%n, %w) {} : (tensor<3x5xf32>, tensor<5xf32>) -> tensor<3x5xf32>
+  %y = onnx.Add since 7 (%s, %b) {} : (tensor<3x5xf32>, tensor<5xf32>) -> tensor<3x5xf32>
+  return %y : tensor<3x5xf32>
+}
