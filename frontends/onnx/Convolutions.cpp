@@ -14,9 +14,14 @@ namespace {
 LogicalResult kernelOfConv(const Node &node, SmallVector<int64_t> &kernel, unsigned weight = 1) {
   int64_t rank = node.rankOf(0), group = node.integer("group", 1);
   ArrayRef<int64_t> x = node.shapeOf(0), w = node.shapeOf(weight);
+  if (failed(needKnownSizes(node, {weight})))
+    return failure();
+  if (rank >= 3 && isOpen(x[1]))
+    return node.error() << "convolves " << node.extents().text(node.typeOf(0))
+                        << ", whose channels are known only at run time, which is not supported";
   if (rank < 3 || node.rankOf(weight) != rank || group < 1 || x[1] != w[1] * group || w[0] % group)
-    return node.error() << "cannot convolve " << node.typeOf(0) << " with " << node.typeOf(weight) << " in " << group
-                        << " groups";
+    return node.error() << "cannot convolve " << node.extents().text(node.typeOf(0)) << " with " << node.typeOf(weight)
+                        << " in " << group << " groups";
   kernel.assign(w.begin() + 2, w.end());
   if (std::optional<SmallVector<int64_t>> said = node.integers("kernel_shape"); said && *said != kernel)
     return node.error() << "attribute 'kernel_shape' is not the weight's";
@@ -41,11 +46,11 @@ LogicalResult inferConv(const Node &node, SmallVectorImpl<Type> &types) {
 /// `padding`; sums in the compute type of `element`.
 Value convolve(Lowering &node, Lowering::Operand x, Lowering::Operand w, Value padding, int64_t group,
                const Window &window, Type element) {
-  ArrayRef<int64_t> in = cast<RankedTensorType>(x.tensor.getType()).getShape();
+  SmallVector<int64_t> in = node.sizesOf(x.tensor);
   ArrayRef<int64_t> weight = cast<RankedTensorType>(w.tensor.getType()).getShape();
   unsigned spatial = window.out.size(), rank = 4 + 2 * spatial;
   SmallVector<int64_t> split = {in[0], group, in[1] / group};
-  llvm::append_range(split, in.drop_front(2));
+  llvm::append_range(split, ArrayRef<int64_t>(in).drop_front(2));
   Value padded = padSpatial(node, node.reshape(x.tensor, split), window, 3, padding);
   SmallVector<int64_t> weightSplit = {group, weight[0] / group};
   llvm::append_range(weightSplit, weight.drop_front(1));
@@ -83,7 +88,7 @@ Value convolve(Lowering &node, Lowering::Operand x, Lowering::Operand w, Value p
       });
   SmallVector<int64_t> joined = {in[0], weight[0]};
   llvm::append_range(joined, window.out);
-  return node.reshape(op.getResult(0), joined);
+  return node.reshape(node.sized(op.getResult(0), shape), joined);
 }
 
 LogicalResult lowerConv(Lowering &node, SmallVectorImpl<Value> &results) {
@@ -142,6 +147,8 @@ LogicalResult inferQLinearConv(const Node &node, SmallVectorImpl<Type> &types) {
   Window window;
   if (failed(kernelOfConv(node, kernel, 3)) || failed(readWindow(node, kernel, window)))
     return failure();
+  if (failed(needKnownSizes(node, {1, 2, 4, 5, 6, 7, 8})))
+    return failure();
   int64_t outs = node.shapeOf(3)[0];
   for (unsigned i : {1u, 2u, 4u, 5u, 6u, 7u, 8u}) {
     if (!node.has(i))
@@ -185,10 +192,13 @@ LogicalResult lowerQLinearConv(Lowering &node, SmallVectorImpl<Value> &results) 
 //===-- transposed -----------------------------------------------------------------------------------------------===//
 
 LogicalResult transposedWindow(const Node &node, Window &window) {
+  Extents &e = node.extents();
   int64_t rank = node.rankOf(0), group = node.integer("group", 1);
+  if (failed(needKnownSizes(node, {1, 2})))
+    return failure();
   if (rank < 3 || node.rankOf(1) != rank || group < 1 || node.shapeOf(0)[1] != node.shapeOf(1)[0] ||
-      node.shapeOf(0)[1] % group)
-    return node.error() << "cannot spread " << node.typeOf(0) << " by " << node.typeOf(1) << " in " << group
+      node.shapeOf(1)[0] % group)
+    return node.error() << "cannot spread " << e.text(node.typeOf(0)) << " by " << node.typeOf(1) << " in " << group
                         << " groups";
   size_t spatial = rank - 2;
   ArrayRef<int64_t> in = node.shapeOf(0).drop_front(2), kernel = node.shapeOf(1).drop_front(2);
@@ -207,19 +217,21 @@ LogicalResult transposedWindow(const Node &node, Window &window) {
         window.dilations[i] > (1 << 24) || extra[i] > (1 << 24))
       return node.error() << "has stride " << window.strides[i] << ", dilation " << window.dilations[i]
                           << " and output padding " << extra[i];
-    int64_t full = window.strides[i] * (in[i] - 1) + extra[i] + (kernel[i] - 1) * window.dilations[i] + 1;
+    int64_t reach = extra[i] + (kernel[i] - 1) * window.dilations[i] + 1;
+    int64_t full = e.add(e.mul(e.sub(in[i], 1), window.strides[i]), reach);
     int64_t low = pads[i], high = pads[spatial + i];
     bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
     if (wanted || same) {
-      int64_t out = wanted ? (*wanted)[i] : in[i] * window.strides[i];
-      int64_t total = full - out;
-      low = mode == "SAME_LOWER" ? total - total / 2 : total / 2;
-      high = total - low;
+      int64_t out = wanted ? (*wanted)[i] : e.mul(in[i], window.strides[i]);
+      int64_t total = e.sub(full, out), half = e.div(total, 2);
+      low = mode == "SAME_LOWER" ? e.sub(total, half) : half;
+      high = e.sub(total, low);
     }
-    if (full - low - high < 0 || full - low - high > (int64_t(1) << 32))
-      return node.error() << "gives " << full - low - high << " places";
+    int64_t out = e.sub(full, e.add(low, high));
+    if (e.maximum(out) < 0 || e.maximum(out) > (int64_t(1) << 32))
+      return node.error() << "gives " << e.text(out) << " places";
     window.low.push_back(low);
-    window.out.push_back(full - low - high);
+    window.out.push_back(e.most(0, out));
   }
   return success();
 }
@@ -242,7 +254,7 @@ LogicalResult lowerConvTranspose(Lowering &node, SmallVectorImpl<Value> &results
   Type element = node.resultElement(), type = computeElement(element);
   if (!isa<FloatType>(type))
     return node.error() << "is computed in floating point (found " << element << ")";
-  ArrayRef<int64_t> in = node.shapeOf(0).drop_front(2);
+  ArrayRef<int64_t> in = node.shapeOf(0).drop_front(2); // of types, which stay
   results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
     Value part = arith::DivUIOp::create(b, at[1], b.index(outs)), own = arith::RemUIOp::create(b, at[1], b.index(outs));
     Value first = node.has(2) ? b.load(b.extract(node.tensors[2], {at[1]}), element) : b.number(type, 0);
@@ -271,7 +283,7 @@ LogicalResult lowerConvTranspose(Lowering &node, SmallVectorImpl<Value> &results
       int64_t size = dim == 0 ? channels : window.kernel[dim - 1];
       auto op = scf::ForOp::create(body, body.index(0), body.index(size), body.index(1), ValueRange{sum},
                                    [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-                                     Body deeper(loc, inner);
+                                     Body deeper(loc, inner, &node);
                                      if (dim == 0)
                                        channel = deeper.add(deeper.mul(part, deeper.index(channels)), i);
                                      else
@@ -291,10 +303,10 @@ LogicalResult lowerConvTranspose(Lowering &node, SmallVectorImpl<Value> &results
 } // namespace
 
 void addConvolutions(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Conv", 1, inferConv, lowerConv});
-  rows.push_back({"ConvInteger", 10, inferConv, lowerConvInteger});
-  rows.push_back({"QLinearConv", 10, inferQLinearConv, lowerQLinearConv});
-  rows.push_back({"ConvTranspose", 1, inferConvTranspose, lowerConvTranspose});
+  rows.push_back({"Conv", 1, inferConv, lowerConv, true});
+  rows.push_back({"ConvInteger", 10, inferConv, lowerConvInteger, true});
+  rows.push_back({"QLinearConv", 10, inferQLinearConv, lowerQLinearConv, true});
+  rows.push_back({"ConvTranspose", 1, inferConvTranspose, lowerConvTranspose, true});
 }
 
 } // namespace llmc::onnx_import

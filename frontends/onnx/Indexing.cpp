@@ -247,17 +247,18 @@ LogicalResult inferTopK(const Node &node, SmallVectorImpl<Type> &types) {
     k = SmallVector<int64_t>{node.integer("k", 0)};
   else
     k = node.knownIntegers(1);
+  Extents &e = node.extents();
   SmallVector<int64_t> shape(node.shapeOf(0));
-  if (!k) {
-    if (!node.declared[0] || node.declared[0].getRank() != node.rankOf(0))
-      return node.error()
-             << "input 1 (k) is not known while compiling, and the file does not declare the output's shape";
-    shape[*axis] = node.declared[0].getDimSize(*axis);
-  } else {
-    shape[*axis] = k->empty() ? -1 : (*k)[0];
-  }
-  if (shape[*axis] < 0 || shape[*axis] > node.shapeOf(0)[*axis])
-    return node.error() << "takes " << shape[*axis] << " of " << node.shapeOf(0)[*axis] << " places";
+  int64_t size = shape[*axis], &taken = shape[*axis];
+  if (k)
+    taken = k->empty() ? -1 : (*k)[0];
+  else if (node.declared[0] && node.declared[0].getRank() == node.rankOf(0))
+    taken = node.declared[0].getDimSize(*axis);
+  else
+    taken = node.computedSize(0, *axis, 0, e.maximum(size));
+  // There are that many, which may be known only at run time.
+  if (e.minimum(taken) < 0 || !e.agree(e.least(size, taken), taken))
+    return node.error() << "takes " << e.text(taken) << " of " << e.text(size) << " places";
   types.push_back(RankedTensorType::get(shape, node.elementOf(0)));
   types.push_back(RankedTensorType::get(shape, IntegerType::get(node.settings.getContext(), 64)));
   return success();
@@ -268,6 +269,14 @@ LogicalResult lowerTopK(Lowering &node, SmallVectorImpl<Value> &results) {
   bool largest = node.integer("largest", 1);
   Type element = node.elementOf(0), i64 = node.b.getI64Type();
   ArrayRef<int64_t> shape = node.resultType().getShape();
+  if (std::optional<unsigned> symbol = node.extents().symbolOf(shape[axis]);
+      symbol && node.extents().symbols()[*symbol].kind == Extents::Kind::Value && !node.shared.symbols.count(*symbol)) {
+    Body outside(node.b.getLoc(), node.b, &node);
+    Value count = outside.extract(node.reshape(node.tensors[1], {}), {});
+    node.define(shape[axis], outside.asIndex(count, node.elementOf(1)), /*mayBeOutside=*/true);
+    if (failed(node.checkConditions()))
+      return failure();
+  }
   Value from = node.tensors[0];
   auto read = [&](Body &b, ValueRange at, Value i) {
     SmallVector<Value> where(at.begin(), at.end());
@@ -341,7 +350,7 @@ void addIndexing(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"ScatterElements", 11, inferSame, lowerScatterElements, true});
   rows.push_back({"ScatterND", 11, inferSame, lowerScatterND, true});
   rows.push_back({"OneHot", 9, inferOneHot, lowerOneHot, true});
-  rows.push_back({"TopK", 1, inferTopK, lowerTopK});
+  rows.push_back({"TopK", 1, inferTopK, lowerTopK, true});
   rows.push_back({"ReverseSequence", 10, inferSame, lowerReverseSequence, true});
 }
 

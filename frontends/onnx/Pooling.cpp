@@ -14,7 +14,7 @@ namespace {
 LogicalResult poolWindow(const Node &node, Window &window) {
   std::optional<SmallVector<int64_t>> kernel = node.integers("kernel_shape");
   if (node.rankOf(0) < 3)
-    return node.error() << "needs at least rank 3 (found " << node.typeOf(0) << ")";
+    return node.error() << "needs at least rank 3 (found " << node.extents().text(node.typeOf(0)) << ")";
   if (node.type.starts_with("Global"))
     kernel = SmallVector<int64_t>(node.shapeOf(0).drop_front(2));
   if (!kernel)
@@ -40,7 +40,7 @@ Value poolOver(Lowering &node, const Window &window, Lowering::Operand from, Val
   unsigned spatial = window.out.size(), rank = 2 + 2 * spatial;
   auto dim = [&](unsigned i) { return getAffineDimExpr(i, context); };
   SmallVector<AffineExpr> x = {dim(0), dim(1)}, y = {dim(0), dim(1)}, k;
-  ArrayRef<int64_t> in = cast<RankedTensorType>(from.tensor.getType()).getShape();
+  SmallVector<int64_t> in = node.sizesOf(from.tensor);
   SmallVector<int64_t> shape = {in[0], in[1]};
   SmallVector<utils::IteratorType> kinds(2 + spatial, utils::IteratorType::parallel);
   kinds.append(spatial, utils::IteratorType::reduction);
@@ -63,7 +63,7 @@ Value poolOver(Lowering &node, const Window &window, Lowering::Operand from, Val
         Body b(loc, builder);
         linalg::YieldOp::create(b, fold(b, arguments[2], b.load(arguments[0], from.element)));
       });
-  return op.getResult(0);
+  return node.sized(op.getResult(0), shape);
 }
 
 /// The least value of an element type, in storage.
@@ -129,7 +129,7 @@ LogicalResult lowerMaxPool(Lowering &node, SmallVectorImpl<Value> &results) {
       }
       auto op = scf::ForOp::create(body, body.index(0), body.index(window.kernel[dim]), body.index(1),
                                    ValueRange{found}, [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
-                                     Body deeper(loc, inner);
+                                     Body deeper(loc, inner, &node);
                                      k.push_back(i);
                                      Value next = loop(deeper, dim + 1, carried[0]);
                                      k.pop_back();
@@ -153,6 +153,7 @@ LogicalResult lowerAveragePool(Lowering &node, SmallVectorImpl<Value> &results) 
   Value sum = poolOver(
       node, window, node.input(0), node.storedNumber(element, 0), element, [&](Body &b) { return b.number(wide, 0); },
       [](Body &b, Value s, Value v) { return b.add(s, v); });
+  Extents &e = node.extents();
   bool withPads = node.integer("count_include_pad", 0);
   ArrayRef<int64_t> in = node.shapeOf(0);
   std::optional<SmallVector<int64_t>> pads = node.integers("pads");
@@ -163,8 +164,9 @@ LogicalResult lowerAveragePool(Lowering &node, SmallVectorImpl<Value> &results) 
       Value start = b.sub(b.mul(at[2 + i], b.index(window.strides[i])), b.index(window.low[i]));
       int64_t high = in[2 + i], low = 0;
       if (withPads) {
-        low = -window.low[i];
-        high += pads && node.text("auto_pad", "NOTSET") == "NOTSET" ? (*pads)[window.out.size() + i] : window.high[i];
+        low = e.sub(0, window.low[i]);
+        high = e.add(high, pads && node.text("auto_pad", "NOTSET") == "NOTSET" ? (*pads)[window.out.size() + i]
+                                                                               : window.high[i]);
         if (!pads && node.text("auto_pad", "NOTSET") == "NOTSET")
           high = in[2 + i];
       }
@@ -216,12 +218,12 @@ LogicalResult lowerLpPool(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addPooling(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"MaxPool", 1, inferPool, lowerMaxPool});
-  rows.push_back({"GlobalMaxPool", 1, inferPool, lowerMaxPool});
-  rows.push_back({"AveragePool", 7, inferPool, lowerAveragePool});
-  rows.push_back({"GlobalAveragePool", 1, inferPool, lowerAveragePool});
-  rows.push_back({"LpPool", 2, inferPool, lowerLpPool});
-  rows.push_back({"GlobalLpPool", 2, inferPool, lowerLpPool});
+  rows.push_back({"MaxPool", 1, inferPool, lowerMaxPool, true});
+  rows.push_back({"GlobalMaxPool", 1, inferPool, lowerMaxPool, true});
+  rows.push_back({"AveragePool", 7, inferPool, lowerAveragePool, true});
+  rows.push_back({"GlobalAveragePool", 1, inferPool, lowerAveragePool, true});
+  rows.push_back({"LpPool", 2, inferPool, lowerLpPool, true});
+  rows.push_back({"GlobalLpPool", 2, inferPool, lowerLpPool, true});
 }
 
 } // namespace llmc::onnx_import

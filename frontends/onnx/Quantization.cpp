@@ -25,6 +25,14 @@ Value quantize(Body &b, Value x, Value scale, Value zero, Type zeroElement, Type
   return b.convert(rounded, f32, to);
 }
 
+LogicalResult needKnownSizes(const Node &node, ArrayRef<unsigned> inputs) {
+  for (unsigned i : inputs)
+    if (node.has(i) && isOpen(node.shapeOf(i)))
+      return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i))
+                          << ", of a size known only at run time, which is not supported for this input";
+  return success();
+}
+
 namespace {
 
 using Operand = Lowering::Operand;
@@ -46,10 +54,11 @@ FailureOr<Operand> spread(Lowering &node, unsigned input, unsigned x) {
   }
   bool blocked = block > 0 && own.size() == shape.size();
   for (size_t i = 0; blocked && i < shape.size(); ++i)
-    blocked = own[i] == (static_cast<int64_t>(i) == *axis ? (shape[i] + block - 1) / block : shape[i]);
+    blocked =
+        !isOpen(shape[i]) && own[i] == (static_cast<int64_t>(i) == *axis ? (shape[i] + block - 1) / block : shape[i]);
   if (!blocked) {
-    node.error() << "input " << input << " is " << node.typeOf(input) << " for " << node.typeOf(x) << " along axis "
-                 << *axis << " in blocks of " << block;
+    node.error() << "input " << input << " is " << node.typeOf(input) << " for " << node.extents().text(node.typeOf(x))
+                 << " along axis " << *axis << " in blocks of " << block;
     return failure();
   }
   Type element = node.elementOf(input);
@@ -67,6 +76,8 @@ bool isQuantized(Type element) {
 }
 
 LogicalResult inferQuantize(const Node &node, SmallVectorImpl<Type> &types) {
+  if (failed(needKnownSizes(node, {1, 2})))
+    return failure();
   Type element = IntegerType::get(node.settings.getContext(), 8, IntegerType::Unsigned);
   if (node.has(2))
     element = node.elementOf(2);
@@ -95,6 +106,8 @@ LogicalResult lowerQuantize(Lowering &node, SmallVectorImpl<Value> &results) {
 }
 
 LogicalResult inferDequantize(const Node &node, SmallVectorImpl<Type> &types) {
+  if (failed(needKnownSizes(node, {1, 2})))
+    return failure();
   Type element = node.elementOf(1);
   if (int64_t number = node.integer("output_dtype", 0))
     element = elementFromNumber(node.settings.getContext(), number);
@@ -186,6 +199,8 @@ Value shifted(Lowering &node, unsigned x, unsigned point, bool columns) {
 }
 
 LogicalResult inferMatMulInteger(const Node &node, SmallVectorImpl<Type> &types) {
+  if (failed(needKnownSizes(node, {2, 3})))
+    return failure();
   FailureOr<SmallVector<int64_t>> shape = matmulShape(node, node.shapeOf(0), node.shapeOf(1));
   if (failed(shape))
     return failure();
@@ -200,6 +215,8 @@ LogicalResult lowerMatMulInteger(Lowering &node, SmallVectorImpl<Value> &results
 }
 
 LogicalResult inferQLinearMatMul(const Node &node, SmallVectorImpl<Type> &types) {
+  if (failed(needKnownSizes(node, {1, 2, 4, 5, 6, 7})))
+    return failure();
   Node product = node;
   product.inputs = {node.inputs[0], node.inputs[3]};
   FailureOr<SmallVector<int64_t>> shape = matmulShape(product, node.shapeOf(0), node.shapeOf(3));
@@ -230,11 +247,11 @@ LogicalResult lowerQLinearMatMul(Lowering &node, SmallVectorImpl<Value> &results
 } // namespace
 
 void addQuantization(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"QuantizeLinear", 10, inferQuantize, lowerQuantize});
-  rows.push_back({"DequantizeLinear", 10, inferDequantize, lowerDequantize});
-  rows.push_back({"DynamicQuantizeLinear", 11, inferDynamic, lowerDynamic});
-  rows.push_back({"MatMulInteger", 10, inferMatMulInteger, lowerMatMulInteger});
-  rows.push_back({"QLinearMatMul", 10, inferQLinearMatMul, lowerQLinearMatMul});
+  rows.push_back({"QuantizeLinear", 10, inferQuantize, lowerQuantize, true});
+  rows.push_back({"DequantizeLinear", 10, inferDequantize, lowerDequantize, true});
+  rows.push_back({"DynamicQuantizeLinear", 11, inferDynamic, lowerDynamic, true});
+  rows.push_back({"MatMulInteger", 10, inferMatMulInteger, lowerMatMulInteger, true});
+  rows.push_back({"QLinearMatMul", 10, inferQLinearMatMul, lowerQLinearMatMul, true});
 }
 
 } // namespace llmc::onnx_import

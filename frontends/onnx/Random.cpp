@@ -82,8 +82,12 @@ Value uniformsLike(Lowering &node, ArrayRef<int64_t> shape) {
 
 LogicalResult inferDropout(const Node &node, SmallVectorImpl<Type> &types) {
   for (unsigned i = 1; i < node.inputs.size(); ++i)
-    if (node.has(i) && node.typeOf(i).getNumElements() != 1)
-      return node.error() << "input " << i << " is " << node.typeOf(i) << " (expected one number)";
+    if (node.has(i) && (isOpen(node.shapeOf(i)) || node.typeOf(i).getNumElements() != 1))
+      return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i)) << " (expected one number)";
+  std::optional<SmallVector<int64_t>> training = node.knownIntegers(2);
+  if (node.has(2) && isOpen(node.shapeOf(0)) && !(training && !(*training)[0]))
+    return node.error() << "draws for " << node.extents().text(node.typeOf(0))
+                        << ", of a size known only at run time, which is not supported";
   types.push_back(node.typeOf(0));
   Type mask = node.since < 10 ? node.elementOf(0) : Type(IntegerType::get(node.settings.getContext(), 1));
   types.push_back(RankedTensorType::get(node.shapeOf(0), mask));
@@ -230,7 +234,7 @@ LogicalResult lowerMultinomial(Lowering &node, SmallVectorImpl<Value> &results) 
 } // namespace
 
 void addRandom(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Dropout", 7, inferDropout, lowerDropout});
+  rows.push_back({"Dropout", 7, inferDropout, lowerDropout, true});
   rows.push_back({"Bernoulli", 15, inferRandom, lowerBernoulli});
   rows.push_back({"RandomUniform", 1, inferRandom, lowerUniform});
   rows.push_back({"RandomUniformLike", 1, inferRandom, lowerUniform});

@@ -2,13 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/Windows.h"
 
-#include "llvm/Support/MathExtras.h"
-
 using namespace mlir;
 
 namespace llmc::onnx_import {
 
 LogicalResult readWindow(const Node &node, ArrayRef<int64_t> kernel, Window &window) {
+  Extents &e = node.extents();
   ArrayRef<int64_t> in = node.shapeOf(0).drop_front(2);
   size_t rank = in.size();
   window.kernel.assign(kernel.begin(), kernel.end());
@@ -22,32 +21,36 @@ LogicalResult readWindow(const Node &node, ArrayRef<int64_t> kernel, Window &win
   bool up = node.integer("ceil_mode", 0);
   for (size_t i = 0; i < rank; ++i) {
     int64_t stride = window.strides[i], dilation = window.dilations[i];
-    if (kernel[i] < 1 || stride < 1 || dilation < 1 || kernel[i] > (1 << 24) || stride > (1 << 24) ||
-        dilation > (1 << 24) || pads[i] < 0 || pads[rank + i] < 0 || pads[i] > (1 << 24) || pads[rank + i] > (1 << 24))
-      return node.error() << "has a kernel of " << kernel[i] << " with stride " << stride << ", dilation " << dilation
-                          << " and pads " << pads[i] << " and " << pads[rank + i];
-    int64_t span = (kernel[i] - 1) * dilation + 1, low = pads[i], high = pads[rank + i], out;
+    if (e.minimum(kernel[i]) < 1 || stride < 1 || dilation < 1 || e.maximum(kernel[i]) > (1 << 24) ||
+        stride > (1 << 24) || dilation > (1 << 24) || pads[i] < 0 || pads[rank + i] < 0 || pads[i] > (1 << 24) ||
+        pads[rank + i] > (1 << 24))
+      return node.error() << "has a kernel of " << e.text(kernel[i]) << " with stride " << stride << ", dilation "
+                          << dilation << " and pads " << pads[i] << " and " << pads[rank + i];
+    int64_t span = e.add(e.mul(e.sub(kernel[i], 1), dilation), 1), low = pads[i], high = pads[rank + i], out;
+    auto reach = [&] { return e.add(e.mul(e.sub(out, 1), stride), span); }; // of all windows
+    auto halfUp = [&](int64_t size) { return e.sub(size, e.div(size, 2)); };
     if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
-      out = llvm::divideCeil(in[i], stride);
-      int64_t total = std::max<int64_t>(0, (out - 1) * stride + span - in[i]);
-      low = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
-      high = total - low;
+      out = e.div(e.add(in[i], stride - 1), stride);
+      int64_t total = e.most(0, e.sub(reach(), in[i]));
+      low = mode == "SAME_UPPER" ? e.div(total, 2) : halfUp(total);
+      high = e.sub(total, low);
     } else if (mode == "VALID" || mode == "NOTSET") {
       if (mode == "VALID")
         low = high = 0;
-      int64_t free = in[i] + low + high - span;
-      if (free < 0)
-        return node.error() << "its window of " << span << " does not fit dimension " << i + 2 << " of "
-                            << in[i] + low + high << " places";
-      out = (up ? static_cast<int64_t>(llvm::divideCeil(free, stride)) : free / stride) + 1;
+      int64_t padded = e.add(in[i], low + high), free = e.sub(padded, span);
+      if (e.maximum(free) < 0)
+        return node.error() << "its window of " << e.text(span) << " does not fit dimension " << i + 2 << " of "
+                            << e.text(padded) << " places";
+      // Where it does not fit at run time there is no place at all.
+      out = e.most(0, e.add(e.div(up ? e.add(free, stride - 1) : free, stride), 1));
       // A window that would begin behind the input is none.
-      if (up && (out - 1) * stride >= in[i] + low)
-        --out;
+      if (up)
+        out = e.least(out, e.add(e.div(e.add(in[i], low - 1), stride), 1));
     } else {
       return node.error() << "unsupported attribute 'auto_pad' = '" << mode << "'";
     }
     window.low.push_back(low);
-    window.high.push_back(std::max(high, (out - 1) * stride + span - in[i] - low));
+    window.high.push_back(e.most(high, e.sub(reach(), e.add(in[i], low))));
     window.out.push_back(out);
   }
   return success();

@@ -1,0 +1,1 @@
+J‚o¬lp–·dm;’fmçlÜ€|–zŒzŒ–z]hpnƒ\¤xo~e dZtY˜O±ƒy†]‚ƒSPf‘°kH”ˆU˜ƒc4À|²¨v¼kk„«e‘“r;p“ºa,8‚c¡g~bsf„qT·p|„¡Mh•Ph€Kq5}[€hx Ld™^q³~

@@ -1,0 +1,1 @@
+J‘^l‚™X¹Z3s~£W_CLBl|I§ƒVŒ~‚}q’zT–\zbÌc†9™”vzâ¨J‚w}•a¢r…jl´¼žy€{aOŸV}xoJPtJ]‰¦hP‰€¤r‹…†rx¡c‘VlHž]zgg‰½"z—-s_wotv¢„nkXW_1Gq‘Å‚cŒ¯dfdƒj¡p¬FxVzy„‰glnalI€©S“´€ÓQF{„"š£kk€Ÿ…›\‹FX½y„c_L™›C‹UGO¾QkXk{Ž{8|Z²s„vfy…z„pf·œix‘‡†—h±mXdcÇ5_FpŒˆ=}ªP‘Vb]V§~w€ZU‡Iƒ~`o”xAŠ'YoŸ°D
