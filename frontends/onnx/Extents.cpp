@@ -16,6 +16,9 @@ namespace llmc::onnx_import {
 /// Far above every size, and small enough that sums of a few do not overflow.
 static constexpr int64_t kBeyond = int64_t(1) << 45;
 
+/// An expression has no product of more symbols, and is no product of more sums.
+static constexpr size_t kMostFactors = 64, kMostTerms = 4096;
+
 static int64_t clampedProduct(int64_t a, int64_t b) {
   int64_t result;
   if (llvm::MulOverflow(a, b, result))
@@ -106,8 +109,19 @@ int64_t Extents::mul(int64_t a, int64_t b) {
   if (!isOpen(a) && !isOpen(b))
     return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
   Polynomial product;
-  for (const auto &[x, p] : polynomial(a))
-    for (const auto &[y, q] : polynomial(b)) {
+  const Polynomial left = polynomial(a), right = polynomial(b);
+  // What no file needs would grow without end: it stands for more than any size can be.
+  size_t degree = 0;
+  for (const Polynomial *factor : {&left, &right}) {
+    size_t most = 0;
+    for (const auto &term : *factor)
+      most = std::max(most, term.first.size());
+    degree += most;
+  }
+  if (degree > kMostFactors || left.size() * right.size() > kMostTerms)
+    return kBeyond;
+  for (const auto &[x, p] : left)
+    for (const auto &[y, q] : right) {
       Monomial both = x;
       both.insert(both.end(), y.begin(), y.end());
       std::sort(both.begin(), both.end());

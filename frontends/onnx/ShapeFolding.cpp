@@ -36,18 +36,23 @@ int64_t broadcastIndex(int64_t place, ArrayRef<int64_t> shape, ArrayRef<int64_t>
 
 /// Of sizes that may be open; nothing where the result depends on them and is none.
 std::optional<int64_t> openBinary(Extents &e, StringRef type, int64_t a, int64_t b) {
+  // What may be larger than any size is computed while running.
+  auto sized = [&](int64_t number) {
+    auto [low, high] = e.bounds(number);
+    return low >= -kLargestExtent && high <= kLargestExtent ? std::optional<int64_t>(number) : std::nullopt;
+  };
   if (type == "Add")
-    return e.add(a, b);
+    return sized(e.add(a, b));
   if (type == "Sub")
-    return e.sub(a, b);
+    return sized(e.sub(a, b));
   if (type == "Mul")
-    return e.mul(a, b);
+    return sized(e.mul(a, b));
   auto [least, most] = e.bounds(b);
   auto [lowA, highA] = e.bounds(a);
   if (type == "Div") // toward zero: rounded down where nothing is below
     return least > 0 && lowA >= 0 ? std::optional<int64_t>(e.div(a, b)) : std::nullopt;
   if (type == "Mod")
-    return least > 0 ? std::optional<int64_t>(e.sub(a, e.mul(b, e.div(a, b)))) : std::nullopt;
+    return least > 0 ? sized(e.sub(a, e.mul(b, e.div(a, b)))) : std::nullopt;
   if (type == "Max")
     return e.most(a, b);
   if (type == "Min")
