@@ -58,7 +58,7 @@ LogicalResult inferGatherElements(const Node &node, SmallVectorImpl<Type> &types
     return failure();
   for (int64_t i = 0; i < node.rankOf(0) || node.rankOf(0) != node.rankOf(1); ++i)
     if (node.rankOf(0) != node.rankOf(1) ||
-        (i != *axis && node.extents().minimum(node.extents().sub(node.shapeOf(0)[i], node.shapeOf(1)[i])) < 0))
+        (i != *axis && node.extents().maximum(node.extents().sub(node.shapeOf(0)[i], node.shapeOf(1)[i])) < 0))
       return node.error() << "indices are " << node.extents().text(node.typeOf(1)) << " for "
                           << node.extents().text(node.typeOf(0));
   types.push_back(RankedTensorType::get(node.shapeOf(1), node.elementOf(0)));
@@ -69,6 +69,12 @@ LogicalResult lowerGatherElements(Lowering &node, SmallVectorImpl<Value> &result
   Type element = node.resultElement();
   results.push_back(node.generate(node.shapeOf(1), element, [&](Body &b, ValueRange at) -> Value {
     SmallVector<Value> places(at.begin(), at.end());
+    for (size_t i = 0; i < places.size(); ++i) {
+      ArrayRef<int64_t> data = node.shapeOf(0), indices = node.shapeOf(1);
+      bool inside = node.extents().minimum(node.extents().sub(data[i], indices[i])) >= 0;
+      if (int64_t(i) != axis && !inside) // only sizes of a broken graph lie outside; nothing is read there
+        places[i] = b.clamped(places[i], data[i]);
+    }
     places[axis] = readIndex(b, node.tensors[1], node.elementOf(1), at, node.shapeOf(0)[axis]);
     return b.load(b.extract(node.tensors[0], places), element);
   }));
