@@ -220,8 +220,8 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
     auto isOpen = [](AffineExpr size) { return !isa<AffineConstantExpr>(size); };
     if (isOpen(q.back()) || isOpen(v.back()) || (rank == 4 && isOpen(q[1])))
       return missed(softmax, "the number of its heads or their width is known only at run time");
-    if (rank == 3 && isOpen(q[0]))
-      return missed(softmax, "its heads are rolled into a batch whose size is known only at run time");
+    // Heads rolled into a batch stand as heads; where their number is known only at run time, as batch.
+    const int64_t place = rank == 3 && isOpen(q[0]) ? 1 : 0;
     if (!isComputed(query) || typeOf(query).getElementType() != typeOf(value).getElementType() ||
         typeOf(last->getResult(0)).getElementType() != typeOf(query).getElementType())
       return missed(softmax, "query and value are of different types, or double");
@@ -244,11 +244,15 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
       if (rank == 4)
         return x;
       SmallVector<AffineExpr> shape = sizesOf(typeOf(x));
-      shape.insert(shape.begin(), getAffineConstantExpr(1, &getContext()));
-      return createNode(last, "Unsqueeze", 13, {x, createIntegers(last, {0})},
+      shape.insert(shape.begin() + place, getAffineConstantExpr(1, &getContext()));
+      return createNode(last, "Unsqueeze", 13, {x, createIntegers(last, {place})},
                         typeFrom(shape, typeOf(x).getElementType()))
           ->getResult(0);
     };
+    if (place == 1)
+      for (Value *mask : {&s.bias, &s.factor, &s.seen, &s.late})
+        if (*mask && typeOf(*mask).getRank() == 3)
+          *mask = four(*mask);
     query = four(query);
     turned = four(turned);
     value = four(value);
@@ -288,8 +292,8 @@ struct RaiseAttention : llmc::impl::RaiseAttentionPassBase<RaiseAttention> {
       result = createNode(last, "Attention", 23, {query, key, value, s.bias}, outType, settings)->getResult(0);
     }
     if (rank == 3)
-      result =
-          createNode(last, "Squeeze", 13, {result, createIntegers(last, {0})}, last->getResultTypes())->getResult(0);
+      result = createNode(last, "Squeeze", 13, {result, createIntegers(last, {place})}, last->getResultTypes())
+                   ->getResult(0);
     if (result.getType() != last->getResult(0).getType())
       return missed(softmax, "its result is of another shape");
     last->getResult(0).replaceAllUsesWith(result);

@@ -34,27 +34,28 @@ Value biasOfMask(Expander &x, unsigned input, int64_t batch, int64_t queries, in
   Type i32 = x.i32();
   auto where = [&](Value seen) { return x.op("Where", {seen, x.number(0, x.f32()), x.number(filter, x.f32())}); };
   auto positive = [&](Value value) { return x.op("Greater", {value, x.number(0, x.elementOf(input))}); };
-  SmallVector<int64_t> places(keys);
-  std::iota(places.begin(), places.end(), 0);
-  if (shape.size() == 1 && (shape[0] == batch || shape[0] == 2 * batch)) {
-    Value place = x.numbers({1, 1, 1, keys}, places, i32);
+  Extents &e = x.extents();
+  bool pairs = shape.size() == 1 && shape[0] == e.mul(batch, 2);
+  if (shape.size() == 1 && (pairs || e.agree(shape[0], batch))) {
+    Value place = x.reshape(x.line(keys, i32), {1, 1, 1, -1});
     auto row = [&](int64_t from) {
-      Value part = shape[0] == batch ? mask : x.slice(mask, 0, from, from + batch);
-      return x.reshape(x.cast(part, i32), {batch, 1, 1, 1});
+      Value part = pairs ? x.slice(mask, 0, from, e.add(from, batch)) : mask;
+      return x.reshape(x.cast(part, i32), {-1, 1, 1, 1});
     };
     Value seen = x.op("Less", {place, row(0)});
-    if (shape[0] != batch)
+    if (pairs)
       seen = x.op("And", {seen, x.op("GreaterOrEqual", {place, row(batch)})});
     return where(seen);
   }
-  if (shape.size() == 2 && (shape[0] == batch || shape[0] == 1) && shape[1] == keys)
+  if (shape.size() == 2 && (shape[0] == 1 || e.agree(shape[0], batch)) && e.agree(shape[1], keys))
     return where(positive(x.unsqueeze(mask, {1, 2})));
-  if (shape.size() == 3 && shape[1] == queries && shape[2] == keys)
+  if (shape.size() == 3 && e.agree(shape[1], queries) && e.agree(shape[2], keys))
     return where(positive(x.unsqueeze(mask, {1})));
-  if (shape.size() == 4 && shape[1] == 1 && shape[2] >= keys && shape[3] >= keys)
-    return where(positive(x.slice(x.slice(mask, 2, keys - queries, keys), 3, 0, keys)));
-  x.error() << "input " << input << " is a mask " << x.typeOf(input) << " for " << batch << " rows of " << queries
-            << " queries and " << keys << " keys, which is not supported";
+  if (shape.size() == 4 && shape[1] == 1 && e.minimum(e.sub(shape[2], keys)) >= 0 &&
+      e.minimum(e.sub(shape[3], keys)) >= 0)
+    return where(positive(x.slice(x.slice(mask, 2, e.sub(keys, queries), keys), 3, 0, keys)));
+  x.error() << "input " << input << " is a mask " << x.extents().text(x.typeOf(input)) << " for " << e.text(batch)
+            << " rows of " << e.text(queries) << " queries and " << e.text(keys) << " keys, which is not supported";
   return {};
 }
 
@@ -89,8 +90,9 @@ LogicalResult attentionOf(Expander &x, Value all, ArrayRef<int64_t> widths, int6
   if (x.has(past)) {
     ArrayRef<int64_t> shape = x.shapeOf(past);
     if (shape.size() != 5 || shape[0] != 2)
-      return x.error() << "the past is " << x.typeOf(past) << " (expected [2, batch, heads, past, width])";
-    keys += shape[3];
+      return x.error() << "the past is " << x.extents().text(x.typeOf(past))
+                       << " (expected [2, batch, heads, past, width])";
+    keys = x.extents().add(keys, shape[3]);
     auto half = [&](int64_t i) { return x.op("Squeeze", {x.slice(x.input(past), 0, i, i + 1), x.list({0})}); };
     parts.pastKey = half(0);
     parts.pastValue = half(1);
@@ -111,23 +113,25 @@ LogicalResult attentionOf(Expander &x, Value all, ArrayRef<int64_t> widths, int6
 
 LogicalResult attention(Expander &x, Values &y) {
   if (x.rankOf(0) != 3 || x.rankOf(1) != 2)
-    return x.error() << "needs an input of rank 3 and weights of rank 2 (found " << x.typeOf(0) << " and "
-                     << x.typeOf(1) << ")";
+    return x.error() << "needs an input of rank 3 and weights of rank 2 (found " << x.extents().text(x.typeOf(0))
+                     << " and " << x.extents().text(x.typeOf(1)) << ")";
+  if (isOpen(x.shapeOf(1)))
+    return x.error() << "weights " << x.extents().text(x.typeOf(1)) << " are of sizes known only at run time";
   int64_t all = x.shapeOf(1)[1];
   SmallVector<int64_t> widths = x.integers("qkv_hidden_sizes").value_or(SmallVector<int64_t>{});
   if (widths.empty())
     widths = {all / 3, all / 3, all / 3};
   if (widths.size() != 3 || widths[0] + widths[1] + widths[2] != all)
-    return x.error() << "weights " << x.typeOf(1) << " are no query, key and value side by side";
+    return x.error() << "weights " << x.extents().text(x.typeOf(1)) << " are no query, key and value side by side";
   Value product = x.sum(x.op("MatMul", {x.input(0), x.input(1)}), x.input(2));
   return attentionOf(x, product, widths, x.shapeOf(0)[1], 3, 4, 5, y);
 }
 
 /// The same with codes: input and weights, each with a scale and a zero point.
 LogicalResult quantizedAttention(Expander &x, Values &y) {
-  if (x.rankOf(0) != 3 || x.rankOf(1) != 2 || x.shapeOf(1)[1] % 3)
-    return x.error() << "needs an input of rank 3 and weights of rank 2 (found " << x.typeOf(0) << " and "
-                     << x.typeOf(1) << ")";
+  if (x.rankOf(0) != 3 || x.rankOf(1) != 2 || isOpen(x.shapeOf(1)) || x.shapeOf(1)[1] % 3)
+    return x.error() << "needs an input of rank 3 and weights of rank 2 (found " << x.extents().text(x.typeOf(0))
+                     << " and " << x.extents().text(x.typeOf(1)) << ")";
   int64_t all = x.shapeOf(1)[1];
   Value codes = x.op("MatMulInteger", {x.input(0), x.input(1), x.input(6), x.input(7)});
   Value scale = x.op("Mul", {x.input(3), x.input(4)});
@@ -141,13 +145,14 @@ Value flat(Expander &x, Value value) { return x.reshape(x.transpose(value, {0, 2
 /// Where query, key and value come from: apart, key and value side by side, or all three.
 LogicalResult readQkv(Expander &x, AttentionParts &parts, int64_t &keys, unsigned biasInput) {
   int64_t heads = x.integer("num_heads", 1), rank = x.rankOf(0);
-  if (heads < 1 || (rank != 3 && rank != 5) || (rank == 3 && x.shapeOf(0)[2] % heads))
-    return x.error() << "attribute 'num_heads' = " << heads << " does not fit a query " << x.typeOf(0);
+  if (heads < 1 || (rank != 3 && rank != 5) || isOpen(x.shapeOf(0).back()) || (rank == 3 && x.shapeOf(0)[2] % heads))
+    return x.error() << "attribute 'num_heads' = " << heads << " does not fit a query "
+                     << x.extents().text(x.typeOf(0));
   parts.heads = parts.keyHeads = heads;
   auto packed = [&](unsigned input, int64_t count, SmallVector<Value> &out) -> LogicalResult {
     if (x.rankOf(input) != 5 || x.shapeOf(input)[2] != heads || x.shapeOf(input)[3] != count)
-      return x.error() << "input " << input << " is " << x.typeOf(input) << " (expected [batch, sequence, " << heads
-                       << ", " << count << ", width])";
+      return x.error() << "input " << input << " is " << x.extents().text(x.typeOf(input))
+                       << " (expected [batch, sequence, " << heads << ", " << count << ", width])";
     for (Value part : x.split(x.input(input), 3, SmallVector<int64_t>(count, 1)))
       out.push_back(x.reshape(part, {0, 0, -1}));
     return success();
@@ -178,13 +183,16 @@ LogicalResult readQkv(Expander &x, AttentionParts &parts, int64_t &keys, unsigne
       isPast = x.rankOf(1) == 4;
       parts.key = isPast ? flat(x, x.input(1)) : x.input(1);
       parts.value = isPast ? flat(x, x.input(2)) : x.input(2);
+      if (isOpen(x.shapeOf(2).back()))
+        return x.error() << "the value's columns are known only at run time (found " << x.extents().text(x.typeOf(2))
+                         << ")";
       valueWidth = isPast ? heads * x.shapeOf(2)[3] : x.shapeOf(2)[2];
     }
   }
   if (x.has(biasInput)) {
     if (x.rankOf(biasInput) != 1 || x.shapeOf(biasInput)[0] != 2 * width + valueWidth)
-      return x.error() << "the bias is " << x.typeOf(biasInput) << " (expected " << 2 * width + valueWidth
-                       << " numbers)";
+      return x.error() << "the bias is " << x.extents().text(x.typeOf(biasInput)) << " (expected "
+                       << 2 * width + valueWidth << " numbers)";
     auto add = [&](Value &to, int64_t from, int64_t size) {
       to = x.sum(to, x.slice(x.input(biasInput), 0, from, from + size));
     };
@@ -208,10 +216,10 @@ LogicalResult multiHeadAttention(Expander &x, Values &y) {
   int64_t batch = x.shapeOf(0)[0], queries = x.shapeOf(0)[1];
   if (x.has(6) && x.has(7)) {
     if (x.rankOf(6) != 4)
-      return x.error() << "the past is " << x.typeOf(6) << " (expected [batch, heads, past, width])";
+      return x.error() << "the past is " << x.extents().text(x.typeOf(6)) << " (expected [batch, heads, past, width])";
     if (x.has(8))
       return x.error() << "input 8 (a past that is written in place) is not supported";
-    keys += x.shapeOf(6)[2];
+    keys = x.extents().add(keys, x.shapeOf(6)[2]);
     parts.pastKey = x.input(6);
     parts.pastValue = x.input(7);
   }
@@ -237,7 +245,7 @@ LogicalResult decoderAttention(Expander &x, Values &y) {
   if (x.has(5) && x.has(6)) {
     if (x.rankOf(5) != 4 || keys != 1)
       return x.error() << "needs one new key beside a past [batch, heads, past, width] (found " << keys << " and "
-                       << x.typeOf(5) << ")";
+                       << x.extents().text(x.typeOf(5)) << ")";
     int64_t most = x.shapeOf(5)[2];
     if (x.integer("past_present_share_buffer", 0)) {
       if (!x.has(7))
@@ -266,8 +274,8 @@ LogicalResult decoderAttention(Expander &x, Values &y) {
         return put(fresh, x.op("GatherElements", {past, rows}, {x.set("axis", int64_t(0))}));
       };
       if (x.has(9) && (x.rankOf(9) != 3 || x.shapeOf(9)[0] * x.shapeOf(9)[1] != batch || x.shapeOf(9)[2] < most))
-        return x.error() << "input 9 is " << x.typeOf(9) << " (expected the row of each of " << most << " keys, for "
-                         << batch << " rows)";
+        return x.error() << "input 9 is " << x.extents().text(x.typeOf(9)) << " (expected the row of each of " << most
+                         << " keys, for " << batch << " rows)";
       Value own[] = {parts.key, parts.value};
       parts.key = flat(x, seenBy(presentKey, own[0], x.input(5), x.shapeOf(5)));
       parts.value = flat(x, seenBy(presentValue, own[1], x.input(6), x.shapeOf(6)));
@@ -308,16 +316,17 @@ LogicalResult rotaryEmbedding(Expander &x, Values &y) {
     return failure();
   ArrayRef<int64_t> shape = x.shapeOf(0);
   if ((shape.size() != 3 && shape.size() != 4) || x.rankOf(2) != 2)
-    return x.error() << "needs an input of rank 3 or 4 (found " << x.typeOf(0) << ")";
+    return x.error() << "needs an input of rank 3 or 4 (found " << x.extents().text(x.typeOf(0)) << ")";
   int64_t heads = x.integer("num_heads", 0), turned = x.integer("rotary_embedding_dim", 0);
   int64_t sequence = shape[shape.size() == 3 ? 1 : 2];
+  if (isOpen(shape.back()) || isOpen(x.shapeOf(2)[1]) || x.shapeOf(2)[1] < 1)
+    return x.error() << "the columns of " << x.extents().text(x.typeOf(0)) << " and of its tables "
+                     << x.extents().text(x.typeOf(2)) << " are not known";
   if (shape.size() == 3 && heads == 0)
     heads = shape[2] / (2 * x.shapeOf(2)[1]);
   Value places = x.input(1);
-  if (x.typeOf(1).getNumElements() == 1) {
-    SmallVector<int64_t> steps(sequence);
-    std::iota(steps.begin(), steps.end(), 0);
-    places = x.op("Add", {x.reshape(places, {1, 1}), x.numbers({1, sequence}, steps, x.i64())});
+  if (x.extents().product(x.shapeOf(1)) == 1) {
+    places = x.op("Add", {x.reshape(places, {1, 1}), x.reshape(x.line(sequence, x.i64()), {1, -1})});
     places = x.op("Expand", {places, x.list({shape[0], sequence})});
   }
   Value scale =
@@ -361,11 +370,11 @@ LogicalResult relativeBias(Expander &x, Values &y) {
 
 void addAttentionExpansions(SmallVectorImpl<Expansion> &list) {
   list.append({
-      {"com.microsoft.Attention", attention},
-      {"com.microsoft.QAttention", quantizedAttention},
-      {"com.microsoft.MultiHeadAttention", multiHeadAttention},
+      {"com.microsoft.Attention", attention, true},
+      {"com.microsoft.QAttention", quantizedAttention, true},
+      {"com.microsoft.MultiHeadAttention", multiHeadAttention, true},
       {"com.microsoft.DecoderMaskedMultiHeadAttention", decoderAttention},
-      {"com.microsoft.RotaryEmbedding", rotaryEmbedding},
+      {"com.microsoft.RotaryEmbedding", rotaryEmbedding, true},
       {"com.microsoft.RelativePositionBias", relativeBias},
   });
 }

@@ -99,10 +99,11 @@ LogicalResult matMulNBits(Expander &x, Values &y) {
   b.columns = columns;
   b.bytes = b.blocks * block * b.bits / 8;
   b.lead = {rows};
-  if (!isByte(x.elementOf(1)) || x.typeOf(1).getNumElements() != rows * b.bytes ||
-      x.typeOf(2).getNumElements() != rows * b.blocks)
-    return x.error() << "weights " << x.typeOf(1) << " and scales " << x.typeOf(2) << " are no " << rows << " rows of "
-                     << b.blocks << " blocks of " << block << " codes of " << b.bits << " bits";
+  if (!isByte(x.elementOf(1)) || isOpen(x.shapeOf(1)) || isOpen(x.shapeOf(2)) || (x.has(3) && isOpen(x.shapeOf(3))) ||
+      x.typeOf(1).getNumElements() != rows * b.bytes || x.typeOf(2).getNumElements() != rows * b.blocks)
+    return x.error() << "weights " << x.extents().text(x.typeOf(1)) << " and scales " << x.extents().text(x.typeOf(2))
+                     << " are no " << rows << " rows of " << b.blocks << " blocks of " << block << " codes of "
+                     << b.bits << " bits";
   b.codes = x.input(1);
   b.scales = x.input(2);
   b.zeros = x.input(3);
@@ -110,7 +111,7 @@ LogicalResult matMulNBits(Expander &x, Values &y) {
     b.zerosArePacked = isByte(x.elementOf(3));
     int64_t expected = rows * (b.zerosArePacked ? (b.blocks * b.bits + 7) / 8 : b.blocks);
     if (x.typeOf(3).getNumElements() != expected)
-      return x.error() << "zero points " << x.typeOf(3) << " (expected " << expected << ")";
+      return x.error() << "zero points " << x.extents().text(x.typeOf(3)) << " (expected " << expected << ")";
   }
   Value weight = x.transpose(decode(x, b, x.elementOf(0)), {1, 0});
   y.push_back(x.sum(x.op("MatMul", {x.input(0), weight}), x.input(5)));
@@ -146,7 +147,8 @@ LogicalResult gatherBlocks(Expander &x, Values &y) {
   b.columns = b.bytes * 8 / b.bits;
   b.blocks = x.shapeOf(2).back();
   if (b.blocks != (b.columns + block - 1) / block)
-    return x.error() << "scales " << x.typeOf(2) << " are not for blocks of " << block << " of " << b.columns;
+    return x.error() << "scales " << x.extents().text(x.typeOf(2)) << " are not for blocks of " << block << " of "
+                     << b.columns;
   b.codes = rows(0);
   Type to = x.elementOf(2);
   if (integer.getWidth() != 8) {
@@ -244,13 +246,14 @@ LogicalResult mixture(Expander &x, const Experts &e, int64_t width, Values &y) {
 
 LogicalResult readExperts(Expander &x, Experts &e) {
   if (x.rankOf(0) < 2 || x.rankOf(1) != 2)
-    return x.error() << "needs an input of rank 2 or 3 and scores of rank 2 (found " << x.typeOf(0) << " and "
-                     << x.typeOf(1) << ")";
+    return x.error() << "needs an input of rank 2 or 3 and scores of rank 2 (found " << x.extents().text(x.typeOf(0))
+                     << " and " << x.extents().text(x.typeOf(1)) << ")";
   e.hidden = x.shapeOf(0).back();
   e.tokens = x.shapeOf(1)[0];
   e.experts = x.shapeOf(1)[1];
   if (x.typeOf(0).getNumElements() != e.tokens * e.hidden)
-    return x.error() << "scores " << x.typeOf(1) << " are not for the rows of " << x.typeOf(0);
+    return x.error() << "scores " << x.extents().text(x.typeOf(1)) << " are not for the rows of "
+                     << x.extents().text(x.typeOf(0));
   e.input = x.reshape(x.input(0), {e.tokens, e.hidden});
   e.scores = x.input(1);
   return success();
@@ -289,7 +292,7 @@ LogicalResult quantizedExperts(Expander &x, Values &y) {
       continue;
     if (x.rankOf(w) != 3 || x.shapeOf(w)[0] != e.experts || !isByte(x.elementOf(w)) || !x.has(w + 1) ||
         (x.rankOf(w + 1) != 2 && x.rankOf(w + 1) != 3))
-      return x.error() << "input " << w << " is " << x.typeOf(w) << " (expected codes [" << e.experts
+      return x.error() << "input " << w << " is " << x.extents().text(x.typeOf(w)) << " (expected codes [" << e.experts
                        << ", out, bytes], with scales)";
     Blocks b;
     b.bits = bits;
@@ -312,7 +315,7 @@ LogicalResult quantizedExperts(Expander &x, Values &y) {
 
 void addBlockExpansions(SmallVectorImpl<Expansion> &list) {
   list.append({
-      {"com.microsoft.MatMulNBits", matMulNBits},
+      {"com.microsoft.MatMulNBits", matMulNBits, true},
       {"com.microsoft.GatherBlockQuantized", gatherBlocks},
       {"com.microsoft.MoE", mixtureOfExperts},
       {"com.microsoft.QMoE", quantizedExperts},

@@ -4,6 +4,8 @@
 
 #include "frontends/formats/onnx/Operators.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 namespace llmc::onnx_import {
@@ -81,7 +83,22 @@ static Value constantNode(OpBuilder &builder, Location loc, DenseElementsAttr va
   return builder.create(state)->getResult(0);
 }
 
-Value Expander::list(ArrayRef<int64_t> values) { return numbers({static_cast<int64_t>(values.size())}, values, i64()); }
+Value Expander::list(ArrayRef<int64_t> values) {
+  if (!isOpen(values))
+    return numbers({static_cast<int64_t>(values.size())}, values, i64());
+  RankedTensorType sizes = extents().toIR(RankedTensorType::get(values, i64()));
+  return op("llmc.Sizes", {}, {{"type", TypeAttr::get(sizes)}});
+}
+
+Value Expander::line(int64_t size, Type element) {
+  if (!isOpen(size)) {
+    SmallVector<int64_t> places(size);
+    std::iota(places.begin(), places.end(), 0);
+    return numbers({size}, places, element);
+  }
+  Value end = op("Squeeze", {list({size}), list({0})});
+  return cast(op("Range", {number(0, i64()), end, number(1, i64())}), element);
+}
 
 Value Expander::number(double value, Type element) {
   auto type = RankedTensorType::get({}, element);

@@ -47,8 +47,11 @@ public:
   Setting set(llvm::StringRef name, llvm::StringRef value);
   Setting set(llvm::StringRef name, llvm::ArrayRef<int64_t> values);
 
-  /// Constants: int64 with one dimension, one number of a type, numbers of a type and shape.
+  /// Constants: int64 with one dimension, one number of a type, numbers of a type and shape. Sizes in a list may be
+  /// open: numbers of the extents.
   Value list(llvm::ArrayRef<int64_t> values);
+  /// 0, 1, 2, ... up to a size, which may be open, as [size].
+  Value line(int64_t size, mlir::Type element);
   Value number(double value, mlir::Type element);
   Value numbers(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> values, mlir::Type element);
 
@@ -82,6 +85,7 @@ private:
 struct Expansion {
   llvm::StringRef name; ///< "com.microsoft.BiasGelu"
   Expander::Function function;
+  bool open = false; ///< takes sizes that are numbers of extents
 };
 
 /// The expansion of an operator, or null.

@@ -49,6 +49,8 @@ LogicalResult identity(Expander &x, Values &y) {
   return success();
 }
 LogicalResult biasSplitGelu(Expander &x, Values &y) {
+  if (x.rankOf(0) < 1 || isOpen(x.shapeOf(0).back()))
+    return x.error() << "halves columns of " << x.extents().text(x.typeOf(0)) << " (expected a number that is known)";
   int64_t half = x.shapeOf(0).back() / 2;
   SmallVector<Value> parts = x.split(x.sum(x.input(0), x.input(1)), -1, {half, half});
   y.push_back(x.op("Mul", {parts[0], x.op("Gelu", {parts[1]})}));
@@ -65,6 +67,16 @@ Value layerNorm(Expander &x, Value value, Value scale, Value bias, double epsilo
   return x.op("LayerNormalization", {value, scale, bias}, {x.set("axis", int64_t(-1)), x.set("epsilon", epsilon)}, 17);
 }
 LogicalResult plainLayerNorm(Expander &x, Values &y) {
+  // The result is of the scale's type, whatever the input's is.
+  if (Type own = x.elementOf(0), to = x.elementOf(1); own != to) {
+    auto wide = [&](unsigned input) { return x.has(input) ? x.cast(x.input(input), x.f32()) : Value(); };
+    if (x.wants(1))
+      return x.error() << "gives its mean and deviation beside a result of another type, which is not supported";
+    Value result = x.op("LayerNormalization", {wide(0), wide(1), wide(2)},
+                        {x.set("axis", x.integer("axis", -1)), x.set("epsilon", x.real("epsilon", 1e-5f))}, 17);
+    y.push_back(x.cast(result, to));
+    return success();
+  }
   SmallVector<Value> results =
       x.ops("LayerNormalization", {x.input(0), x.input(1), x.input(2)},
             {x.set("axis", x.integer("axis", -1)), x.set("epsilon", x.real("epsilon", 1e-5f))}, x.numOutputs, 17);
@@ -98,7 +110,7 @@ LogicalResult skipNorm(Expander &x, Values &y) {
 /// Words, places and segments looked up and added, and the norm of it; how many words of each row count.
 LogicalResult embedNorm(Expander &x, Values &y) {
   if (x.rankOf(0) != 2)
-    return x.error() << "needs ids of rank 2 (found " << x.typeOf(0) << ")";
+    return x.error() << "needs ids of rank 2 (found " << x.extents().text(x.typeOf(0)) << ")";
   int64_t length = x.shapeOf(0)[1];
   Value sum = x.op("Gather", {x.input(2), x.input(0)}, {x.set("axis", int64_t(0))});
   Value places = x.has(8) ? x.op("Gather", {x.input(3), x.input(8)}, {x.set("axis", int64_t(0))})
@@ -110,7 +122,7 @@ LogicalResult embedNorm(Expander &x, Values &y) {
   if (x.wants(1)) {
     Value ones = x.has(7) ? x.op("Equal", {x.input(7), x.number(1, x.i32())}) : Value();
     y.push_back(x.has(7) ? x.op("ReduceSum", {x.cast(ones, x.i32()), x.list({1})}, {x.set("keepdims", int64_t(0))})
-                         : x.numbers({x.shapeOf(0)[0]}, SmallVector<int64_t>(x.shapeOf(0)[0], 0), x.i32()));
+                         : x.op("Expand", {x.numbers({1}, {0}, x.i32()), x.list({x.shapeOf(0)[0]})}));
   }
   if (x.wants(2))
     y.push_back(sum);
@@ -217,7 +229,7 @@ LogicalResult channelsLastConv(Expander &x, Values &y) {
 /// Groups of channels, which stand last unless the node says so, with a skip and a bias before and a swish after.
 LogicalResult groupNorm(Expander &x, Values &y) {
   if (x.rankOf(0) != 4)
-    return x.error() << "needs rank 4 (found " << x.typeOf(0) << ")";
+    return x.error() << "needs rank 4 (found " << x.extents().text(x.typeOf(0)) << ")";
   Value sum = x.input(0);
   bool last = x.integer("channels_last", 1), skip = x.type.contains("Skip");
   if (skip) {
@@ -266,35 +278,35 @@ LogicalResult pad(Expander &x, Values &y) {
 
 void addFusedExpansions(SmallVectorImpl<Expansion> &list) {
   list.append({
-      {"com.microsoft.Gelu", gelu},
-      {"com.microsoft.BiasGelu", gelu},
-      {"com.microsoft.FastGelu", fastGelu},
-      {"com.microsoft.QuickGelu", quickGelu},
-      {"com.microsoft.GemmFastGelu", gemmFastGelu},
-      {"com.microsoft.BiasAdd", biasAdd},
-      {"com.microsoft.BiasDropout", biasDropout},
-      {"com.microsoft.BitmaskBiasDropout", biasDropout},
-      {"com.microsoft.BitmaskDropout", identity},
-      {"com.microsoft.BiasSplitGelu", biasSplitGelu},
-      {"com.microsoft.BiasSoftmax", biasSoftmax},
-      {"com.microsoft.LayerNormalization", plainLayerNorm},
-      {"com.microsoft.SimplifiedLayerNormalization", rmsNorm},
-      {"com.microsoft.SkipLayerNormalization", skipNorm},
-      {"com.microsoft.SkipSimplifiedLayerNormalization", skipNorm},
-      {"com.microsoft.EmbedLayerNormalization", embedNorm},
-      {"com.microsoft.FusedMatMul", fusedMatMul},
-      {"com.microsoft.TransposeMatMul", fusedMatMul},
-      {"com.microsoft.FusedMatMulActivation", matMulActivation},
-      {"com.microsoft.FusedGemm", fusedGemm},
-      {"com.microsoft.FusedConv", fusedConv},
-      {"com.microsoft.NhwcConv", channelsLastConv},
+      {"com.microsoft.Gelu", gelu, true},
+      {"com.microsoft.BiasGelu", gelu, true},
+      {"com.microsoft.FastGelu", fastGelu, true},
+      {"com.microsoft.QuickGelu", quickGelu, true},
+      {"com.microsoft.GemmFastGelu", gemmFastGelu, true},
+      {"com.microsoft.BiasAdd", biasAdd, true},
+      {"com.microsoft.BiasDropout", biasDropout, true},
+      {"com.microsoft.BitmaskBiasDropout", biasDropout, true},
+      {"com.microsoft.BitmaskDropout", identity, true},
+      {"com.microsoft.BiasSplitGelu", biasSplitGelu, true},
+      {"com.microsoft.BiasSoftmax", biasSoftmax, true},
+      {"com.microsoft.LayerNormalization", plainLayerNorm, true},
+      {"com.microsoft.SimplifiedLayerNormalization", rmsNorm, true},
+      {"com.microsoft.SkipLayerNormalization", skipNorm, true},
+      {"com.microsoft.SkipSimplifiedLayerNormalization", skipNorm, true},
+      {"com.microsoft.EmbedLayerNormalization", embedNorm, true},
+      {"com.microsoft.FusedMatMul", fusedMatMul, true},
+      {"com.microsoft.TransposeMatMul", fusedMatMul, true},
+      {"com.microsoft.FusedMatMulActivation", matMulActivation, true},
+      {"com.microsoft.FusedGemm", fusedGemm, true},
+      {"com.microsoft.FusedConv", fusedConv, true},
+      {"com.microsoft.NhwcConv", channelsLastConv, true},
       {"com.microsoft.GroupNorm", groupNorm},
       {"com.microsoft.SkipGroupNorm", groupNorm},
-      {"com.microsoft.Trilu", trilu},
-      {"com.microsoft.ExpandDims", expandDims},
-      {"com.microsoft.GatherND", gatherND},
-      {"com.microsoft.Range", range},
-      {"com.microsoft.Pad", pad},
+      {"com.microsoft.Trilu", trilu, true},
+      {"com.microsoft.ExpandDims", expandDims, true},
+      {"com.microsoft.GatherND", gatherND, true},
+      {"com.microsoft.Range", range, true},
+      {"com.microsoft.Pad", pad, true},
   });
 }
 

@@ -504,6 +504,7 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
       if (rankIs(input, 0) && !(input = Expander(facts, builder, emitNode).reshape(input, {1})))
         return failure();
   if (const Expansion *expansion = findExpansion(facts.type)) {
+    facts.takesOpen = expansion->open;
     if (failed(checkOpen(facts)))
       return failure();
     Expander expander(facts, builder, emitNode);

@@ -4,7 +4,6 @@
 #include "frontends/onnx/AttentionExpansions.h"
 
 #include <cmath>
-#include <numeric>
 
 using namespace mlir;
 
@@ -21,42 +20,43 @@ struct Grouped {
 
 LogicalResult readSizes(Expander &x, Grouped &g) {
   if (x.rankOf(0) != 3)
-    return x.error() << "needs a query of rank 3 (found " << x.typeOf(0) << ")";
+    return x.error() << "needs a query of rank 3 (found " << x.extents().text(x.typeOf(0)) << ")";
   g.batch = x.shapeOf(0)[0];
   g.sequence = x.shapeOf(0)[1];
   g.heads = x.integer("num_heads", 1);
   g.keyHeads = x.integer("kv_num_heads", 1);
+  Extents &e = x.extents();
+  for (unsigned input : {0u, 1u, 2u, 3u, 4u})
+    if (x.has(input) && x.rankOf(input) > 0 && isOpen(x.shapeOf(input).back()))
+      return x.error() << "the columns of input " << input << " are known only at run time (found "
+                       << x.extents().text(x.typeOf(input)) << ")";
   int64_t all = x.shapeOf(0)[2], parts = x.has(1) ? g.heads : g.heads + 2 * g.keyHeads;
   if (g.heads < 1 || g.keyHeads < 1 || g.heads % g.keyHeads || all % parts)
-    return x.error() << g.heads << " query and " << g.keyHeads << " key heads do not fit " << x.typeOf(0);
+    return x.error() << g.heads << " query and " << g.keyHeads << " key heads do not fit "
+                     << x.extents().text(x.typeOf(0));
   g.width = all / parts;
   if (x.has(1) && (!x.has(2) || x.rankOf(1) != 3 || x.rankOf(2) != 3 || x.shapeOf(1)[2] != g.keyHeads * g.width ||
-                   x.shapeOf(2)[2] != g.keyHeads * g.width || x.shapeOf(1)[1] != g.sequence))
+                   x.shapeOf(2)[2] != g.keyHeads * g.width || !e.agree(x.shapeOf(1)[1], g.sequence)))
     return x.error() << "key and value do not fit " << g.keyHeads << " heads of " << g.width << " columns";
   g.past = 0;
   if (x.has(3)) {
     if (!x.has(4) || x.rankOf(3) != 4 || x.rankOf(4) != 4 || x.shapeOf(3)[1] != g.keyHeads ||
         x.shapeOf(3)[3] != g.width)
-      return x.error() << "the past " << x.typeOf(3) << " does not fit " << g.keyHeads << " heads of " << g.width
-                       << " columns";
+      return x.error() << "the past " << x.extents().text(x.typeOf(3)) << " does not fit " << g.keyHeads << " heads of "
+                       << g.width << " columns";
     g.past = x.shapeOf(3)[2];
   }
   // The most keys of any row: known, or what the present is declared to have, or all there are.
-  g.total = g.past + g.sequence;
+  const int64_t together = e.add(g.past, g.sequence);
+  g.total = together;
   if (std::optional<SmallVector<int64_t>> known = x.knownIntegers(6); known && known->size() == 1)
-    g.total = std::max(g.past, (*known)[0]);
+    g.total = e.most(g.past, (*known)[0]);
   else if (x.declared.size() > 1 && x.declared[1] && x.declared[1].getRank() == 4)
     g.total = x.declared[1].getShape()[2];
-  if (g.total < 1 || g.total > g.past + g.sequence)
-    return x.error() << "a total length of " << g.total << " is not what a past of " << g.past << " and " << g.sequence
-                     << " more come to";
+  if (e.maximum(g.total) < 1 || e.maximum(e.sub(g.total, together)) > 0)
+    return x.error() << "a total length of " << e.text(g.total) << " is not what a past of " << e.text(g.past)
+                     << " and " << e.text(g.sequence) << " more come to";
   return success();
-}
-
-SmallVector<int64_t> upTo(int64_t count) {
-  SmallVector<int64_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
 }
 
 LogicalResult refuse(Expander &x) {
@@ -99,16 +99,23 @@ LogicalResult groupQueryAttention(Expander &x, Values &y) {
 
   // Keys that a row has before these ones: its length less the new ones. A prompt has none, whatever stands behind it.
   Type i64 = x.i64();
-  Value length = x.op("Add", {x.reshape(x.cast(x.input(5), i64), {g.batch, 1, 1, 1}), x.number(1, i64)});
+  Value length = x.op("Add", {x.reshape(x.cast(x.input(5), i64), {-1, 1, 1, 1}), x.number(1, i64)});
   bool first = g.past == 0 || g.sequence == g.total;
-  Value before = first ? x.numbers({g.batch, 1, 1, 1}, SmallVector<int64_t>(g.batch, 0), i64)
-                       : x.op("Max", {x.op("Sub", {length, x.number(g.sequence, i64)}), x.number(0, i64)});
-  Value steps = x.numbers({1, 1, g.sequence, 1}, upTo(g.sequence), i64);
-  Value place = x.op("Add", {before, steps}); // [batch, 1, sequence, 1]
+  // A size as a number beside others.
+  auto sized = [&](int64_t size) { return x.reshape(x.list({size}), {1, 1, 1, 1}); };
+  Value before = first ? x.numbers({1, 1, 1, 1}, {0}, i64)
+                       : x.op("Max", {x.op("Sub", {length, sized(g.sequence)}), x.number(0, i64)});
+  Value steps = x.reshape(x.line(g.sequence, i64), {1, 1, -1, 1});
+  Value place = x.op("Add", {before, steps}); // [batch or 1, 1, sequence, 1]
   if (x.integer("do_rotary", 0)) {
     if (!x.has(7) || !x.has(8) || x.rankOf(7) != 2)
       return x.error() << "needs tables of cosines and sines where attribute 'do_rotary' is 1";
-    Value positions = x.has(9) ? x.input(9) : x.reshape(place, {g.batch, g.sequence});
+    Value positions =
+        x.has(9) ? x.input(9)
+                 : x.reshape(x.op("Expand", {place, x.list({g.batch, 1, g.sequence, 1})}), {g.batch, g.sequence});
+    if (isOpen(x.shapeOf(7)[1]))
+      return x.error() << "the columns of its tables are known only at run time (found "
+                       << x.extents().text(x.typeOf(7)) << ")";
     int64_t turned = 2 * x.shapeOf(7)[1];
     auto turn = [&](Value what, int64_t heads) {
       return x.op("RotaryEmbedding", {what, x.input(7), x.input(8), positions},
@@ -125,20 +132,21 @@ LogicalResult groupQueryAttention(Expander &x, Values &y) {
     if (g.past == 0)
       return g.total == g.sequence ? heads : x.slice(heads, 2, 0, g.total);
     Value all = x.concat({x.input(past), heads}, 2);
-    Value at = x.numbers({1, 1, g.total, 1}, upTo(g.total), i64);
+    Value at = x.reshape(x.line(g.total, i64), {1, 1, -1, 1});
     Value own = x.op("Less", {at, before});
-    Value moved = x.op("Add", {x.op("Sub", {at, before}), x.number(g.past, i64)});
-    Value from = x.op("Where", {own, at, x.op("Min", {moved, x.number(g.past + g.sequence - 1, i64)})});
+    Value moved = x.op("Add", {x.op("Sub", {at, before}), sized(g.past)});
+    Value from =
+        x.op("Where", {own, at, x.op("Min", {moved, sized(x.extents().sub(x.extents().add(g.past, g.sequence), 1))})});
     from = x.op("Expand", {from, x.list({g.batch, g.keyHeads, g.total, g.width})});
     // Behind its last key a row has zeros.
-    Value held = x.op("Less", {at, x.op("Add", {before, x.number(g.sequence, i64)})});
+    Value held = x.op("Less", {at, x.op("Add", {before, sized(g.sequence)})});
     Value keys = x.op("GatherElements", {all, from}, {x.set("axis", int64_t(2))});
     return x.op("Where", {held, keys, x.number(0, x.elementOf(past))});
   };
   Value presentKey = joined(key, 3), presentValue = joined(value, 4);
 
   // Which keys a query sees: those up to itself, or of its row, and not behind the window.
-  Value at = x.numbers({1, 1, 1, g.total}, upTo(g.total), i64), seen;
+  Value at = x.reshape(x.line(g.total, i64), {1, 1, 1, -1}), seen;
   if (x.integer("causal", 1))
     seen = x.op("LessOrEqual", {at, place});
   else
@@ -183,7 +191,7 @@ LogicalResult groupQueryAttention(Expander &x, Values &y) {
 } // namespace
 
 void addGroupedAttentionExpansions(SmallVectorImpl<Expansion> &list) {
-  list.push_back({"com.microsoft.GroupQueryAttention", groupQueryAttention});
+  list.push_back({"com.microsoft.GroupQueryAttention", groupQueryAttention, true});
 }
 
 } // namespace llmc::onnx_import

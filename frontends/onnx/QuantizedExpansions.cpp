@@ -132,7 +132,8 @@ LogicalResult matMulToFloat(Expander &x, Values &y) {
 /// The bias has codes of both scales and none of its own; without a scale of the result it is float.
 LogicalResult gemm(Expander &x, Values &y) {
   if (x.rankOf(0) != 2 || x.rankOf(3) != 2)
-    return x.error() << "needs matrices (found " << x.typeOf(0) << " and " << x.typeOf(3) << ")";
+    return x.error() << "needs matrices (found " << x.extents().text(x.typeOf(0)) << " and "
+                     << x.extents().text(x.typeOf(3)) << ")";
   auto turned = [&](unsigned input, StringRef flag) {
     return x.integer(flag, 0) ? x.transpose(x.input(input), {1, 0}) : x.input(input);
   };
@@ -176,7 +177,7 @@ LogicalResult matMulInteger16(Expander &x, Values &y) {
 /// Words, places and segments in codes, looked up and then made floats; as EmbedLayerNormalization from there.
 LogicalResult embedNorm(Expander &x, Values &y) {
   if (x.rankOf(0) != 2)
-    return x.error() << "needs ids of rank 2 (found " << x.typeOf(0) << ")";
+    return x.error() << "needs ids of rank 2 (found " << x.extents().text(x.typeOf(0)) << ")";
   auto floats = [&](Value value, unsigned scale) {
     return x.op("DequantizeLinear", {value, x.input(scale), x.input(scale + 5)});
   };
@@ -192,7 +193,7 @@ LogicalResult embedNorm(Expander &x, Values &y) {
     y.push_back(x.op("ReduceSum", {x.cast(x.op("Equal", {x.input(7), x.number(1, x.i32())}), x.i32()), x.list({1})},
                      {x.set("keepdims", int64_t(0))}));
   else
-    y.push_back(x.numbers({x.shapeOf(0)[0]}, SmallVector<int64_t>(x.shapeOf(0)[0], 0), x.i32()));
+    y.push_back(x.op("Expand", {x.numbers({1}, {0}, x.i32()), x.list({x.shapeOf(0)[0]})}));
   return success();
 }
 
@@ -200,10 +201,10 @@ LogicalResult embedNorm(Expander &x, Values &y) {
 
 void addQuantizedExpansions(SmallVectorImpl<Expansion> &list) {
   list.append({
-      {"com.microsoft.QLinearAdd", binary<kAdd>},
-      {"com.microsoft.QLinearMul", binary<kMul>},
-      {"com.microsoft.QLinearSigmoid", sigmoid},
-      {"com.microsoft.QLinearLeakyRelu", leakyRelu},
+      {"com.microsoft.QLinearAdd", binary<kAdd>, true},
+      {"com.microsoft.QLinearMul", binary<kMul>, true},
+      {"com.microsoft.QLinearSigmoid", sigmoid, true},
+      {"com.microsoft.QLinearLeakyRelu", leakyRelu, true},
       {"com.microsoft.QLinearSoftmax", softmax},
       {"com.microsoft.QLinearReduceMean", reduceMean},
       {"com.microsoft.QLinearWhere", where},
@@ -211,15 +212,15 @@ void addQuantizedExpansions(SmallVectorImpl<Expansion> &list) {
       {"com.microsoft.QLinearAveragePool", averagePool},
       {"com.microsoft.QLinearGlobalAveragePool", globalAveragePool},
       {"com.microsoft.QLinearConv", conv},
-      {"com.microsoft.DynamicQuantizeMatMul", dynamicMatMul},
-      {"com.microsoft.MatMulIntegerToFloat", matMulToFloat},
-      {"com.microsoft.QGemm", gemm},
-      {"com.microsoft.QuantizeLinear", quantize},
-      {"com.microsoft.DequantizeLinear", quantize},
-      {"com.microsoft.MulInteger", mulInteger},
+      {"com.microsoft.DynamicQuantizeMatMul", dynamicMatMul, true},
+      {"com.microsoft.MatMulIntegerToFloat", matMulToFloat, true},
+      {"com.microsoft.QGemm", gemm, true},
+      {"com.microsoft.QuantizeLinear", quantize, true},
+      {"com.microsoft.DequantizeLinear", quantize, true},
+      {"com.microsoft.MulInteger", mulInteger, true},
       {"com.microsoft.ReduceSumInteger", reduceSumInteger},
       {"com.microsoft.MatMulInteger16", matMulInteger16},
-      {"com.microsoft.QEmbedLayerNormalization", embedNorm},
+      {"com.microsoft.QEmbedLayerNormalization", embedNorm, true},
   });
 }
 

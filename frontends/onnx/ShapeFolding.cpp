@@ -192,7 +192,13 @@ std::optional<SmallVector<int64_t>> integersOf(const Node &node, RankedTensorTyp
     }
     return result;
   }
-  if (name == "Slice" && node.rankOf(0) == 1 && node.since >= 10 && values[1].size() == 1) {
+  // Up to version 9 the bounds are attributes.
+  if (name == "Slice" && node.since < 10) {
+    values.resize(1);
+    for (StringRef bound : {"starts", "ends"})
+      values.push_back(node.integers(bound).value_or(SmallVector<int64_t>{}));
+  }
+  if (name == "Slice" && node.rankOf(0) == 1 && values.size() > 2 && values[1].size() == 1 && values[2].size() == 1) {
     int64_t size = values[0].size(), step = values.size() > 4 && !values[4].empty() ? values[4][0] : 1;
     int64_t start = values[1][0];
     if (isOpen(start) || isOpen(step))
@@ -271,6 +277,11 @@ DenseElementsAttr foldElements(const Node &node, RankedTensorType type) {
 
 Folded foldNode(const Node &node, RankedTensorType type) {
   Folded folded;
+  if (node.type == "llmc.Sizes") {
+    auto sizes = cast<RankedTensorType>(cast<TypeAttr>(node.settings.get("type")).getValue());
+    folded.integers = SmallVector<int64_t>(node.extents().fromIR(sizes).getShape());
+    return folded;
+  }
   if (isOpen(type.getShape()) || type.getNumElements() > kMostElements || node.inputs.empty())
     return folded;
   folded.constant = foldElements(node, type);

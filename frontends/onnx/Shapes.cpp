@@ -392,6 +392,15 @@ LogicalResult inferShape(const Node &node, SmallVectorImpl<Type> &types) {
   types.push_back(RankedTensorType::get({std::max<int64_t>(0, end - start)}, i64));
   return success();
 }
+/// The sizes of a type as a line of integers: what expansions hand to Reshape and its kin. Folding knows the numbers.
+LogicalResult inferSizes(const Node &node, SmallVectorImpl<Type> &types) {
+  auto type = dyn_cast_or_null<TypeAttr>(node.settings.get("type"));
+  if (!type || !isa<RankedTensorType>(type.getValue()))
+    return node.error() << "names no type";
+  int64_t count = cast<RankedTensorType>(type.getValue()).getRank();
+  types.push_back(RankedTensorType::get({count}, IntegerType::get(node.settings.getContext(), 64)));
+  return success();
+}
 LogicalResult inferSize(const Node &node, SmallVectorImpl<Type> &types) {
   types.push_back(RankedTensorType::get({}, IntegerType::get(node.typeOf(0).getContext(), 64)));
   return success();
@@ -483,6 +492,7 @@ void addShapes(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Range", 11, inferRange, lowerRange, true});
   rows.push_back({"Shape", 1, inferShape, lowerFolded, true});
   rows.push_back({"Size", 1, inferSize, lowerFolded, true});
+  rows.push_back({"llmc.Sizes", 1, inferSizes, lowerFolded, true});
   rows.push_back({"DepthToSpace", 1, inferDepthToSpace, lowerDepthToSpace});
   rows.push_back({"SpaceToDepth", 1, inferDepthToSpace, lowerDepthToSpace});
   rows.push_back({"EyeLike", 9, inferEyeLike, lowerEyeLike, true});

@@ -51,16 +51,17 @@ def case(name, nodes, inputs, outputs, weights=(), opset=17, functions=(), opset
             (folder / f"{kind}_{i}.pb").write_bytes(nh.from_array(np.asarray(array)).SerializeToString())
 
 
-def open_case(name, nodes, dims, sets, outputs, weights=(), opset=17, arguments=()):
+def open_case(name, nodes, dims, sets, outputs, weights=(), opset=17, arguments=(), opsets=(), compute=None):
     """One graph for inputs of several sizes: a data set each. `dims` names each input's dimensions; `arguments` are
-    --dim's, one a line in the file dims.txt."""
+    --dim's, one a line in the file dims.txt. `compute` makes the outputs of a model and its inputs where the reference
+    does not."""
     inputs = [h.make_tensor_value_info(n, KINDS[sets[0][n].dtype.str[1:]], d) for n, d in dims.items()]
     kinds = [h.make_tensor_value_info(n, 0, None) for n in outputs]
     graph = h.make_graph(nodes, name, inputs, kinds, [nh.from_array(a, n) for n, a in weights])
-    model = h.make_model(graph, opset_imports=[h.make_opsetid("", opset)], ir_version=10)
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", opset)] + [h.make_opsetid(d, 1) for d in opsets], ir_version=10)
     (HERE / name).mkdir(parents=True)
     for s, feeds in enumerate(sets):
-        results = ReferenceEvaluator(model).run(outputs, feeds)
+        results = compute(model, outputs, feeds) if compute else ReferenceEvaluator(model).run(outputs, feeds)
         folder = HERE / name / f"test_data_set_{s}"
         folder.mkdir()
         for kind, arrays in (("input", [feeds[n] for n in dims]), ("output", results)):

@@ -1,5 +1,5 @@
 # open_cases.py - cases of open sizes for make_cases.py: attention whose masks multiply or replace scores, windows that
-# slide over images of any size, quantised products, the largest of some.
+# slide over images of any size, quantised products, the largest of some, operators of ONNX Runtime.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import numpy as np
 from onnx import TensorProto as T
@@ -72,8 +72,61 @@ def folds(case, node):
                    (np.minimum(np.maximum(a, b), c) + a + b + c) / np.float32(2)])
 
 
+def by_onnxruntime(model, outputs, feeds):
+    """What ONNX Runtime computes; it wants outputs of a type."""
+    import onnxruntime
+    copy = type(model)()
+    copy.CopyFrom(model)
+    for output in copy.graph.output:
+        output.ClearField("type")
+    session = onnxruntime.InferenceSession(copy.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(list(outputs), feeds)
+
+
+def microsoft(open_case, node):
+    """A layer of BERT and two decoders' attentions as ONNX Runtime's optimiser writes them."""
+    own = lambda op, inputs, outputs, **more: node(op, inputs, outputs, domain="com.microsoft", **more)
+    more = {"opsets": ["com.microsoft"], "compute": by_onnxruntime}
+    nodes = [own("EmbedLayerNormalization", ["ids", "segments", "words", "places", "kinds", "gamma", "beta", "mask"], ["e", "count"]),
+             own("Attention", ["e", "qkv", "qkv_bias", "mask"], ["a"], num_heads=3), node("MatMul", ["a", "up"], ["m"]),
+             own("FastGelu", ["m", "up_bias"], ["g"]), own("SkipLayerNormalization", ["g", "e", "gamma", "beta", "bias"], ["n"]),
+             own("MatMulNBits", ["n", "codes", "scales"], ["y"], K=24, N=16, bits=4, block_size=16)]
+
+    def masks(b, t):
+        mask = np.ones((b, t), "i4")
+        mask[-1, t - t // 3:] = 0
+        return mask
+
+    open_case("open_bert", nodes, {n: ["batch", "sequence"] for n in ("ids", "segments", "mask")},
+              [{"ids": RANDOM.integers(0, 31, (b, t)).astype("i4"), "segments": RANDOM.integers(0, 2, (b, t)).astype("i4"), "mask": masks(b, t)}
+               for b, t in [(1, 1), (2, 5), (3, 17)]], ["y", "count"],
+              [("words", floats(31, 24)), ("places", floats(17, 24)), ("kinds", floats(2, 24)), ("gamma", floats(24)), ("beta", floats(24)),
+               ("qkv", floats(24, 72)), ("qkv_bias", floats(72)), ("up", floats(24, 24)), ("up_bias", floats(24)), ("bias", floats(24)),
+               ("codes", RANDOM.integers(0, 256, (16, 2, 8)).astype("u1")), ("scales", floats(32))],
+              arguments=["batch=1..3", "sequence=1..17"], **more)
+    angles = np.arange(32)[:, None] * 0.1 ** np.arange(8)[None]
+    tables = [("cos", np.cos(angles).astype("f4")), ("sin", np.sin(angles).astype("f4"))]
+    nodes = [own("GroupQueryAttention", ["q", "k", "v", "past_k", "past_v", "lengths", "total", "cos", "sin"], ["y", "present_k", "present_v"],
+                 num_heads=4, kv_num_heads=2, do_rotary=1)]
+    open_case("open_grouped", nodes, {"q": ["batch", "sequence", 64], "k": ["batch", "sequence", 32], "v": ["batch", "sequence", 32],
+                                      "past_k": ["batch", 2, "past", 16], "past_v": ["batch", 2, "past", 16], "lengths": ["batch"], "total": []},
+              [{"q": floats(b, t, 64), "k": floats(b, t, 32), "v": floats(b, t, 32), "past_k": floats(b, 2, p, 16), "past_v": floats(b, 2, p, 16),
+                "lengths": np.full(b, p + t - 1, "i4"), "total": np.array(p + t, "i4")} for b, t, p in [(1, 3, 4), (2, 1, 6), (3, 1, 1)]],
+              ["y", "present_k", "present_v"], tables, arguments=["batch=1..3", "sequence=1..3", "past=1..6"], **more)
+    nodes = [own("RotaryEmbedding", ["q", "positions", "cos", "sin"], ["r"], num_heads=3),
+             own("MultiHeadAttention", ["r", "k", "v", "", "mask", "", "past_k", "past_v"], ["y", "present_k", "present_v"], num_heads=3)]
+    open_case("open_heads", nodes, {"q": ["batch", "sequence", 48], "k": ["batch", "sequence", 48], "v": ["batch", "sequence", 48],
+                                    "positions": ["batch", "sequence"], "mask": ["batch", "past + sequence"],
+                                    "past_k": ["batch", 3, "past", 16], "past_v": ["batch", 3, "past", 16]},
+              [{"q": floats(b, t, 48), "k": floats(b, t, 48), "v": floats(b, t, 48), "mask": masks(b, p + t),
+                "positions": np.tile(np.arange(p, p + t), (b, 1)), "past_k": floats(b, 3, p, 16), "past_v": floats(b, 3, p, 16)}
+               for b, t, p in [(1, 3, 4), (2, 1, 6), (2, 5, 1)]],
+              ["y", "present_k", "present_v"], tables, arguments=["batch=1..2", "sequence=1..5", "past=1..6"], **more)
+
+
 def add(case, open_case, node):
     attention(open_case, node)
     windows(open_case, node)
     quantized(open_case, node)
     folds(case, node)
+    microsoft(open_case, node)

@@ -209,5 +209,6 @@ def ONNX_UpsampleOp : ONNX_NodeOp<"Upsample">;
 def ONNX_WhereOp : ONNX_NodeOp<"Where">;
 def ONNX_XorOp : ONNX_NodeOp<"Xor">;
 def ONNX_LlmcAttentionOp : ONNX_NodeOp<"llmc.Attention">;
+def ONNX_LlmcSizesOp : ONNX_NodeOp<"llmc.Sizes">;
 
 #endif // LLMC_ONNX_OPS_TD

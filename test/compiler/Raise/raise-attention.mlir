@@ -108,3 +108,18 @@ func.func @not_raised_without_product(%s: tensor<6x5x11xf32>, %v: tensor<6x11x13
   %y = onnx.MatMul since 13 (%p, %v) {} : (tensor<6x5x11xf32>, tensor<6x11x13xf32>) -> tensor<6x5x13xf32>
   return %y : tensor<6x5x13xf32>
 }
+
+// Heads rolled into a batch whose size is open stand as a batch; so does the mask.
+// CHECK-LABEL: @open_batch_of_heads
+// CHECK-COUNT-4: onnx.Unsqueeze since 13
+// CHECK: onnx.Attention since 23({{.*}}) {scale = 1.000000e+00 : f32} : (tensor<?x1x5x7xf32, #{{.*}}>, tensor<?x1x11x7xf32, #{{.*}}>, tensor<?x1x11x13xf32, #{{.*}}>, tensor<?x1x1x11xf32, #{{.*}}>) -> tensor<?x1x5x13xf32, #{{.*}}>
+// CHECK-NOT: onnx.Softmax
+func.func @open_batch_of_heads(%q: tensor<?x5x7xf32, affine_map<()[s0] -> (s0, 5, 7)>>, %kt: tensor<?x7x11xf32, affine_map<()[s0] -> (s0, 7, 11)>>,
+    %v: tensor<?x11x13xf32, affine_map<()[s0] -> (s0, 11, 13)>>, %mask: tensor<?x1x11xf32, affine_map<()[s0] -> (s0, 1, 11)>>)
+    -> tensor<?x5x13xf32, affine_map<()[s0] -> (s0, 5, 13)>> {
+  %s = onnx.MatMul since 13 (%q, %kt) {} : (tensor<?x5x7xf32, affine_map<()[s0] -> (s0, 5, 7)>>, tensor<?x7x11xf32, affine_map<()[s0] -> (s0, 7, 11)>>) -> tensor<?x5x11xf32, affine_map<()[s0] -> (s0, 5, 11)>>
+  %a = onnx.Add since 14 (%s, %mask) {} : (tensor<?x5x11xf32, affine_map<()[s0] -> (s0, 5, 11)>>, tensor<?x1x11xf32, affine_map<()[s0] -> (s0, 1, 11)>>) -> tensor<?x5x11xf32, affine_map<()[s0] -> (s0, 5, 11)>>
+  %p = onnx.Softmax since 13 (%a) {axis = 2 : i64} : (tensor<?x5x11xf32, affine_map<()[s0] -> (s0, 5, 11)>>) -> tensor<?x5x11xf32, affine_map<()[s0] -> (s0, 5, 11)>>
+  %y = onnx.MatMul since 13 (%p, %v) {} : (tensor<?x5x11xf32, affine_map<()[s0] -> (s0, 5, 11)>>, tensor<?x11x13xf32, affine_map<()[s0] -> (s0, 11, 13)>>) -> tensor<?x5x13xf32, affine_map<()[s0] -> (s0, 5, 13)>>
+  return %y : tensor<?x5x13xf32, affine_map<()[s0] -> (s0, 5, 13)>>
+}
