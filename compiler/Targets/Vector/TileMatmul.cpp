@@ -2,7 +2,8 @@
 //
 // A tile product gives the whole-numbered sums of a segment for 16 rows and a panel; they go through memory, since
 // nothing else takes them to vector registers, and one step of each element's f32 chain takes them in. The products of
-// a segment, the store of the one before, and the steps of the one before that run side by side. Codes are turned to
+// a segment, the store of the one before, and the steps of the one before that run side by side, from one chain into
+// the next. Codes are turned to
 // bytes once for all rows, in the frame, where offsets are taken off: whole numbers, the same in any order.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/TileMatmul.h"
@@ -70,25 +71,30 @@ void TileMatmul::expand(Value panels, Value vectors) {
   });
 }
 
+Value TileMatmul::slot(unsigned half) { return b.at(slots, half * kSumsBytes); }
+
 /// Starts the products of a segment in the `half` of the registers.
-void TileMatmul::startSegment(Value xRow, Value numbers, Value segment, unsigned half) {
+void TileMatmul::startSegment(const Operands &chain, unsigned half, Value segment) {
   unsigned sum = ByteTiles::kSums[half], x = ByteTiles::kActivations[half], w = ByteTiles::kNumbers[half];
-  tiles.load(b, x, b.at(xRow, b.mul(segment, reader.segment())), xStride);
-  tiles.load(b, w, b.at(numbers, b.mul(segment, reader.segment() * kLanes)), kNumbers);
+  tiles.load(b, x, b.at(chain.xRow, b.mul(segment, reader.segment())), xStride);
+  tiles.load(b, w, b.at(chain.numbers, b.mul(segment, reader.segment() * kLanes)), kNumbers);
   tiles.zero(b, sum);
   tiles.dot(b, sum, x, w, areSigned);
 }
 
-/// One step of 16 rows' chains: takes in the whole numbers of `segment` that stand in `slot`.
-SmallVector<Value> TileMatmul::addSegment(ValueRange carried, Value xRow, Value panel, Value slot, Value segment) {
+/// Puts what was started in the `half` of the registers into its slot.
+void TileMatmul::storeSegment(unsigned half) { tiles.store(b, ByteTiles::kSums[half], slot(half), kLanes * 4); }
+
+/// One step of 16 rows' chains: takes in the whole numbers of `segment` that stand in a slot.
+SmallVector<Value> TileMatmul::addSegment(ValueRange sums, const Operands &chain, unsigned half, Value segment) {
   VectorType words = b.vec(kLanes, b.getI32Type());
-  SmallVector<Value> next(carried);
-  Value scale = reader.scale(panel, segment), zeros, offset = b.mul(segment, 4);
+  SmallVector<Value> next(sums);
+  Value scale = reader.scale(chain.panel, segment), zeros, offset = b.mul(segment, 4);
   if (reader.hasZeros())
-    zeros = arith::SIToFPOp::create(b, b.vecF32(), reader.zero(panel, segment));
-  auto ofRow = [&](int64_t r, int64_t place) { return b.at(xRow, b.add(offset, r * xStride + place)); };
+    zeros = arith::SIToFPOp::create(b, b.vecF32(), reader.zero(chain.panel, segment));
+  auto ofRow = [&](int64_t r, int64_t place) { return b.at(chain.xRow, b.add(offset, r * xStride + place)); };
   for (int64_t r = 0; r < ByteTiles::kRows; ++r) {
-    Value whole = b.load(words, b.at(slot, r * kLanes * 4), 64);
+    Value whole = b.load(words, b.at(slot(half), r * kLanes * 4), 64);
     if (startsBehind)
       whole = arith::AddIOp::create(b, whole, b.broadcast(b.loadI32(ofRow(r, row.sums))));
     Value exact = arith::SIToFPOp::create(b, b.vecF32(), whole);
@@ -97,44 +103,53 @@ SmallVector<Value> TileMatmul::addSegment(ValueRange carried, Value xRow, Value 
     next[r] = b.fma(exact, b.fmul(scale, b.broadcast(b.load(b.f32(), ofRow(r, row.scales)))), next[r]);
   }
   if (reader.hasMinimum()) {
-    Value minimum = reader.minimum(panel, segment);
+    Value minimum = reader.minimum(chain.panel, segment);
     for (int64_t r = 0; r < ByteTiles::kRows; ++r)
       next[r] = b.fma(minimum, b.broadcast(b.load(b.f32(), ofRow(r, row.sums))), next[r]);
   }
   return next;
 }
 
-/// 16 rows from `xRow` on times the panel at `panel` with its `numbers`; stores the f32 sums to `target`.
-void TileMatmul::chain(Value xRow, Value panel, Value numbers, Value target) {
-  auto slot = [&](unsigned half) { return b.at(slots, half * kSumsBytes); };
-  auto start = [&](Value s, unsigned half) { startSegment(xRow, numbers, s, half); };
-  auto store = [&](unsigned half) { tiles.store(b, ByteTiles::kSums[half], slot(half), kLanes * 4); };
-  SmallVector<Value> chains(ByteTiles::kRows, b.constant(b.vecF32(), 0.0));
-  auto add = [&](ValueRange carried, Value s, unsigned half) {
-    return addSegment(carried, xRow, panel, slot(half), s);
-  };
-  start(b.i64(0), 0);
-  store(0);
+/// Brings a chain to where chain() takes it over: segment 0 in slot 0, the products of segment 1 on their way.
+void TileMatmul::startChain(const Operands &chain) {
+  startSegment(chain, 0, b.i64(0));
+  storeSegment(0);
   if (segments > 1)
-    start(b.i64(1), 1);
+    startSegment(chain, 1, b.i64(1));
+}
+
+/// A chain of 16 rows and a panel; stores the f32 sums to `target`. Leaves `next` as startChain() does: a product takes
+/// long to come, and so it runs behind the last steps of this one.
+void TileMatmul::chain(const Operands &own, const Operands &next, Value target) {
+  SmallVector<Value> sums(ByteTiles::kRows, b.constant(b.vecF32(), 0.0));
   // A turn has whole numbers of segment s in slot 0 and products of s + 1 on their way.
-  int64_t turns = (segments - 1) / 2;
-  chains = b.forLoop(b.i64(0), b.i64(2 * turns), 2, chains, [&](Value s, ValueRange carried) {
-    store(1);
-    start(b.add(s, 2), 0);
-    SmallVector<Value> next = add(carried, s, 0);
-    store(0);
-    // The last turn of an odd count of segments has nothing more to start.
-    start(segments % 2 ? b.min(b.add(s, 3), b.i64(segments - 1)) : b.add(s, 3), 1);
-    return add(next, b.add(s, 1), 1);
-  });
-  chains = add(chains, b.i64(2 * turns), 0);
-  if (segments % 2 == 0) {
-    store(1);
-    chains = add(chains, b.i64(segments - 1), 1);
+  auto turn = [&](ValueRange carried, Value s, const Operands &after, Value first, Value second) {
+    storeSegment(1);
+    startSegment(after, 0, first);
+    SmallVector<Value> added = addSegment(carried, own, 0, s);
+    storeSegment(0);
+    if (second)
+      startSegment(after, 1, second);
+    return addSegment(added, own, 1, b.add(s, 1));
+  };
+  bool odd = segments % 2;
+  int64_t last = segments - (odd ? 3 : 2); // the last turn's segment
+  if (last > 0)
+    sums = b.forLoop(b.i64(0), b.i64(last), 2, sums,
+                     [&](Value s, ValueRange carried) { return turn(carried, s, own, b.add(s, 2), b.add(s, 3)); });
+  if (last >= 0 && odd)
+    sums = turn(sums, b.i64(last), own, b.i64(last + 2), {});
+  else if (last >= 0)
+    sums = turn(sums, b.i64(last), next, b.i64(0), b.i64(1));
+  if (odd) {
+    startSegment(next, 0, b.i64(0));
+    sums = addSegment(sums, own, 0, b.i64(segments - 1));
+    storeSegment(0);
+    if (segments > 1)
+      startSegment(next, 1, b.i64(1));
   }
   for (int64_t r = 0; r < ByteTiles::kRows; ++r)
-    b.store(chains[r], b.at(target, r * kLanes * 4), 64);
+    b.store(sums[r], b.at(target, r * kLanes * 4), 64);
 }
 
 void TileMatmul::emit(Value from, Value to) {
@@ -145,16 +160,23 @@ void TileMatmul::emit(Value from, Value to) {
     Value first = b.at(arguments.value(op.getWeight()), b.mul(group, weight.getPanelBytes() * streams));
     if (expanded)
       expand(first, vectors);
+    // The last tile begins where it is full: its first rows are computed again, and not stored.
+    Value lastRow = b.sub(rows, b.i64(ByteTiles::kRows));
+    auto operands = [&](Value row, Value v) {
+      Value panel = b.at(first, b.mul(v, weight.getPanelBytes()));
+      return Operands{b.at(x, b.mul(row, xStride)), panel,
+                      expanded ? b.at(expanded, b.mul(v, numbersBytes(weight))) : panel};
+    };
+    startChain(operands(b.i64(0), b.i64(0)));
     b.forLoop(b.i64(0), rows, ByteTiles::kRows, [&](Value wanted) {
-      // The last tile begins where it is full: its first rows are computed again, and not stored.
-      Value firstRow = b.min(wanted, b.sub(rows, b.i64(ByteTiles::kRows)));
-      Value xRow = b.at(x, b.mul(firstRow, xStride));
+      Value firstRow = b.min(wanted, lastRow), nextRow = b.min(b.add(wanted, ByteTiles::kRows), lastRow);
       b.forLoop(b.i64(0), panels, 1, [&](Value p) {
         b.forLoop(b.i64(0), b.i64(streams), 1, [&](Value stream) {
-          Value v = b.add(b.mul(p, streams), stream);
-          Value panel = b.at(first, b.mul(v, weight.getPanelBytes()));
-          Value numbers = expanded ? b.at(expanded, b.mul(v, numbersBytes(weight))) : panel;
-          chain(xRow, panel, numbers, b.at(sums, b.mul(stream, kSumsBytes)));
+          Value v = b.add(b.mul(p, streams), stream), after = b.add(v, 1);
+          Value same = b.less(after, vectors);
+          Value row = arith::SelectOp::create(b, same, firstRow, nextRow);
+          Operands next = operands(row, arith::SelectOp::create(b, same, after, b.i64(0)));
+          chain(operands(firstRow, v), next, b.at(sums, b.mul(stream, kSumsBytes)));
         });
         b.forLoop(b.sub(wanted, firstRow), b.i64(ByteTiles::kRows), 1, [&](Value r) {
           SmallVector<Value> own;

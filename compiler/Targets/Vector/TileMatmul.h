@@ -21,10 +21,17 @@ public:
   void emit(Value from, Value to);
 
 private:
+  /// What a chain reads: 16 rows from `xRow` on, a panel, and its numbers.
+  struct Operands {
+    Value xRow, panel, numbers;
+  };
   void expand(Value panels, Value vectors);
-  void chain(Value xRow, Value panel, Value numbers, Value sums);
-  llvm::SmallVector<Value> addSegment(mlir::ValueRange sums, Value xRow, Value panel, Value slot, Value segment);
-  void startSegment(Value xRow, Value numbers, Value segment, unsigned half);
+  void startChain(const Operands &chain);
+  void chain(const Operands &own, const Operands &next, Value target);
+  llvm::SmallVector<Value> addSegment(mlir::ValueRange sums, const Operands &chain, unsigned half, Value segment);
+  void startSegment(const Operands &chain, unsigned half, Value segment);
+  void storeSegment(unsigned half);
+  Value slot(unsigned half);
 
   VectorBuilder &b;
   kernel::MatmulOp op;
