@@ -23,6 +23,9 @@ namespace {
 constexpr int64_t kExpandedBytes = 400 << 10;
 /// Bytes of a tile of sums in memory.
 constexpr int64_t kSumsBytes = ByteTiles::kRows * kLanes * 4;
+constexpr int64_t kLineBytes = 64;
+/// Tiles of rows in a usual step of a prompt.
+constexpr int64_t kUsualTiles = 512 / ByteTiles::kRows;
 /// Panels that a tile of rows walks while it is in the first-level cache.
 constexpr int64_t kMostPanels = 2;
 static_assert(kExpandedBytes + 8 * kSumsBytes <= LLMC_STEP_STACK_BYTES - (64 << 10), "spills and tables aside");
@@ -69,6 +72,32 @@ void TileMatmul::expand(Value panels, Value vectors) {
       }
     });
   });
+}
+
+/// With each tile of rows asks for a part of the panels behind `group`, which are turned to numbers next: that would
+/// wait for memory.
+void TileMatmul::prefetchNext(Value group, Value row) {
+  int64_t panelBytes = weight.getPanelBytes() * streams, bytes = width * panelBytes;
+  int64_t part = (bytes + kUsualTiles * kLineBytes - 1) / (kUsualTiles * kLineBytes) * kLineBytes;
+  Value next = b.at(arguments.value(op.getWeight()), b.mul(b.add(group, width), panelBytes));
+  Value from = b.mul(b.div(row, ByteTiles::kRows), part);
+  b.forLoop(from, b.min(b.add(from, part), b.i64(bytes)), kLineBytes,
+            [&](Value offset) { b.prefetch(b.at(next, offset), CacheLevel::Second); });
+}
+
+/// Asks for what the epilogue of 16 rows and a panel reads and writes.
+void TileMatmul::prefetchResults(Value firstRow, Value panel) {
+  SmallVector<Value> places(op.getExtras());
+  if (!llvm::is_contained(places, op.getOuts()[0]))
+    places.push_back(op.getOuts()[0]);
+  for (Value place : places) {
+    if (!isa<MemRefType>(place.getType()))
+      continue;
+    RowsInMemory memory = arguments.rows(place);
+    Value first = b.at(memory.row(b, firstRow), b.mul(panel, kLanes * 4));
+    for (int64_t r = 0; r < ByteTiles::kRows; ++r)
+      b.prefetch(b.at(first, r * memory.stride * 4), CacheLevel::First);
+  }
 }
 
 Value TileMatmul::slot(unsigned half) { return b.at(slots, half * kSumsBytes); }
@@ -170,7 +199,9 @@ void TileMatmul::emit(Value from, Value to) {
     startChain(operands(b.i64(0), b.i64(0)));
     b.forLoop(b.i64(0), rows, ByteTiles::kRows, [&](Value wanted) {
       Value firstRow = b.min(wanted, lastRow), nextRow = b.min(b.add(wanted, ByteTiles::kRows), lastRow);
+      prefetchNext(group, wanted);
       b.forLoop(b.i64(0), panels, 1, [&](Value p) {
+        prefetchResults(firstRow, b.add(group, p));
         b.forLoop(b.i64(0), b.i64(streams), 1, [&](Value stream) {
           Value v = b.add(b.mul(p, streams), stream), after = b.add(v, 1);
           Value same = b.less(after, vectors);

@@ -26,6 +26,8 @@ private:
     Value xRow, panel, numbers;
   };
   void expand(Value panels, Value vectors);
+  void prefetchNext(Value group, Value row);
+  void prefetchResults(Value row, Value panel);
   void startChain(const Operands &chain);
   void chain(const Operands &own, const Operands &next, Value target);
   llvm::SmallVector<Value> addSegment(mlir::ValueRange sums, const Operands &chain, unsigned half, Value segment);
