@@ -9,6 +9,8 @@ import tempfile
 
 import numpy as np
 
+import gguf_models
+
 HERE = pathlib.Path(__file__).resolve().parent
 INCLUDE = HERE.parents[1] / "runtime" / "include"
 IDS = ["1", "17", "5", "30", "2", "9", "41"]
@@ -46,6 +48,14 @@ def main():
             found = np.fromfile(folder / "found", dtype=np.float32)
             if found.size != wanted.size or found.tobytes() != wanted.tobytes():
                 failures.append(f"{name}: other logits than the executable's: {found[:4]}, {wanted.ravel()[:4]}")
+    with tempfile.TemporaryDirectory() as scratch:
+        # Nobody asks the system for the registers of tiles: they are used when they are named, and not as the best of this machine.
+        model = gguf_models.write_mixed(pathlib.Path(scratch) / "mixed.gguf")
+        for cpu, uses in (("native", False), ("x86-64-v4-amx", True)):
+            out = pathlib.Path(scratch) / cpu.replace("-", "_")
+            run(llmc, "compile", model, f"--cpu={cpu}", "--max-step=40", "--max-sequences=1", "--emit", "lib", "-o", out)
+            if ("tdpbssd" in run("objdump", "-d", out.with_suffix(".o"))) != uses:
+                failures.append(f"{cpu}: tiles are {'not ' if uses else ''}used")
     print("\n".join(failures) or "ok")
     return 1 if failures else 0
 

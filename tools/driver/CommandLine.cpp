@@ -276,7 +276,8 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   if (!options.reportFile.empty() && (options.to != Stop::Pack || options.emit > Emit::Llmc))
     return "--report: a file tells of whole artifacts (expected --emit exe or llmc)";
   options.verbose = arguments.verbose;
-  Result<std::vector<std::string>> variants = chooseVariants(arguments.target, arguments.cpu);
+  Result<std::vector<std::string>> variants = chooseVariants(
+      arguments.target, arguments.cpu, /*entersByRuntime=*/options.emit != Emit::Lib && options.emit != Emit::Obj);
   if (!variants)
     return variants.error().message;
   options.variants = *variants;

@@ -34,7 +34,8 @@ using namespace mlir;
 
 namespace llmc::driver {
 
-Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu) {
+Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu,
+                                                bool entersByRuntime) {
   llvm::Triple target(llvm::Triple::normalize(triple));
   if (!triple.empty() && (target.getArch() != llvm::Triple::x86_64 ||
                           (target.getOS() != llvm::Triple::Linux && target.getOS() != llvm::Triple::UnknownOS)))
@@ -45,7 +46,8 @@ Result<std::vector<std::string>> chooseVariants(const std::string &triple, const
   if (cpu.empty() || cpu == "all")
     return all;
   uint64_t host = runtime::platform::hostFeatures();
-  if (cpu == "native" && (host & runtime::platform::tileFeatures) && !runtime::platform::allowTiles())
+  bool wantsTiles = cpu == "native" && (host & runtime::platform::tileFeatures);
+  if (wantsTiles && (!entersByRuntime || !runtime::platform::allowTiles()))
     host &= ~runtime::platform::tileFeatures;
   for (const std::string &name : all) {
     const TargetBackend *backend = targetBackend(name);

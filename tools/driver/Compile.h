@@ -37,8 +37,10 @@ struct CompileOptions {
 };
 
 /// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or
-/// "all": every backend; "native": the best that this machine runs. Mistakes name the option.
-Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu);
+/// "all": every backend; "native": the best that this machine runs, for code that is not entered by the runtime none
+/// whose registers a program must ask the system for. Mistakes name the option.
+Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu,
+                                                bool entersByRuntime = true);
 
 /// Runs a compile. Mistakes are written to `messages`; nothing half-written stays behind.
 ExitCode compile(const CompileOptions &options, Messages &messages);
