@@ -121,7 +121,8 @@ Value finish(Body &b, Kind kind, Value sum, int64_t count, Type element) {
 Value reduceAtRunTime(Lowering &node, Kind kind, Value from, Type element, ArrayRef<int64_t> outShape, bool keep,
                       Value peak = {}) {
   ArrayRef<int64_t> shape = node.shapeOf(0);
-  int64_t rank = shape.size(), named = node.typeOf(1).getNumElements();
+  // More axes than dimensions are none; what is implied of the output's shape was not checked against their number.
+  int64_t rank = shape.size(), named = std::min<int64_t>(node.extents().product(node.shapeOf(1)), rank);
   bool none = node.integer("noop_with_empty_axes", 0);
   return node.generate(outShape, element, [&](Body &b, ValueRange out) -> Value {
     // Whether each axis is folded.

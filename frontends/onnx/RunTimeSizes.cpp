@@ -14,9 +14,12 @@ namespace {
 
 bool isReduction(StringRef type) { return type.starts_with("Reduce"); }
 
-/// The number of elements of a line of integers, where it is known.
+/// No line of integers says more: two for each of the dimensions that a tensor may have.
+constexpr int64_t kMostIntegers = 16;
+
+/// The number of elements of a line of integers, where it is known and one for sizes.
 std::optional<int64_t> lengthOf(const Node &node, unsigned input) {
-  if (!node.has(input) || node.rankOf(input) != 1 || isOpen(node.shapeOf(input)[0]))
+  if (!node.has(input) || node.rankOf(input) != 1 || node.shapeOf(input)[0] > kMostIntegers)
     return std::nullopt;
   return node.shapeOf(input)[0];
 }
@@ -213,6 +216,10 @@ Value reducedSize(Body &b, const Lowering &node, int64_t i) {
 } // namespace
 
 LogicalResult runTimeSizes(const Node &node, SmallVectorImpl<Type> &types, StringRef what, int64_t rank) {
+  for (unsigned i = node.type == "ConstantOfShape" ? 0 : 1; i < node.inputs.size(); ++i)
+    if (node.has(i) && node.rankOf(i) == 1 && node.shapeOf(i)[0] > kMostIntegers)
+      return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i)) << " (expected at most "
+                          << kMostIntegers << " integers)";
   if (node.declared.size() == 1 && node.declared[0])
     return declaredOr(node, types, what, rank);
   std::optional<SmallVector<int64_t>> shape = node.takesOpen ? sizesOf(node) : std::nullopt;

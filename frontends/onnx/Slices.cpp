@@ -26,9 +26,10 @@ SliceFacts sliceFacts(const Node &node) {
     facts.axes = node.knownIntegers(3);
     facts.steps = node.knownIntegers(4);
   }
-  size_t count = facts.starts                      ? facts.starts->size()
-                 : node.since >= 10 && node.has(1) ? node.typeOf(1).getNumElements()
-                                                   : 0;
+  size_t count = facts.starts ? facts.starts->size() : 0;
+  // What comes at run time has as many as its type says; no more than there are dimensions.
+  if (!facts.starts && node.since >= 10 && node.has(1) && node.rankOf(1) == 1 && node.shapeOf(1)[0] <= node.rankOf(0))
+    count = node.shapeOf(1)[0];
   if (!facts.axes && !(node.since >= 10 && node.has(3))) {
     facts.axes.emplace();
     for (size_t i = 0; i < count; ++i)

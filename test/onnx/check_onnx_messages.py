@@ -78,6 +78,9 @@ COMPILES = {
         "m.onnx: error: node 'r' (Relu, opset 17): unknown attribute 'alpha' (expected one of: )\n",
     model([node("Identity", ["x"], ["y"])], [value("x", [3], 8)], [value("y", [3], 8)]):
         "m.onnx: error: input 'x' is of type string, which is not supported\n",
+    # More starts than any tensor has dimensions.
+    model([node("Slice", ["x", "s", "e"], ["y"], "cut")], [X, value("s", [1 << 40], 7), value("e", [1], 7)], []):
+        "m.onnx: error: node 'cut' (Slice, version 13): input 1 is 'tensor<1099511627776xi64>' (expected at most 16 integers)\n",
     # 2^45 elements in 200 bytes: refused before anything is computed.
     model([node("Add", ["x", "z"], ["y"], "wide")], [value("x", [1 << 22, 1]), value("z", [1, 1 << 23])], []):
         "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 8 dimensions\n",
