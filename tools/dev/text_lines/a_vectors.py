@@ -5,7 +5,7 @@ from . import tested
 SETS = [
     ("transformers.js", r"^llmc-runtime-text-test\..*TransformersJs", 9),
     ("swift-transformers", r"^llmc-runtime-text-test\.SharedVectors\.Swift", 5),
-    ("ggml and llama.cpp", r"^llmc-runtime-text-test\.(SharedVectors\.(GgmlTexts|LlamaCppTexts)|GgufVectors)", 5),
+    ("ggml and llama.cpp", r"^llmc-runtime-text-test\.(SharedVectors\.(GgmlTexts|LlamaCppTexts)|GgufVectors)", 3),
     ("Mistral and tiktoken", r"^llmc-runtime-text-test\.SharedVectors\.(Mistral|Tiktoken)", 3),
     ("real tokenizers' round trips", r"^llmc-runtime-text-test\.SharedVectors\.RoundTrips", 1),
     ("those in the clone", r"^llmc-runtime-text-test\.(Sources|Splits|Normalizer|Characters|Tiny)", 5),
