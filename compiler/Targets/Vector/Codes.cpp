@@ -84,6 +84,20 @@ Value CodesReader::scaleAt(Value panel, Value segment, int64_t plane, int64_t su
   return b.fmul(load(superPlane, codes.getSuper()), level);
 }
 
+void CodesReader::prefetchGroup(Value panel, Value segment) {
+  Value group = groupOf(segment, codes.getGroup());
+  auto plane = [&](int64_t from, int64_t each) {
+    int64_t ahead = std::max<int64_t>(4 * kLanes * each, 64);
+    b.prefetch(b.at(panel, b.add(b.mul(group, kLanes * each), from + ahead)), CacheLevel::First);
+  };
+  int64_t bytes = codes.getSuper() ? 1 : codes.getScale().getIntOrFloatBitWidth() / 8;
+  plane(planes.scales, bytes);
+  if (hasMinimum())
+    plane(planes.minima, bytes);
+  if (hasZeros())
+    plane(planes.zeros, 1);
+}
+
 /// Elements of numbers in words.
 Value CodesReader::elementOf(Value words, const Group &group) {
   auto type = cast<VectorType>(words.getType());

@@ -46,6 +46,8 @@ public:
     return {scale(panel, segment), hasMinimum() ? minimum(panel, segment) : Value(),
             hasZeros() ? zero(panel, segment) : Value()};
   }
+  /// Asks for scales, minima and zero points four groups and more behind those of a segment.
+  void prefetchGroup(Value panel, Value segment);
   /// The 16 elements, f32, of k `part` (0 to 3) of a vector of numbers.
   Value element(Value numbers, int64_t part, const Group &group);
   /// Stores the elements of one row, column `lane` of a panel, times `factor` where there is one.

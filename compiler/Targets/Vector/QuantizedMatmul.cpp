@@ -80,6 +80,8 @@ struct QuantizedMatmulEmitter {
       SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, rows <= kPrefetchRows);
       SmallVector<Value> scales, zeros;
       for (Value p : panels) {
+        if (rows <= kPrefetchRows)
+          reader.prefetchGroup(p, s);
         scales.push_back(reader.scale(p, s));
         if (reader.hasZeros())
           zeros.push_back(arith::SIToFPOp::create(b, b.vecF32(), reader.zero(p, s)));
