@@ -117,18 +117,18 @@ LogicalResult inferAttention(const Node &node, SmallVectorImpl<Type> &types) {
 
 /// [batch, heads, sequence, width] of an input, with the past before it.
 Value headsOf(Lowering &node, unsigned input, int64_t heads, unsigned past, const Sizes &s) {
-  Value x = node.tensors[input];
-  if (s.flat) {
-    SmallVector<int64_t> shape(node.shapeOf(input));
-    x = node.transpose(node.reshape(x, {shape[0], shape[1], heads, shape[2] / heads}), {0, 2, 1, 3});
-  }
+  // Sizes that were found to agree have more than one number: the results' types have the query's.
+  int64_t length = input == 0 ? s.queries : s.fresh, width = input == 2 ? s.valueWidth : s.width;
+  SmallVector<int64_t> fresh = {s.batch, heads, length, width}, shape = {s.batch, heads, s.keys, width},
+                       before = {s.batch, heads, s.past, width};
+  Value x = s.flat ? node.transpose(node.reshape(node.tensors[input], {s.batch, length, heads, width}), {0, 2, 1, 3})
+                   : node.reshape(node.tensors[input], fresh);
   if (!past || !s.hasPast || s.past == 0)
     return x;
-  SmallVector<int64_t> fresh = node.sizesOf(x), shape = fresh, before = node.sizesOf(node.tensors[past]);
-  shape[2] = s.keys;
   Value all = node.empty(shape, cast<RankedTensorType>(x.getType()).getElementType());
   SmallVector<OpFoldResult> offsets(4, node.b.getIndexAttr(0)), strides(4, node.b.getIndexAttr(1));
-  all = tensor::InsertSliceOp::create(node.b, node.tensors[past], all, offsets, node.folded(before), strides);
+  all = tensor::InsertSliceOp::create(node.b, node.reshape(node.tensors[past], before), all, offsets,
+                                      node.folded(before), strides);
   offsets[2] = node.folded(s.past);
   return node.sized(tensor::InsertSliceOp::create(node.b, x, all, offsets, node.folded(fresh), strides), shape);
 }
