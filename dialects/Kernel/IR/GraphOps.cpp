@@ -51,3 +51,94 @@ void GenericOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEff
       effects.emplace_back(MemoryEffects::Write::get(), &operand);
   }
 }
+
+//===-- contract -------------------------------------------------------------------------------------------------===//
+
+/// Whether an expression is a sum of loops times whole numbers.
+static bool isLinear(AffineExpr expr) {
+  if (isa<AffineDimExpr, AffineConstantExpr>(expr))
+    return true;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (expr.getKind() == AffineExprKind::Add)
+    return isLinear(binary.getLHS()) && isLinear(binary.getRHS());
+  return expr.getKind() == AffineExprKind::Mul && isa<AffineConstantExpr>(binary.getRHS()) && isLinear(binary.getLHS());
+}
+
+std::pair<Value, int64_t> ContractOp::getLoopSource(int64_t loop) {
+  for (unsigned i = 0; i < getNumOperands(); ++i)
+    for (auto [at, result] : llvm::enumerate(getMap(i).getResults()))
+      if (auto dim = dyn_cast<AffineDimExpr>(result); dim && dim.getPosition() == loop)
+        return {getOperand(i), static_cast<int64_t>(at)};
+  return {};
+}
+
+int64_t ContractOp::getColumnLoop() {
+  MemRefType type = getOut().getType();
+  for (int64_t i = type.getRank() - 1; i >= 0; --i)
+    if (type.getDimSize(i) != 1)
+      return getMap(getNumOperands() - 1).getDimPosition(i);
+  return -1;
+}
+
+LogicalResult ContractOp::verify() {
+  unsigned operands = getNumOperands();
+  if (getIndexingMaps().size() != operands)
+    return emitOpError() << "has " << getIndexingMaps().size() << " maps for " << operands << " buffers";
+  int64_t sums = getSums(), loops = getNumLoops();
+  if (sums < 1 || sums > loops)
+    return emitOpError() << "sums over 1 to " << loops << " loops, found " << sums;
+  for (unsigned i = 0; i < operands; ++i) {
+    AffineMap map = getMap(i);
+    auto type = cast<MemRefType>(getOperand(i).getType());
+    if (map.getNumDims() != loops || map.getNumSymbols() != 0 || map.getNumResults() != type.getRank())
+      return emitOpError() << "map " << i << " is " << AffineMapAttr::get(map) << " (expected " << loops << " loops to "
+                           << type.getRank() << " places)";
+    if (!llvm::all_of(map.getResults(), isLinear))
+      return emitOpError() << "map " << i << " is " << AffineMapAttr::get(map)
+                           << " (expected sums of loops times whole numbers)";
+    if (i >= 2)
+      for (int64_t loop = loops - sums; loop < loops; ++loop)
+        if (map.isFunctionOfDim(loop))
+          return emitOpError() << "map " << i << " names a reduction";
+  }
+  AffineMap out = getMap(operands - 1);
+  int64_t named = llvm::count_if(out.getResults(), llvm::IsaPred<AffineDimExpr>);
+  if (!out.isProjectedPermutation(/*allowZeroInResults=*/true) || named != loops - sums)
+    return emitOpError() << "out's map is " << AffineMapAttr::get(out) << " (expected each of " << loops - sums
+                         << " loops once)";
+  for (int64_t loop = 0; loop < loops; ++loop) {
+    auto [source, dim] = getLoopSource(loop);
+    if (!source)
+      return emitOpError() << "no buffer says how large loop " << loop << " is";
+    if (loop > loops - sums && cast<MemRefType>(source.getType()).isDynamicDim(dim))
+      return emitOpError() << "the size of reduction loop " << loop << " is not known";
+  }
+  int64_t column = getColumnLoop();
+  if (column < 0 || getMap(0).isFunctionOfDim(column) == getMap(1).isFunctionOfDim(column))
+    return emitOpError() << "one of its two factors depends on out's columns, and the other does not";
+  for (unsigned i = 2; i < operands; ++i) {
+    auto [strides, offset] = cast<MemRefType>(getOperand(i).getType()).getStridesAndOffset();
+    for (auto [at, result] : llvm::enumerate(getMap(i).getResults()))
+      if (result.isFunctionOfDim(column) && (!isa<AffineDimExpr>(result) || strides[at] != 1))
+        return emitOpError() << "columns of buffer " << i << " do not lie side by side";
+  }
+  Block &block = getEpilogue().front();
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  bool fits = block.getNumArguments() == operands - 2 && yield && yield.getValues().size() == 1 &&
+              yield.getValues()[0].getType().isF32() &&
+              llvm::all_of(block.getArgumentTypes(), [](Type type) { return type.isF32(); });
+  if (!fits)
+    return emitOpError() << "its epilogue takes the sum and an f32 from each extra, and gives an f32";
+  return success();
+}
+
+void ContractOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &operand : getOperation()->getOpOperands()) {
+    if (operand.getOperandNumber() + 1 < getNumOperands())
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  }
+}

@@ -57,14 +57,14 @@ def Kernel_MemoryOp : Op<Kernel_Dialect, "memory", []> {
   let hasVerifier = 1;
 }
 
-def Kernel_GenericOp : Op<Kernel_Dialect, "generic", [SingleBlock, NoTerminator, IsolatedFromAbove,
+def Kernel_GenericOp : Op<Kernel_Dialect, "generic", [SingleBlock, NoTerminator, IsolatedFromAbove, AutomaticAllocationScope,
                                                       DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "a launch that is written out";
   let description = [{
     Runs its body once on each thread of the team, with that thread's part [first, last) of `units`; a part may be empty. The body's block
     arguments are first, last and then the operands. What parts of different threads write is distinct, and none reads what another
     writes; which operands are written says `writes`. Operands never overlap. The body works on buffers with ops of the upstream dialects,
-    keeps nothing and calls nothing. Of this dialect it holds `kernel.dim`, `kernel.share` and `kernel.set_dim`: a buffer of a size known
+    keeps nothing and calls nothing. Of this dialect it holds `kernel.contract`, `kernel.dim`, `kernel.share` and `kernel.set_dim`: a buffer of a size known
     only at run time is an operand of bytes, as many as it may need, and the body makes a `memref.view` of it.
 
     ```mlir
@@ -81,6 +81,52 @@ def Kernel_GenericOp : Op<Kernel_Dialect, "generic", [SingleBlock, NoTerminator,
   let arguments = (ins I64Attr:$units, DenseBoolArrayAttr:$writes, Variadic<Kernel_Plain>:$buffers);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$units `writes` $writes `(` $buffers `)` (`:` type($buffers)^)? $body attr-dict";
+  let hasVerifier = 1;
+}
+
+def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [SingleBlock, IsolatedFromAbove,
+                                                        DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "sums of products of two buffers, with an elementwise epilogue";
+  let description = [{
+    Loops i over parallel places P and reduction places R: `s[P] = sum over R in ascending order of a[A(P, R)] * b[B(P, R)]`, one chain of
+    fused multiply-adds that begins at 0, then `out[O(P)] = epilogue(s[P], e_0[E_0(P)], ...)`. Products of matrices, of batches of them, of
+    transposed ones and convolutions are all this, by their maps. The whole team runs it: it shares the places out itself.
+
+    `indexing_maps` are those of a, b, the extras and out, over loops of which the last `sums` are reductions. Sizes of loops are those of
+    dimensions that a map names alone.
+
+    (C1) a map a buffer, all over the same loops; those of extras and out name no reduction.
+    (C2) maps are sums of loops times whole numbers; out's names each parallel loop once and alone.
+    (C3) of the loop of out's last dimension - the columns - a and b depend on one, the other does not; out's columns lie side by side, and
+    an extra's do or are one.
+    (C4) the sizes of all reduction loops but the first are known.
+
+    ```mlir
+    kernel.contract %x, %w with (%bias) to %y {
+    ^bb0(%sum: f32, %e: f32):
+      %0 = arith.addf %sum, %e : f32
+      kernel.yield %0 : f32
+    } {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (n)>,
+                        affine_map<(m, n, k) -> (m, n)>], sums = 1 : i64}
+      : memref<7x11xf32>, memref<11x13xf32>, memref<7x13xf32>, memref<13xf32>
+    ```
+  }];
+  let arguments = (ins MemRefOf<[F32]>:$a, MemRefOf<[F32]>:$b, Variadic<MemRefOf<[F32]>>:$extras, MemRefOf<[F32]>:$out,
+                       AffineMapArrayAttr:$indexing_maps, I64Attr:$sums);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = [{
+    $a `,` $b (`with` `(` $extras^ `)`)? `to` $out $epilogue attr-dict `:` type($a) `,` type($b) `,` type($out) (`,` type($extras)^)?
+  }];
+  let extraClassDeclaration = [{
+    int64_t getNumLoops() { return getMap(0).getNumDims(); }
+    int64_t getNumParallel() { return getNumLoops() - static_cast<int64_t>(getSums()); }
+    /// The map of the i-th buffer in the order of operands: a, b, extras, out.
+    ::mlir::AffineMap getMap(unsigned i) { return ::llvm::cast<::mlir::AffineMapAttr>(getIndexingMaps()[i]).getValue(); }
+    /// An operand and its dimension that is as large as a loop.
+    std::pair<::mlir::Value, int64_t> getLoopSource(int64_t loop);
+    /// The loop of out's last dimension that has more than one place, or -1.
+    int64_t getColumnLoop();
+  }];
   let hasVerifier = 1;
 }
 
