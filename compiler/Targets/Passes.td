@@ -22,6 +22,24 @@ def EmitProgramsPass : Pass<"llmc-emit-programs", "::mlir::ModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def VectorizeLoopsPass : Pass<"llmc-vectorize-loops", "::mlir::ModuleOp"> {
+  let summary = "run marked innermost loops 16 turns at a time";
+  let description = [{
+    An innermost loop that is marked `llmc.parallel` - no turn needs another - or `llmc.sum` - all turns add to one place - becomes a loop over
+    vectors of 16, and what is left of it. A sum is made of 64 partial ones, which are put together pairwise: its order depends on the number of
+    turns alone.
+
+    Before: `scf.for %i = ... { memref.load %x[%i], arith.mulf, memref.store %y[%i] } {llmc.parallel}`
+    After: `scf.for %i = ... step 16 { vector.load, arith.mulf : vector<16xf32>, vector.store }`, then the loop from there on
+
+    Never: touches loops with control flow in them, or with places that are neither the same nor next to each other. Needs scf.for, memref.load
+    and memref.store.
+  }];
+  let statistics = [Statistic<"numLoops", "loops", "loops on vectors">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 def ExpandMathPass : Pass<"llmc-expand-math", "::mlir::ModuleOp"> {
   let summary = "write elementary functions as arithmetic";
   let description = [{

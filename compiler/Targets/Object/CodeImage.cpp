@@ -56,6 +56,10 @@ LogicalResult lowerToLLVM(ModuleOp module, const TargetBackend &backend) {
   bool isGraph = false;
   module.walk([&](kernel::GenericOp) { isGraph = true; });
   if (isGraph) {
+    // Equal places are seen to be equal.
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    pm.addPass(createVectorizeLoopsPass());
     pm.addPass(createExpandMathPass());
     // Narrow floats are widened and rounded by integer arithmetic: converting them would be calls.
     arith::ArithExpandOpsPassOptions narrow;

@@ -1,6 +1,6 @@
 // Generic.cpp - launches that are written out: pointers become buffers, the body is taken over.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "compiler/Targets/Vector/Kernels.h"
+#include "compiler/Targets/Vector/Contract.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -92,6 +92,10 @@ void emitGeneric(VectorBuilder &b, kernel::GenericOp op, const KernelArguments &
   }
   for (Operation *clone : clones)
     clone->walk([&](Operation *inner) { emitSizes(b, inner, arguments); });
+  SmallVector<kernel::ContractOp> contracts;
+  b.getInsertionBlock()->walk([&](kernel::ContractOp contract) { contracts.push_back(contract); });
+  for (kernel::ContractOp contract : contracts)
+    emitContract(b, contract, arguments);
 }
 
 } // namespace llmc::vector_emit
