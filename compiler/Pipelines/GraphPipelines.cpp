@@ -50,7 +50,7 @@ void addGraphLowerPipeline(OpPassManager &manager) {
 
 void addGraphSchedulePipeline(OpPassManager &manager) {
   // A chain of elementwise ops reads and writes memory once.
-  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   manager.addPass(createCSEPass());
   manager.addPass(createPartEmptyTensorsPass());
   // Bufferization must see that weights are memory, and not to be written.
@@ -68,6 +68,10 @@ void addGraphSchedulePipeline(OpPassManager &manager) {
   manager.addPass(bufferization::createBufferResultsToOutParamsPass(results));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  // While it can be seen who reads sums; what is left becomes loops.
+  manager.addPass(createGraphContractionsPass());
+  // A row that was just made is read from the nearest cache, and threads meet once.
+  manager.addPass(createGraphRowsPass());
   manager.addPass(createGraphProgramPass());
   addCheck(manager, Stop::Schedule);
 }

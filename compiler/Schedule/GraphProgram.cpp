@@ -33,8 +33,8 @@ int64_t bytesOf(MemRefType type) { return type.getNumElements() * llvm::divideCe
 
 /// An op that computes nothing in memory: it is repeated where it is needed.
 bool isRepeated(Operation *op) {
-  return isa<memref::AllocOp, memref::GetGlobalOp, memref::LoadOp, memref::DimOp>(op) || isa<ViewLikeOpInterface>(op) ||
-         isPure(op);
+  return isa<memref::AllocOp, memref::AllocaOp, memref::GetGlobalOp, memref::LoadOp, memref::DimOp>(op) ||
+         isa<ViewLikeOpInterface>(op) || isPure(op);
 }
 
 /// One launch to be: an op with what it reads and writes.
@@ -51,6 +51,8 @@ struct Place {
 
 /// On linalg ops: the loop that threads share.
 constexpr StringLiteral kSplit = "llmc.split";
+/// On linalg ops and on loops: squares of this loop and the one in it are worth turning.
+constexpr StringLiteral kTurned = "llmc.turned";
 
 struct ProgramBuilder {
   func::FuncOp func;
@@ -84,7 +86,7 @@ struct ProgramBuilder {
     Operation *op = value.getDefiningOp();
     if (isa<MemRefType>(value.getType())) {
       Value root = rootOf(value);
-      bool isGlobal = isa_and_present<memref::GetGlobalOp>(root.getDefiningOp());
+      bool isGlobal = isa_and_present<memref::GetGlobalOp, memref::AllocaOp>(root.getDefiningOp());
       if (!isGlobal)
         launch.memories[root] |= written;
       if (root == value && !isGlobal && !openAlloc(op))
@@ -115,7 +117,8 @@ struct ProgramBuilder {
         }
         auto isOutside = [&](Value value) { return !launch.op->isAncestor(value.getParentRegion()->getParentOp()); };
         // A view made inside, of a turn's own part, writes to what it is a view of.
-        if (Value root = written ? rootOf(operand.get()) : Value(); root && isOutside(root))
+        if (Value root = written ? rootOf(operand.get()) : Value();
+            root && isOutside(root) && !root.getDefiningOp<memref::AllocaOp>())
           launch.memories[root] |= true;
         if (isOutside(operand.get()))
           collect(launch, operand.get(), written);
@@ -247,10 +250,50 @@ struct ProgramBuilder {
     return best;
   }
 
+  /// The loop of a buffer's last dimension of more than one place, where it is that alone; else -1.
+  static int64_t lastLoop(Value buffer, AffineMap map) {
+    auto type = cast<MemRefType>(buffer.getType());
+    for (int64_t i = type.getRank() - 1; i >= 0; --i)
+      if (type.getDimSize(i) != 1)
+        return isa<AffineDimExpr>(map.getResult(i)) ? map.getDimPosition(i) : -1;
+    return -1;
+  }
+
+  /// Where an input runs along another dimension than the output, its loop goes right around the innermost one: squares
+  /// of the two are turned at once.
+  FailureOr<linalg::GenericOp> orderTurned(linalg::GenericOp op) {
+    if (op.getNumDpsInits() != 1)
+      return op;
+    int64_t last = lastLoop(op.getDpsInits()[0], op.getMatchingIndexingMap(op.getDpsInitOperand(0))), other = -1;
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (isa<MemRefType>(input->get().getType()))
+        if (int64_t loop = lastLoop(input->get(), op.getMatchingIndexingMap(input));
+            loop >= 0 && loop != last && op.getMatchingIndexingMap(input).isFunctionOfDim(last))
+          other = loop;
+    if (last < 0 || other < 0)
+      return op;
+    op->setAttr(kTurned, rewriter.getUnitAttr());
+    SmallVector<unsigned> order;
+    for (unsigned i = 0; i < op.getNumLoops(); ++i)
+      if (i != last && i != other)
+        order.push_back(i);
+    order.push_back(other);
+    order.push_back(last);
+    if (llvm::is_sorted(order))
+      return op;
+    rewriter.setInsertionPoint(op);
+    FailureOr<linalg::GenericOp> ordered = linalg::interchangeGenericOp(rewriter, op, order);
+    if (succeeded(ordered))
+      (*ordered)->setAttr(kTurned, rewriter.getUnitAttr());
+    return ordered;
+  }
+
   /// Puts the output's last dimension innermost, behind the sums, where an input runs along it: then a row of sums is
   /// made at a time, each in its own order.
   FailureOr<linalg::GenericOp> orderLoops(linalg::GenericOp op) {
-    if (op.getNumReductionLoops() == 0 || op.getNumDpsInits() != 1)
+    if (op.getNumReductionLoops() == 0)
+      return orderTurned(op);
+    if (op.getNumDpsInits() != 1)
       return op;
     AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
     if (out.getNumResults() == 0)
@@ -310,6 +353,16 @@ struct ProgramBuilder {
     return success();
   }
 
+  /// Says of the innermost loop what is known of its turns.
+  void markInnermost(linalg::LinalgOp op, const linalg::LinalgLoops &loops) {
+    if (loops.empty())
+      return;
+    bool isSum = op.getIteratorTypesArray().back() == utils::IteratorType::reduction;
+    if (op->hasAttr(kTurned) && loops.size() > 1)
+      loops[loops.size() - 2]->setAttr(kTurned, rewriter.getUnitAttr());
+    loops.back()->setAttr(isSum ? "llmc.sum" : "llmc.parallel", rewriter.getUnitAttr());
+  }
+
   /// The launch's op in its new body as loops; sets `units`. `first` and `last` bound the split loop where the number
   /// of its places is known; else the body divides it.
   LogicalResult writeLoops(linalg::GenericOp generic, Value first, Value last, int64_t &units) {
@@ -319,6 +372,7 @@ struct ProgramBuilder {
     FailureOr<linalg::LinalgLoops> loops = linalg::linalgOpToLoops(rewriter, generic);
     if (failed(loops))
       return generic->emitError() << "cannot be written as loops";
+    markInnermost(generic, *loops);
     if (dim >= 0 && dim < static_cast<int64_t>(loops->size())) {
       auto loop = cast<scf::ForOp>((*loops)[dim]);
       units = ranges[dim];
@@ -343,6 +397,8 @@ struct ProgramBuilder {
 
   /// A linalg op whose split loop has a number of places that its body learns at run time.
   static bool sharesItself(Operation *op) {
+    if (isa<ContractOp>(op))
+      return true;
     auto generic = dyn_cast<linalg::GenericOp>(op);
     if (!generic)
       return false;
@@ -387,9 +443,16 @@ struct ProgramBuilder {
     }
     Operation *clone = inner.clone(*launch.op, mapping);
     int64_t units = -1;
-    if (auto linalgOp = dyn_cast<linalg::GenericOp>(clone))
+    if (auto linalgOp = dyn_cast<linalg::GenericOp>(clone)) {
       if (failed(writeLoops(linalgOp, first, last, units)))
         return failure();
+    } else if (auto rows = dyn_cast<scf::ForOp>(clone); rows && rows->hasAttr("llmc.rows")) {
+      units = *getConstantIntValue(rows.getUpperBound());
+      rows.setLowerBound(first);
+      rows.setUpperBound(last);
+      rows->removeAttr("llmc.rows");
+      ++split;
+    }
     // Linalg ops inside of control flow run whole.
     SmallVector<linalg::LinalgOp> nested;
     SmallVector<memref::CopyOp> copies;
@@ -408,8 +471,10 @@ struct ProgramBuilder {
         op = cast<linalg::LinalgOp>(ordered->getOperation());
       }
       rewriter.setInsertionPoint(op);
-      if (failed(linalg::linalgOpToLoops(rewriter, op)))
+      FailureOr<linalg::LinalgLoops> written = linalg::linalgOpToLoops(rewriter, op);
+      if (failed(written))
         return op->emitError() << "cannot be written as loops";
+      markInnermost(op, *written);
       rewriter.eraseOp(op);
     }
     generic.setUnits(units < 0 ? 1 : units);

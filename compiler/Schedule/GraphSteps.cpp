@@ -68,6 +68,9 @@ struct Writer {
     for (Operation &op : llvm::make_early_inc_range(body)) {
       if (op.getNumResults() != 0 || !isa<scf::IfOp, scf::ForOp>(op) || !holdsLaunches(&op))
         continue;
+      // Threads share a loop over rows as they share other loops.
+      if (op.hasAttr("llmc.rows"))
+        continue;
       if (auto found = dyn_cast<scf::IfOp>(op))
         branch(found);
       else

@@ -104,6 +104,53 @@ def PartEmptyTensorsPass : Pass<"llmc-part-empty-tensors", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def FuseElementwisePass : Pass<"llmc-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "make one op of chains of elementwise ops";
+  let description = [{
+    Upstream's fusion of linalg ops, with a rule of ours: an op is computed where it is read if nobody else reads it, and if it is read once an
+    element, or only moves, or costs less than memory. So nothing is computed for each product that it is part of. Transpositions are
+    moves, reshapes go out of the way.
+
+    Before: `%a = linalg.generic ... { exp }`, `%b = linalg.generic ... ins(%a) { add }`
+    After: `%b = linalg.generic ... { exp, add }`
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def GraphContractionsPass : Pass<"llmc-graph-contractions", "::mlir::ModuleOp"> {
+  let summary = "turn sums of products on buffers into contractions";
+  let description = [{
+    A linalg op that adds products of two f32 buffers to what a fill has set to 0 becomes a `kernel.contract`; where all that reads the sums is one
+    elementwise op, it becomes the epilogue, and the sums have no memory.
+
+    Before: `linalg.fill ins(%zero) outs(%s)`, `linalg.generic ... ins(%x, %w) outs(%s) { fma }`, `linalg.generic ... ins(%s, %bias) outs(%y)`
+    After: `kernel.contract %x, %w with (%bias) to %y { ... }`
+
+    Never: changes the order of a sum. Other types and other bodies are left as they are.
+  }];
+  let statistics = [Statistic<"numContractions", "contractions", "contractions made">,
+                    Statistic<"numEpilogues", "epilogues", "elementwise ops that became an epilogue">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
+def GraphRowsPass : Pass<"llmc-graph-rows", "::mlir::ModuleOp"> {
+  let summary = "make one loop of ops that work on the same rows";
+  let description = [{
+    Neighbouring linalg ops whose first loops are equal and of which no row needs what another row has written become one `scf.for` over rows,
+    marked `llmc.rows`, with the ops on parts of their buffers. A buffer that only they touch is one row on the stack.
+
+    Before: `linalg.generic` (maxima of rows), `linalg.generic` (exponentials), `linalg.generic` (sums), `linalg.generic` (quotients)
+    After: `scf.for %r = 0 to rows { the four on %x[%r], %y[%r] } {llmc.rows}`
+
+    Never: changes what is computed or in which order a sum is made. Rows are counted by known sizes.
+  }];
+  let statistics = [Statistic<"numJoined", "joined", "ops that became part of a loop over rows">,
+                    Statistic<"numScratch", "scratch", "buffers that became a row on the stack">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::linalg::LinalgDialect"];
+}
+
 def GraphProgramPass : Pass<"llmc-graph-program", "::mlir::ModuleOp"> {
   let summary = "turn a bufferized entry into a step program of generic launches";
   let description = [{
