@@ -84,24 +84,18 @@ Value emitTanh(VectorBuilder &b, Value x) {
 Value emitErf(VectorBuilder &b, Value x) {
   Type type = x.getType();
   Value magnitude = LLVM::FAbsOp::create(b, type, x);
-  // Below 0.84375: x times the Maclaurin series in x^2, coefficients 2/sqrt(pi) (-1)^n / (n! (2n+1)).
-  SmallVector<double> series;
-  double term = 2.0 / std::sqrt(3.14159265358979323846);
-  for (int n = 0; n < 10; ++n) {
-    series.push_back(term / (2 * n + 1));
-    term *= -1.0 / (n + 1);
-  }
-  Value small = b.fmul(x, polynomial(b, b.fmul(x, x), series));
-  // Above: 1 - erfc, with erfc(z) = t exp(-z^2 + p(t)), t = 1 / (1 + z / 2), a Chebyshev fit good to 1.2e-7 of erfc,
-  // which is below 0.24 here.
-  Value one = b.constant(type, 1.0);
-  Value t = b.fdiv(one, b.fma(magnitude, b.constant(type, 0.5), one));
+  // Below 0.84375: x times a polynomial in x^2, fitted to erf(x) / x with the least largest relative error, 6e-9.
+  Value small = b.fmul(x, polynomial(b, b.fmul(x, x),
+                                     {1.1283791065216064, -0.3761257529258728, 0.11282775551080704,
+                                      -0.026805104687809944, 0.005055622663348913, -0.0006342920241877437}));
+  // Above: 1 - exp(-t - t p(t)), p fitted to the logarithm of erfc up to 4, where the result is 1; in it the largest
+  // error is 3e-9.
+  Value t = select(b, compare(b, arith::CmpFPredicate::OGT, magnitude, 4.0), b.constant(type, 4.0), magnitude);
   Value p = polynomial(b, t,
-                       {-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
-                        1.48851587, -0.82215223, 0.17087277});
-  Value negative = b.fsub(b.constant(type, 0.0), magnitude);
-  Value erfc = b.fmul(t, emitExp(b, b.fma(negative, magnitude, p)));
-  Value large = LLVM::CopySignOp::create(b, type, b.fsub(one, erfc), x);
+                       {0.12852779030799866, 0.6356729865074158, 0.105321504175663, -0.022928139194846153,
+                        0.0032268345821648836, -0.0002154228714061901});
+  Value erfc = emitExp(b, b.fsub(b.constant(type, 0.0), b.fma(p, t, t)));
+  Value large = LLVM::CopySignOp::create(b, type, b.fsub(b.constant(type, 1.0), erfc), x);
   return select(b, compare(b, arith::CmpFPredicate::OLT, magnitude, 0.84375), small, large);
 }
 
