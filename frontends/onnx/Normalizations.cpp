@@ -75,9 +75,13 @@ LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
     results.push_back(node.elementwise(
         {node.input(0), {peak, wide}, {sum, wide}}, shape, element,
         [&](Body &b, ValueRange x) -> Value { return b.sub(shifted(b, x), math::LogOp::create(b, x[2])); }));
-  else
-    results.push_back(node.elementwise({{powers, wide}, {sum, wide}}, shape, element,
-                                       [&](Body &b, ValueRange x) { return b.div(x[0], x[1], wide); }));
+  else {
+    // A sum is at least 1: its inverse is a normal number, and multiplying by it is cheaper than dividing.
+    Value inverse = node.elementwise({{sum, wide}}, without(shape, axes), wide,
+                                     [&](Body &b, ValueRange x) { return b.div(b.number(wide, 1), x[0], wide); });
+    results.push_back(node.elementwise({{powers, wide}, {inverse, wide}}, shape, element,
+                                       [&](Body &b, ValueRange x) { return b.mul(x[0], x[1]); }));
+  }
   return success();
 }
 
