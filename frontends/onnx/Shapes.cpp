@@ -261,8 +261,16 @@ LogicalResult lowerSplit(Lowering &node, SmallVectorImpl<Value> &results) {
 
 LogicalResult inferExpand(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(1);
-  if (!wanted)
-    return runTimeSizes(node, types, "input 1 (the shape)");
+  if (!wanted) {
+    if (failed(runTimeSizes(node, types, "input 1 (the shape)")))
+      return failure();
+    // What the file declares has room for the input.
+    int64_t rank = cast<RankedTensorType>(types[0]).getRank();
+    if (rank < node.rankOf(0))
+      return node.error() << "an output is declared of rank " << rank << " (expected at least " << node.rankOf(0)
+                          << ", the input's)";
+    return success();
+  }
   for (int64_t size : *wanted)
     if (node.extents().minimum(size) < 0)
       return node.error() << "expands to a dimension of " << node.extents().text(size);

@@ -78,6 +78,8 @@ COMPILES = {
         "m.onnx: error: node 'r' (Relu, opset 17): unknown attribute 'alpha' (expected one of: )\n",
     model([node("Identity", ["x"], ["y"])], [value("x", [3], 8)], [value("y", [3], 8)]):
         "m.onnx: error: input 'x' is of type string, which is not supported\n",
+    model([node("Expand", ["x", "s"], ["y"], "wide")], [X, value("s", [2], 7)], [value("y", [5])]):
+        "m.onnx: error: node 'wide' (Expand, version 13): an output is declared of rank 1 (expected at least 2, the input's)\n",
     # More starts than any tensor has dimensions.
     model([node("Slice", ["x", "s", "e"], ["y"], "cut")], [X, value("s", [1 << 40], 7), value("e", [1], 7)], []):
         "m.onnx: error: node 'cut' (Slice, version 13): input 1 is 'tensor<1099511627776xi64>' (expected at most 16 integers)\n",
