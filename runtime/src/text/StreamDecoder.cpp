@@ -118,8 +118,23 @@ size_t wellFormedPrefix(const uint8_t *bytes, size_t size) {
     uint64_t eight;
     if (at + sizeof(eight) <= size) {
       std::memcpy(&eight, bytes + at, sizeof(eight));
-      if (!(eight & 0x8080808080808080ull)) {
+      uint64_t high = eight & 0x8080808080808080ull;
+      if (!high) {
         at += sizeof(eight);
+        continue;
+      }
+      if (size_t ascii = static_cast<size_t>(__builtin_ctzll(high)) / 8) {
+        at += ascii;
+        continue;
+      }
+      // Of two and three bytes, but for the leads whose second byte is bound more closely.
+      uint8_t lead = bytes[at];
+      if ((eight & 0xc0c0f0) == 0x8080e0 && lead != 0xe0 && lead != 0xed) {
+        at += 3;
+        continue;
+      }
+      if ((eight & 0xc0e0) == 0x80c0 && lead >= 0xc2) {
+        at += 2;
         continue;
       }
     }

@@ -51,7 +51,8 @@ def interpret(checkpoint, prompt, context):
 def check(checkpoint, prompts):
     """The largest error relative to the range of the logits."""
     expected = load_npy(TINY / f"{checkpoint.name}.logits.npy")
-    positions = json.loads((checkpoint / "config.json").read_text())["max_position_embeddings"]
+    config = json.loads((checkpoint / "config.json").read_text())
+    positions = config.get("max_position_embeddings") or config["n_positions"]
     found = []
     for prompt in prompts:
         found += interpret(checkpoint, prompt, max(positions, len(prompt)))
