@@ -133,10 +133,13 @@ Value headsOf(Lowering &node, unsigned input, int64_t heads, unsigned past, cons
   return node.sized(tensor::InsertSliceOp::create(node.b, x, all, offsets, node.folded(fresh), strides), shape);
 }
 
+constexpr int64_t maxWindow = int64_t(1) << 40; ///< More keys than any graph has; sums with it do not overflow.
+
 /// What is added to a score: 0, the mask's number, or minus infinity where a key is not seen.
 Value biasOf(Lowering &node, const Sizes &s) {
   Type wide = realElement(node.elementOf(0));
   bool causal = node.integer("is_causal", 0);
+  int64_t left = node.integer("left_window_size", -1), right = node.integer("right_window_size", -1);
   return node.generate({s.batch, s.heads, s.queries, s.keys}, wide, [&](Body &b, ValueRange at) -> Value {
     Value none = b.number(wide, -INFINITY), bias = b.number(wide, 0);
     if (node.has(3)) {
@@ -158,9 +161,18 @@ Value biasOf(Lowering &node, const Sizes &s) {
     Value valid;
     if (!isScored(node) && node.has(6))
       valid = b.asIndex(b.extract(node.tensors[6], {at[0]}), node.elementOf(6));
-    if (causal) {
+    if (causal || left >= 0 || right >= 0) {
       Value offset = valid && !s.hasPast ? Value(b.sub(valid, b.index(s.queries))) : b.index(s.past);
-      hide(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, at[3], b.add(at[2], offset)));
+      Value place = b.add(at[2], offset); // of the query among the keys
+      auto noLater = [&](Value first, Value second) {
+        hide(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, second));
+      };
+      if (causal)
+        noLater(at[3], place);
+      if (left >= 0)
+        noLater(b.sub(place, b.index(left)), at[3]);
+      if (right >= 0)
+        noLater(at[3], b.add(place, b.index(right)));
     }
     if (valid)
       hide(b.below(at[3], valid));
@@ -224,6 +236,9 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   Sizes s;
   if (failed(readSizes(node, s)))
     return failure();
+  for (StringRef side : {"left_window_size", "right_window_size"})
+    if (int64_t size = node.integer(side, -1); size < -1 || size > maxWindow)
+      return node.error() << "attribute '" << side << "' = " << size << " (expected -1 to " << maxWindow << ")";
   Type wide = realElement(node.elementOf(0)), element = node.elementOf(0);
   int64_t group = s.heads / s.kvHeads, mode = node.integer("qk_matmul_output_mode", 0);
   Value q = headsOf(node, 0, s.heads, 0, s), k = headsOf(node, 1, s.kvHeads, 4, s),

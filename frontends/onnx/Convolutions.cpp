@@ -223,7 +223,9 @@ LogicalResult transposedWindow(const Node &node, Window &window) {
     bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
     if (wanted || same) {
       int64_t out = wanted ? (*wanted)[i] : e.mul(in[i], window.strides[i]);
-      int64_t total = e.sub(full, out), half = e.div(total, 2);
+      int64_t total = e.sub(full, out);
+      // More than is reached counts as nothing in front: what is left of halving goes towards 0.
+      int64_t half = isOpen(total) ? e.div(total, 2) : total / 2;
       low = mode == "SAME_LOWER" ? e.sub(total, half) : half;
       high = e.sub(total, low);
     }

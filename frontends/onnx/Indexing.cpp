@@ -353,6 +353,7 @@ void addIndexing(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Gather", 1, inferGather, lowerGather, true});
   rows.push_back({"GatherElements", 11, inferGatherElements, lowerGatherElements, true});
   rows.push_back({"GatherND", 11, inferGatherND, lowerGatherND, true});
+  rows.push_back({"Scatter", 9, inferSame, lowerScatterElements, true}); // its name before version 11
   rows.push_back({"ScatterElements", 11, inferSame, lowerScatterElements, true});
   rows.push_back({"ScatterND", 11, inferSame, lowerScatterND, true});
   rows.push_back({"OneHot", 9, inferOneHot, lowerOneHot, true});

@@ -187,6 +187,24 @@ def versions(case, node):
          [("b", b), ("s", s)], opset=6, expected=[np.where(summed < 0, summed * s[:, None, None], summed)])
 
 
+def windows(case, node):
+    """Keys near a query only: behind it with a past, and on both sides; Scatter as it was named before opset 11."""
+    q, k, v = floats(2, 4, 5, 8), floats(2, 2, 5, 8), floats(2, 2, 5, 6)
+    past_k, past_v = floats(2, 2, 3, 8), floats(2, 2, 3, 6)
+    case("attention_window_past", [node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y", "nk", "nv"], is_causal=1, left_window_size=2)],
+         [("q", q), ("k", k), ("v", v), ("pk", past_k), ("pv", past_v)], ["y", "nk", "nv"], opset=25)
+    case("attention_window", [node("Attention", ["q", "k", "v"], ["y"], left_window_size=1, right_window_size=2)],
+         [("q", q), ("k", k), ("v", v)], ["y"], opset=25)
+    data, places, new = floats(4, 5), RANDOM.permutation(5)[:3].astype("i8").reshape(1, 3), floats(1, 3)
+    expected = data.copy()
+    expected[0, places[0]] = new[0]
+    case("scatter_old", [node("Scatter", ["x", "i", "u"], ["y"], axis=1)], [("x", data), ("u", new)], ["y"], [("i", places)], opset=10,
+         expected=[expected])
+    # More places than the kernel reaches: none in front, the rest behind.
+    case("convtranspose_beyond", [node("ConvTranspose", ["x", "w"], ["y"], output_shape=[10, 8], strides=[3, 2])],
+         [("x", floats(1, 1, 3, 3))], ["y"], [("w", floats(1, 2, 3, 3))], opset=22)
+
+
 def bodies(case, node):
     value = lambda n, *shape: h.make_tensor_value_info(n, T.FLOAT, shape)
     body = h.make_graph([node("Add", ["a", "x"], ["b"]), node("Mul", ["b", "k"], ["o"])], "body", [value("a", 3), value("x", 3)],
@@ -222,5 +240,5 @@ def bodies(case, node):
 
 
 def add(case, node):
-    for group in (sampling, signals, memories, pieces, functions_of_double, numbers, versions, bodies):
+    for group in (sampling, signals, memories, pieces, functions_of_double, numbers, versions, bodies, windows):
         group(case, node)
