@@ -49,7 +49,6 @@ Type computeElement(Type element) {
 
 Type realElement(Type element) { return element.isF64() ? element : Type(Float32Type::get(element.getContext())); }
 
-
 Value Body::load(Value stored, Type element) {
   if (element.isInteger(1))
     return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, stored, integer(stored.getType(), 0));
