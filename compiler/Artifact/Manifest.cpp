@@ -150,6 +150,19 @@ std::string Manifest::bytes() const {
   row.top_k = generation.topK;
   row.max_position = generation.maxPosition;
 
+  std::vector<llmc_launch> launchRows;
+  for (const Launch &launch : launches)
+    launchRows.push_back({layout.text(launch.kernel), layout.text(launch.subject), launch.entry, launch.times,
+                          launch.layerClass, launch.rows, launch.wantedRows, static_cast<uint32_t>(launch.arithmetic),
+                          launch.weightBytes, launch.rowBytes, launch.rowOperations, launch.keyBytes,
+                          launch.keyOperations, launch.window});
+  header.launches = layout.table(launchRows);
+
+  std::vector<llmc_symbol> symbolRows;
+  for (const Symbol &symbol : symbols)
+    symbolRows.push_back({layout.text(symbol.name), symbol.variant, symbol.launch, symbol.offset, symbol.size});
+  header.symbols = layout.table(symbolRows);
+
   header.size = static_cast<uint32_t>(layout.data.size());
   std::memcpy(layout.data.data(), &header, sizeof header);
   return std::move(layout.data);

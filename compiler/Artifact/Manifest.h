@@ -84,6 +84,22 @@ struct Generation {
   uint32_t maxPosition = 0;
 };
 
+/// What a launch of an entry is and costs (llmc_launch).
+struct Launch {
+  std::string kernel, subject;
+  uint32_t entry = 0, times = 1, layerClass = LLMC_NO_CLASS, rows = LLMC_DIM_NAMED;
+  bool wantedRows = false;
+  llmc_arithmetic arithmetic = LLMC_ARITHMETIC_NONE;
+  uint64_t weightBytes = 0, rowBytes = 0, rowOperations = 0, keyBytes = 0, keyOperations = 0, window = 0;
+};
+
+/// A function of a variant's code.
+struct Symbol {
+  std::string name;
+  uint32_t variant = 0, launch = LLMC_NO_LAUNCH;
+  uint64_t offset = 0, size = 0;
+};
+
 struct Manifest {
   std::vector<Dim> dims;
   std::vector<Entry> entries;
@@ -91,6 +107,8 @@ struct Manifest {
   std::vector<Fact> facts;
   std::vector<WeightInfo> weights;
   Generation generation;
+  std::vector<Launch> launches;
+  std::vector<Symbol> symbols;
 
   /// The bytes of the manifest section. Equal manifests have equal bytes.
   std::string bytes() const;

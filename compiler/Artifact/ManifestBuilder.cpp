@@ -3,6 +3,7 @@
 #include "compiler/Artifact/ManifestBuilder.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Launches.h"
 #include "dialects/Transformer/Formats/BlockCalibration.h"
 #include "dialects/Transformer/IR/Transformer.h"
 
@@ -197,6 +198,75 @@ std::string nameOf(kernel::WeightOp weight, int64_t copy) {
   return name.empty() ? weight.getSymName().str() : name;
 }
 
+/// Two keys as one, '*' where a part between dots differs; the second one's copy is another layer.
+std::string patternOf(StringRef first, StringRef last) {
+  SmallVector<StringRef> parts, others;
+  first.split(parts, '.');
+  last.split(others, '.');
+  std::string pattern;
+  for (auto [i, part] : llvm::enumerate(parts))
+    pattern += (i ? "." : "") + (parts.size() == others.size() && part != others[i] ? "*" : part.str());
+  return pattern;
+}
+
+/// The tensors that a launch multiplies with, or looks up; of graphs the node that it is made of.
+std::string subjectOf(Operation *launch, const SymbolTable &symbols) {
+  std::string subject;
+  for (Value operand : launch->getOperands()) {
+    auto get = operand.getDefiningOp<kernel::GetWeightOp>();
+    auto weight = get ? symbols.lookup<kernel::WeightOp>(get.getWeight()) : kernel::WeightOp();
+    if (!weight)
+      continue;
+    bool named = false;
+    for (auto source : weight.getRecipe().getOps<transformer::WeightOp>())
+      if (StringRef key = source.getKey(0); !key.starts_with(kInputStatistics)) {
+        subject += (subject.empty() ? "" : " + ") + patternOf(key, source.getKey(source.getNumLayers() - 1));
+        named = true;
+      }
+    if (!named)
+      subject += (subject.empty() ? "" : " + ") + weight.getSymName().str();
+  }
+  if (!subject.empty() || !isa<kernel::GenericOp>(launch))
+    return subject;
+  launch->getLoc()->walk([&](Location part) {
+    auto name = dyn_cast<NameLoc>(part);
+    if (name)
+      subject = name.getName().str();
+    return name ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return subject;
+}
+
+/// The launches of all programs, as code numbers them.
+void addLaunches(ModuleOp module, Manifest &manifest) {
+  SymbolTable symbols(module);
+  for (auto [entry, program] : llvm::enumerate(module.getOps<kernel::ProgramOp>()))
+    for (const kernel::Launch &launch : kernel::launchesOf(program)) {
+      kernel::LaunchCost cost = kernel::costOf(launch.op);
+      Launch row;
+      row.kernel = launch.op->getName().stripDialect().str();
+      row.subject = subjectOf(launch.op, symbols);
+      row.entry = static_cast<uint32_t>(entry);
+      row.times = static_cast<uint32_t>(launch.times);
+      if (launch.layerClass)
+        row.layerClass = static_cast<uint32_t>(*launch.layerClass);
+      row.rows = launch.rows == kernel::DimKind::tokens ? LLMC_DIM_TOKENS
+                 : launch.rows == kernel::DimKind::rows ? LLMC_DIM_ROWS
+                                                        : LLMC_DIM_NAMED;
+      row.wantedRows = launch.wantedRows;
+      row.arithmetic = cost.arithmetic == kernel::Arithmetic::int8  ? LLMC_ARITHMETIC_I8
+                       : cost.arithmetic == kernel::Arithmetic::f32 ? LLMC_ARITHMETIC_F32
+                                                                    : LLMC_ARITHMETIC_NONE;
+      row.weightBytes = cost.weightBytes;
+      row.rowBytes = cost.rowBytes;
+      row.rowOperations = cost.rowOperations;
+      row.keyBytes = cost.keyBytes;
+      row.keyOperations = cost.keyOperations;
+      row.window = cost.window;
+      manifest.launches.push_back(std::move(row));
+    }
+}
+
 std::string formatOf(kernel::PackedType type) {
   if (kernel::CodesType codes = type.getCodes()) {
     std::string name = (codes.getTable().empty() ? "code" : "table") + std::to_string(codes.getBits());
@@ -260,6 +330,7 @@ template <typename Programs> FailureOr<Manifest> buildGraphManifest(Programs pro
   for (auto constant : module.getOps<kernel::ConstantOp>())
     manifest.weights.push_back(
         {constant.getKey().str(), "as stored", constant.getOffset(), static_cast<uint64_t>(constant.getSizeInBytes())});
+  addLaunches(module, manifest);
   return manifest;
 }
 
@@ -291,6 +362,7 @@ FailureOr<Manifest> buildManifest(ModuleOp module) {
     manifest.entries.push_back(std::move(*entry));
   }
   addWeights(module, manifest);
+  addLaunches(module, manifest);
   if (auto text = transformer::lookupOnly<transformer::TextOp>(module))
     addGeneration(text, manifest.generation);
   else

@@ -105,10 +105,21 @@ std::vector<llvm::StringRef> targetBackendNames();
 /// Machine code of one variant: a flat position-independent image and the offset in it of each program, in module
 /// order.
 struct CompiledCode {
+  /// A function in the image. `launch`: the first launch (kernel::launchesOf, over all programs) that it is the code
+  /// of, or -1.
+  struct Symbol {
+    std::string name;
+    int64_t launch = -1;
+    uint64_t offset = 0, size = 0;
+  };
   const TargetBackend *backend = nullptr;
   std::vector<char> image;
   std::vector<uint64_t> entryOffsets;
+  std::vector<Symbol> symbols; ///< in ascending offset
 };
+
+/// On the functions that EmitPrograms makes of launches: the launch's number.
+constexpr llvm::StringLiteral kLaunchAttr = "llmc.launch";
 
 /// What code generation may also hand out, for --emit.
 struct CodegenDumps {

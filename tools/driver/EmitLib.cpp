@@ -124,7 +124,7 @@ static bool writeHeader(raw_ostream &out, const artifact::Manifest &manifest, ui
       << "  const llmc_state_view states[] = {{(uint8_t *)memory->state, memory->page_table, " << pages << "}};\n"
       << "  const llmc_step_context context = {(const uint8_t *)memory->weights, (uint8_t *)memory->arena, "
          "slot_offsets, dims,\n"
-      << "                                     inputs, outputs, states, " << name << "_alone, 0};\n  " << entry.name
+      << "                                     inputs, outputs, states, " << name << "_alone, 0, 0};\n  " << entry.name
       << "(&context, 0, 1);\n}\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return true;
 }

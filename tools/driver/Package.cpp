@@ -155,6 +155,11 @@ static void complete(artifact::Manifest &manifest, const PackageInput &input) {
     manifest.variants.push_back({code.backend->name().str(),
                                  static_cast<llmc_architecture>(code.backend->architecture()),
                                  code.backend->requiredFeatures(), code.entryOffsets});
+  for (auto [variant, code] : llvm::enumerate(input.codes))
+    for (const CompiledCode::Symbol &symbol : code.symbols)
+      manifest.symbols.push_back({symbol.name, static_cast<uint32_t>(variant),
+                                  symbol.launch < 0 ? LLMC_NO_LAUNCH : static_cast<uint32_t>(symbol.launch),
+                                  symbol.offset, symbol.size});
   // Facts come from the module and this program alone, so that the same model gives the same bytes.
   manifest.facts = {{"name", llvm::json::fixUTF8(input.name)}, {"compiler", "llmc " LLMC_VERSION}};
   for (const auto &[key, value] : input.facts)

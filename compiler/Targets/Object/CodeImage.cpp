@@ -17,6 +17,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/BinaryFormat/ELF.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -153,9 +155,25 @@ struct TemporaryFile {
   }
 };
 
+/// The functions of a linked file, sorted.
+void findSymbols(const llvm::object::ELFObjectFileBase &elf, const llvm::StringMap<int64_t> &launches,
+                 CompiledCode &code) {
+  for (const llvm::object::ELFSymbolRef &symbol : elf.symbols()) {
+    auto name = symbol.getName();
+    auto address = symbol.getAddress();
+    if (name && address && symbol.getELFType() == llvm::ELF::STT_FUNC) {
+      auto launch = launches.find(*name);
+      code.symbols.push_back({name->str(), launch == launches.end() ? -1 : launch->second, *address, symbol.getSize()});
+    }
+    llvm::consumeError(name.takeError());
+    llvm::consumeError(address.takeError());
+  }
+  llvm::sort(code.symbols, [](const auto &a, const auto &b) { return a.offset < b.offset; });
+}
+
 /// Links an object into one section and finds the entry functions in it.
-LogicalResult linkImage(llvm::ArrayRef<char> object, llvm::ArrayRef<std::string> entries, CompiledCode &code,
-                        std::string &error) {
+LogicalResult linkImage(llvm::ArrayRef<char> object, llvm::ArrayRef<std::string> entries,
+                        const llvm::StringMap<int64_t> &launches, CompiledCode &code, std::string &error) {
   TemporaryFile input, script, output;
   if (failed(input.create("o")) || failed(script.create("ld")) || failed(output.create("elf")) ||
       failed(input.write(object)) || failed(script.write(llvm::ArrayRef(linkerScript.data(), linkerScript.size())))) {
@@ -226,6 +244,7 @@ LogicalResult linkImage(llvm::ArrayRef<char> object, llvm::ArrayRef<std::string>
       return failure();
     }
   }
+  findSymbols(*llvm::cast<llvm::object::ELFObjectFileBase>(elf->get()), launches, code);
   return success();
 }
 
@@ -242,6 +261,12 @@ FailureOr<CompiledCode> llmc::compilePrograms(ModuleOp module, const TargetBacke
   OwningOpRef<ModuleOp> clone(module.clone());
   if (failed(lowerToLLVM(*clone, backend)))
     return failure();
+  llvm::StringMap<int64_t> launches; // by function
+  for (auto function : clone->getOps<LLVM::LLVMFuncOp>())
+    if (auto number = function->getAttrOfType<IntegerAttr>(kLaunchAttr)) {
+      launches[function.getSymName()] = number.getInt();
+      function->removeAttr(kLaunchAttr);
+    }
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   llvm::LLVMContext context;
@@ -281,7 +306,7 @@ FailureOr<CompiledCode> llmc::compilePrograms(ModuleOp module, const TargetBacke
     return module.emitError() << "cannot emit an object for " << backend.name();
   if (dumps.object)
     dumps.object->assign(object.begin(), object.end());
-  if (failed(linkImage(object, entries, code, error)))
+  if (failed(linkImage(object, entries, launches, code, error)))
     return module.emitError() << error;
   return code;
 }

@@ -4,6 +4,7 @@
 #include "compiler/Targets/TargetBackend.h"
 #include "compiler/Targets/Vector/Kernels.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Launches.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -38,31 +39,9 @@ static_assert(offsetof(llmc_step_context, weights) == LLMC_STEP_OFFSET_WEIGHTS &
                   offsetof(llmc_step_context, states) == LLMC_STEP_OFFSET_STATES &&
                   offsetof(llmc_step_context, barrier) == LLMC_STEP_OFFSET_BARRIER &&
                   offsetof(llmc_step_context, team) == LLMC_STEP_OFFSET_TEAM &&
+                  offsetof(llmc_step_context, launch) == LLMC_STEP_OFFSET_LAUNCH &&
                   sizeof(llmc_state_view) == LLMC_STEP_STATE_VIEW_SIZE,
               "step_abi.h's offsets disagree with its structs");
-
-namespace {
-
-/// What sets the rows of a buffer: follows views to the buffer or the program's argument.
-DimKind rowsKindOf(Value value) {
-  while (auto columns = value.getDefiningOp<ColumnsOp>())
-    value = columns.getX();
-  if (auto buffer = value.getDefiningOp<BufferOp>())
-    return buffer.getRowsKind();
-  auto argument = cast<BlockArgument>(value);
-  auto program = cast<ProgramOp>(argument.getOwner()->getParentOp());
-  auto role = cast<transformer::RoleAttr>(program.getRoles()[argument.getArgNumber()]).getValue();
-  return role == transformer::Role::Rows || role == transformer::Role::Logits ? DimKind::rows : DimKind::tokens;
-}
-
-/// The value whose rows a compute op works through.
-Value rowsOperand(Operation *op) {
-  if (auto update = dyn_cast<CacheUpdateOp>(op))
-    return update.getK();
-  return op->getOperand(op->getNumOperands() - 1); // outs come last
-}
-
-} // namespace
 
 void llmc::vector_emit::emitBarrier(VectorBuilder &b, Value context, Value thread) {
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
@@ -82,16 +61,22 @@ struct ProgramEmitter {
   VectorBuilder b;
   llvm::DenseMap<Value, Value> values;
   Value context, thread, threads, dims;
-  Value lastLayer; ///< in a layer: whether it is the loop's last, i1
-  Value firstRow;  ///< of the launches that follow: null for 0
-  unsigned kernelNumber = 0, layersNumber = 0;
-  llvm::StringSet<> tables; ///< tables in the image so far
+  Value lastLayer;                               ///< in a layer: whether it is the loop's last, i1
+  Value firstRow;                                ///< of the launches that follow: null for 0
+  Value observed;                                ///< whether somebody wants to hear of launches, i1
+  llvm::DenseMap<Operation *, unsigned> numbers; ///< of launches, as the manifest lists them
+  unsigned first, layersNumber = 0;              ///< number of the program's first launch
+  llvm::StringSet<> tables;                      ///< tables in the image so far
   /// Generic launches so far and their functions, by units and number of operands.
   std::map<std::pair<int64_t, unsigned>, SmallVector<std::pair<GenericOp, LLVM::LLVMFuncOp>>> generics;
 
-  ProgramEmitter(ProgramOp program, const TargetBackend &backend)
+  /// `firstLaunch`: the number of the program's first one; set to that of the next program's.
+  ProgramEmitter(ProgramOp program, const TargetBackend &backend, unsigned &firstLaunch)
       : program(program), backend(backend), symbols(program->getParentOfType<ModuleOp>()),
-        b(program.getLoc(), program.getContext()) {}
+        b(program.getLoc(), program.getContext()), first(firstLaunch) {
+    for (const Launch &launch : launchesOf(program))
+      numbers[launch.op] = firstLaunch++;
+  }
 
   LLVM::LLVMFuncOp function(StringRef name, TypeRange arguments, LLVM::Linkage linkage) {
     OpBuilder::InsertionGuard guard(b);
@@ -124,6 +109,8 @@ struct ProgramEmitter {
     thread = b.widen(entry->getArgument(1));
     threads = b.widen(entry->getArgument(2));
     dims = contextField(LLMC_STEP_OFFSET_DIMS);
+    Value observer = b.loadI64(b.at(context, LLMC_STEP_OFFSET_LAUNCH));
+    observed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, observer, b.i64(0));
     Value inputs = contextField(LLMC_STEP_OFFSET_INPUTS), outputs = contextField(LLMC_STEP_OFFSET_OUTPUTS);
     Value states = contextField(LLMC_STEP_OFFSET_STATES);
     int64_t numInputs = program.getNumInputs(), numOutputs = program.getNumOutputs();
@@ -283,15 +270,28 @@ struct ProgramEmitter {
     return {};
   }
 
+  /// Tells whoever observes the step which launch comes.
+  void announce(Operation *op) {
+    b.ifThen(observed, [&] {
+      Type i32 = b.getI32Type();
+      auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), i32, i32});
+      Value number = b.i32(static_cast<int32_t>(numbers.lookup(op)));
+      LLVM::CallOp::create(b, type,
+                           ValueRange{contextField(LLMC_STEP_OFFSET_LAUNCH), contextField(LLMC_STEP_OFFSET_TEAM),
+                                      arith::TruncIOp::create(b, i32, thread), number});
+    });
+  }
+
   /// Emits the op's kernel function and a call of it.
   void launch(Operation *op) {
+    announce(op);
     SmallVector<Value> operands;
     SmallVector<Type> types;
     for (Value operand : op->getOperands()) {
       operands.push_back(fromFirstRow(operand, values.lookup(operand)));
       types.push_back(operands.back().getType());
     }
-    Value count = isa<GenericOp>(op) ? b.i64(1) : rowCount(rowsKindOf(rowsOperand(op)));
+    Value count = isa<GenericOp>(op) ? b.i64(1) : rowCount(rowsKindOf(op));
     for (Value value : {firstRow ? b.sub(count, firstRow) : count, thread, threads, context}) {
       operands.push_back(value);
       types.push_back(value.getType());
@@ -301,9 +301,11 @@ struct ProgramEmitter {
       LLVM::CallOp::create(b, known, operands);
       return;
     }
+    unsigned number = numbers.lookup(op);
     std::string name =
-        (program.getSymName() + "_" + std::to_string(kernelNumber++) + "_" + op->getName().stripDialect()).str();
+        (program.getSymName() + "_" + std::to_string(number - first) + "_" + op->getName().stripDialect()).str();
     auto func = function(name, types, LLVM::Linkage::Internal);
+    func->setAttr(kLaunchAttr, b.getI32IntegerAttr(static_cast<int32_t>(number)));
     LLVM::CallOp::create(b, func, operands);
     if (generic)
       generics[{static_cast<int64_t>(generic.getUnits()), op->getNumOperands()}].push_back({generic, func});
@@ -353,13 +355,14 @@ struct EmitPrograms : llmc::impl::EmitProgramsPassBase<EmitPrograms> {
         diagnostic.attachNote() << "known: " << name;
       return signalPassFailure();
     }
+    unsigned firstLaunch = 0;
     for (auto program : llvm::make_early_inc_range(getOperation().getOps<ProgramOp>())) {
       for (auto weight : getOperation().getOps<WeightOp>())
         if (static_cast<int64_t>(weight.getOffset()) < 0) {
           weight.emitOpError() << "has no place yet";
           return signalPassFailure();
         }
-      ProgramEmitter(program, *backend).emit();
+      ProgramEmitter(program, *backend, firstLaunch).emit();
       program.erase();
     }
     for (Operation &op : llvm::make_early_inc_range(*getOperation().getBody()))

@@ -23,8 +23,8 @@ extern "C" {
 #define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
 #define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
 #define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
-#define LLMC_ARTIFACT_MINOR 3u                 /* 1 added chat templates, 2 element types, 3 computed dims */
-#define LLMC_SECTION_ALIGNMENT 65536u          /* of every section and of the container inside an executable */
+#define LLMC_ARTIFACT_MINOR 4u        /* 1 added chat templates, 2 element types, 3 computed dims, 4 launches */
+#define LLMC_SECTION_ALIGNMENT 65536u /* of every section and of the container inside an executable */
 
 /** First bytes of a container. 96 bytes. */
 typedef struct llmc_artifact_header {
@@ -251,6 +251,8 @@ typedef struct llmc_manifest {
   llmc_range facts;          /* llmc_fact */
   llmc_range weights;        /* llmc_weight_info */
   llmc_generation generation;
+  llmc_range launches; /* llmc_launch, those of entry 0 first; since 1.4 */
+  llmc_range symbols;  /* llmc_symbol; since 1.4 */
 } llmc_manifest;
 
 /** What a packed weight is, for `inspect` and bandwidth figures; compiled code does not read it. */
@@ -260,6 +262,38 @@ typedef struct llmc_weight_info {
   uint64_t offset;  /* in the weights section */
   uint64_t size;    /* bytes */
 } llmc_weight_info;
+
+enum llmc_arithmetic { LLMC_ARITHMETIC_NONE = 0, LLMC_ARITHMETIC_F32 = 1, LLMC_ARITHMETIC_I8 = 2 };
+
+/** A launch of an entry: what all threads enter together, and what that costs, for profiles and reports; compiled code
+ *  does not read it. Operations are those of products, a multiply-add being two. */
+typedef struct llmc_launch {
+  llmc_text kernel;        /* "matmul", "attention", ... */
+  llmc_text subject;       /* the tensors or nodes that it is about, '*' in place of a layer's number; or empty */
+  uint32_t entry;          /* index into entries */
+  uint32_t times;          /* that a step runs it; 0: as often as a condition or a loop has it */
+  uint32_t layer_class;    /* of the layers that run it, or LLMC_NO_CLASS */
+  uint32_t rows;           /* LLMC_DIM_TOKENS, LLMC_DIM_ROWS, or LLMC_DIM_NAMED for one */
+  uint32_t wanted_rows;    /* 1: the last of its times computes the wanted rows only */
+  uint32_t arithmetic;     /* enum llmc_arithmetic */
+  uint64_t weight_bytes;   /* read whatever the rows */
+  uint64_t row_bytes;      /* of activations, for each row */
+  uint64_t row_operations; /* for each row */
+  uint64_t key_bytes;      /* of the cache, for each position that a sequence attends to */
+  uint64_t key_operations; /* for each row and each position that it attends to */
+  uint64_t window;         /* positions that a row attends to at most; 0: all up to its own */
+} llmc_launch;
+#define LLMC_NO_CLASS 0xffffffffu
+
+/** A function of a variant's code, for tools that look at addresses. */
+typedef struct llmc_symbol {
+  llmc_text name;   /* "step_3_matmul" */
+  uint32_t variant; /* index into variants */
+  uint32_t launch;  /* the first launch that it is the code of, or LLMC_NO_LAUNCH */
+  uint64_t offset;  /* in the variant's code section */
+  uint64_t size;    /* bytes */
+} llmc_symbol;
+#define LLMC_NO_LAUNCH 0xffffffffu
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /** Recorded in every manifest; code and runtime must agree exactly. */
-#define LLMC_STEP_ABI_VERSION 1u
+#define LLMC_STEP_ABI_VERSION 2u /* 2 added the observer of launches */
 
 /** Alignment in bytes of the arena, of every slot in it, of weights, state pages, inputs and outputs. */
 #define LLMC_STEP_ALIGNMENT 64u
@@ -49,7 +49,9 @@ typedef struct llmc_step_context {
   void *const *outputs;         /* [outputs of the entry] row-major, rows padded to the manifest's row_stride */
   const llmc_state_view *states;                /* [states of the entry] */
   void (*barrier)(void *team, uint32_t thread); /* returns once all threads of the team have arrived */
-  void *team;                                   /* first argument of barrier */
+  void *team;                                   /* first argument of barrier and of launch */
+  /* Null, or told by each thread which launch it is about to run: its number among the manifest's launches. */
+  void (*launch)(void *team, uint32_t thread, uint32_t number);
 } llmc_step_context;
 
 /** An entry of the code image. `thread` < `num_threads`; `num_threads` >= 1.
@@ -70,6 +72,7 @@ typedef void (*llmc_entry_function)(const llmc_step_context *context, uint32_t t
 #define LLMC_STEP_OFFSET_STATES 48
 #define LLMC_STEP_OFFSET_BARRIER 56
 #define LLMC_STEP_OFFSET_TEAM 64
+#define LLMC_STEP_OFFSET_LAUNCH 72
 #define LLMC_STEP_STATE_VIEW_SIZE 24
 
 #ifdef __cplusplus

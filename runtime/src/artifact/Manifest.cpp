@@ -26,7 +26,11 @@ public:
       return status;
     if (Status status = generation())
       return status;
-    return factsAndWeights();
+    if (Status status = factsAndWeights())
+      return status;
+    if (Status status = launches())
+      return status;
+    return symbols();
   }
 
 private:
@@ -364,6 +368,51 @@ private:
       if (weight.offset > room || weight.size > room - weight.offset)
         return fail(error, LLMC_INVALID_FILE, "manifest: %s%llu bytes at %llu run past the weights (%llu bytes)", where,
                     ull(weight.size), ull(weight.offset), ull(room));
+    }
+    leave();
+    return LLMC_OK;
+  }
+
+  Status launches() {
+    if (Status status = table("launches", manifest.launches, sizeof(llmc_launch), UINT32_MAX))
+      return status;
+    for (uint32_t i = 0, entry = 0; i < manifest.launches.count; ++i) {
+      llmc_launch launch = artifact.row<llmc_launch>(manifest.launches, i);
+      enter("launch", i);
+      if (Status status = text("kernel", launch.kernel))
+        return status;
+      if (Status status = text("subject", launch.subject))
+        return status;
+      if (launch.entry < entry || launch.entry >= manifest.entries.count)
+        return fail(error, LLMC_INVALID_FILE, "manifest: %sof entry %u, expected %u to %u", where, launch.entry, entry,
+                    manifest.entries.count - 1);
+      entry = launch.entry;
+      if (launch.rows > LLMC_DIM_ROWS || launch.wanted_rows > 1 || launch.arithmetic > LLMC_ARITHMETIC_I8)
+        return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown rows %u, wanted rows %u or arithmetic %u", where,
+                    launch.rows, launch.wanted_rows, launch.arithmetic);
+    }
+    leave();
+    return LLMC_OK;
+  }
+
+  Status symbols() {
+    if (Status status = table("symbols", manifest.symbols, sizeof(llmc_symbol), UINT32_MAX))
+      return status;
+    for (uint32_t i = 0; i < manifest.symbols.count; ++i) {
+      llmc_symbol symbol = artifact.row<llmc_symbol>(manifest.symbols, i);
+      enter("symbol", i);
+      if (Status status = text("name", symbol.name))
+        return status;
+      if (symbol.variant >= manifest.variants.count)
+        return fail(error, LLMC_INVALID_FILE, "manifest: %sof variant %u of %u", where, symbol.variant,
+                    manifest.variants.count);
+      if (symbol.launch != LLMC_NO_LAUNCH && symbol.launch >= manifest.launches.count)
+        return fail(error, LLMC_INVALID_FILE, "manifest: %sis the code of launch %u of %u", where, symbol.launch,
+                    manifest.launches.count);
+      uint64_t room = artifact.section(LLMC_SECTION_CODE, symbol.variant)->size;
+      if (symbol.offset > room || symbol.size > room - symbol.offset)
+        return fail(error, LLMC_INVALID_FILE, "manifest: %s%llu bytes at %llu run past its code's end (%llu bytes)",
+                    where, ull(symbol.size), ull(symbol.offset), ull(room));
     }
     leave();
     return LLMC_OK;

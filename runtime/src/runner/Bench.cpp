@@ -9,7 +9,11 @@
 #include "runtime/src/session/Session.h"
 
 #include <algorithm>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <vector>
 
 namespace llmc::runtime {
@@ -25,6 +29,9 @@ double median(std::vector<double> values) {
 class Measurement {
 public:
   Measurement(llmc_session &session, llmc_error &error) : session(session), error(error) {}
+
+  /// What is told of each step from now on; null: nothing.
+  LaunchProfile *profile = nullptr;
 
   /// `count` ids spread over the vocabulary (Numerical Recipes' generator): the values do not matter, the rows of
   /// tables that they read do.
@@ -43,6 +50,10 @@ public:
     llmc_logits logits;
     if (Status status = llmc_sequence_truncate(&session, sequence, 0, &error))
       return status;
+    for (uint32_t done = 0, part; profile && done < count; done += part) {
+      part = std::min(count - done, session.maxTokens);
+      profile->expect({1, part, done, done + part == count ? 1u : 0u});
+    }
     uint64_t start = platform::nanoseconds();
     Status status = llmc_prefill(&session, sequence, ids.data(), count, &logits, &error);
     time = platform::nanoseconds() - start;
@@ -58,6 +69,8 @@ public:
     for (uint32_t step = 0; step < steps; ++step) {
       for (uint32_t s = 0; s < sequences; ++s)
         inputs[s] = {s, 1, &ids[step * sequences + s], 1};
+      if (profile)
+        profile->expect({sequences, 1, session.lengths[0], sequences});
       if (Status status = llmc_step(&session, inputs.data(), sequences, &logits, &error))
         return status;
     }
@@ -100,12 +113,73 @@ void addCosts(const llmc_model &model, BenchResult &result) {
     if (endsWith(format, "table") || (embedding && hasHead)) // rows that are looked up
       continue;
     result.bytesPerToken += weight.size;
-    // A prompt needs the output matrix for its last token only.
-    bool output = embedding || isHead(name);
-    double bytesPerElement = contains(format, "f32") ? 4 : 2;
-    if (!output)
-      result.operationsPerToken += 2 * double(weight.size) / bytesPerElement;
   }
+  // A prompt needs the output matrix for its last token only: those are launches of wanted rows.
+  for (uint32_t i = 0; i < artifact.manifest.launches.count; ++i) {
+    llmc_launch launch = artifact.row<llmc_launch>(artifact.manifest.launches, i);
+    if (launch.rows == LLMC_DIM_TOKENS)
+      (launch.arithmetic == LLMC_ARITHMETIC_I8 ? result.byteOperationsPerToken : result.operationsPerToken) +=
+          double(launch.row_operations) * launch.times;
+  }
+}
+
+/// Each phase once more with an observer; what it costs to observe is in these times alone.
+Status profileSession(llmc_session &session, BenchResult &result, llmc_error &error) {
+  Measurement measurement(session, error);
+  auto phase = [&](const char *name, uint32_t runs, auto run) {
+    LaunchProfile profile(session);
+    measurement.profile = &profile;
+    uint64_t time = 0;
+    Status status = run(time);
+    measurement.profile = nullptr;
+    result.profile.push_back({name, runs, double(time) * 1e-9, profile.times()});
+    return status;
+  };
+  if (Status status =
+          phase("prefill", 1, [&](uint64_t &time) { return measurement.prefill(0, result.promptTokens, time); }))
+    return status;
+  if (result.newTokens)
+    if (Status status = phase("decode", result.newTokens,
+                              [&](uint64_t &time) { return measurement.decode(1, result.newTokens, time); }))
+      return status;
+  if (!result.batch || !result.newTokens)
+    return LLMC_OK;
+  uint64_t time;
+  for (uint32_t s = 0; s < result.batch; ++s)
+    if (Status status = measurement.prefill(s, std::min(16u, result.promptTokens), time))
+      return status;
+  uint32_t steps = std::min(result.newTokens, session.contextLength - 16);
+  return phase("batch", steps, [&](uint64_t &spent) { return measurement.decode(result.batch, steps, spent); });
+}
+
+/// Copies the manifest's launches, which go away with the model.
+void nameLaunches(const llmc_model &model, BenchResult &result) {
+  const Artifact &artifact = model.artifact;
+  for (uint32_t i = 0; i < artifact.manifest.launches.count; ++i) {
+    llmc_launch launch = artifact.row<llmc_launch>(artifact.manifest.launches, i);
+    llmc_text_view kernel = artifact.text(launch.kernel), subject = artifact.text(launch.subject);
+    result.launches.push_back({std::string(kernel.data, kernel.size), std::string(subject.data, subject.size),
+                               launch.layer_class, launch.arithmetic});
+  }
+}
+
+/// Puts the code where `perf` asks for names, and the names into the file in which it looks for them.
+Status tellPerf(llmc_model &model, BenchResult &result, llmc_error &error) {
+  // Of code that is mapped from a file perf asks the file, which has no symbols.
+  const uint8_t *copy;
+  if (Status status = platform::copyCode(model.code, model.codeSize, copy, error))
+    return status;
+  platform::unmapCode(model.code, model.codeSize);
+  model.code = copy;
+  result.perfMapFile = P_tmpdir "/perf-" + std::to_string(getpid()) + ".map";
+  std::string map = perfMap(model);
+  int file = open(result.perfMapFile.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  bool written = file >= 0 && write(file, map.data(), map.size()) == ssize_t(map.size());
+  char reason[128];
+  platform::reasonOf(errno, reason);
+  if (file >= 0)
+    close(file);
+  return written ? LLMC_OK : fail(error, LLMC_IO_ERROR, "%s cannot be written: %s", result.perfMapFile.c_str(), reason);
 }
 
 Status measureSession(llmc_session &session, const BenchOptions &options, BenchResult &result, llmc_error &error) {
@@ -134,6 +208,9 @@ Status measureSession(llmc_session &session, const BenchOptions &options, BenchR
       return status;
     batches.push_back(double(result.batch) * steps * 1e9 / double(time));
   }
+  if (options.profile)
+    if (Status status = profileSession(session, result, error))
+      return status;
   result.prefillRate = median(prefills);
   result.decodeRate = median(decodes);
   result.batchRate = median(batches);
@@ -165,7 +242,11 @@ Status measureOpened(const llmc_model *model, const BenchOptions &options, uint6
   result.peakMemory = peakMemory();
   if (!status) {
     result.readBandwidth = measureReadBandwidth(session->team, std::max<uint64_t>(result.bytesPerToken, 1u << 20));
-    result.multiplyAddRate = measureMultiplyAdds(session->team);
+    uint64_t features;
+    llmc_text_view variant;
+    llmc_model_variant(model, model->variant, &variant, &features);
+    result.multiplyAddRate = measureArithmetic(session->team, ProbedType::f32, features);
+    result.byteDotRate = measureArithmetic(session->team, ProbedType::i8, features);
   }
   llmc_session_close(session);
   return status;
@@ -186,7 +267,10 @@ llmc_status measureModel(const char *path, const BenchOptions &options, BenchRes
   if (const llmc_section *weights = model->artifact.section(LLMC_SECTION_WEIGHTS))
     result.weightsBytes = weights->size;
   addCosts(*model, result);
-  Status status = measureOpened(model, options, start, result, error);
+  nameLaunches(*model, result);
+  Status status = options.perfMap ? tellPerf(*model, result, error) : LLMC_OK;
+  if (!status)
+    status = measureOpened(model, options, start, result, error);
   llmc_model_close(model);
   return status;
 }

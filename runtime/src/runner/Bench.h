@@ -4,10 +4,12 @@
 #define LLMC_RUNTIME_RUNNER_BENCH_H
 
 #include "llmc/llmc.h"
+#include "runtime/src/runner/LaunchProfile.h"
 #include "runtime/src/runner/OptionTable.h"
 #include "runtime/src/runner/Runner.h"
 
 #include <string>
+#include <vector>
 
 namespace llmc::runtime {
 
@@ -17,7 +19,23 @@ struct BenchOptions {
   uint32_t promptTokens = 512; ///< Cut to what the context holds beside newTokens.
   uint32_t newTokens = 64;
   uint32_t repetitions = 3;
-  uint32_t batch = 0; ///< Sequences of the batch measurement; 0: none.
+  uint32_t batch = 0;   ///< Sequences of the batch measurement; 0: none.
+  bool profile = false; ///< Also the time of each launch, in runs of their own.
+  bool perfMap = false; ///< Tell `perf` the names of the code's functions.
+};
+
+/// The launches of one kind of run: a prompt, a token behind it, a token of each sequence.
+struct PhaseProfile {
+  const char *name; ///< "prefill", "decode", "batch"
+  uint32_t runs;    ///< Prompts or steps that were timed.
+  double seconds;   ///< Of all of them, on the caller's clock.
+  std::vector<LaunchTime> launches;
+};
+
+/// What a launch is, as the manifest says, copied out.
+struct LaunchName {
+  std::string kernel, subject;
+  uint32_t layerClass, arithmetic;
 };
 
 /// What was measured; each rate is the median of the repetitions.
@@ -31,14 +49,27 @@ struct BenchResult {
   double firstTokenSeconds = 0;  ///< Opening, session and a step of one token.
   uint64_t weightsBytes = 0;     ///< Of the weights section.
   uint64_t bytesPerToken = 0;    ///< Packed matrices that a token of decode reads; tables are looked up.
-  double operationsPerToken = 0; ///< Of a prompt: multiply-adds with the matrices but for the output one, times 2.
-  double readBandwidth = 0;      ///< Measured, bytes a second, for a working set of bytesPerToken.
-  double multiplyAddRate = 0;    ///< Measured, f32 operations a second; 0: unknown.
-  uint64_t peakMemory = 0;       ///< Bytes, after the measurements, the probe's memory not counted.
+  double operationsPerToken = 0; ///< Of a prompt: f32 multiply-adds with the matrices but for the output one, times 2.
+  double byteOperationsPerToken = 0; ///< The same of products of bytes.
+  double readBandwidth = 0;          ///< Measured, bytes a second, for a working set of bytesPerToken.
+  double multiplyAddRate = 0;        ///< Measured, f32 operations a second, of the code's instructions; 0: unknown.
+  double byteDotRate = 0;            ///< The same of products of bytes.
+  uint64_t peakMemory = 0;           ///< Bytes, after the measurements, the probe's memory not counted.
+  std::vector<PhaseProfile> profile;
+  std::vector<LaunchName> launches; ///< Of the manifest.
+  std::string perfMapFile;          ///< Where the names of functions stand; empty: not asked for.
 };
 
 /// Opens the file and measures it. @retval as llmc_model_open, llmc_session_open and llmc_step
 llmc_status measureModel(const char *path, const BenchOptions &options, BenchResult &result, llmc_error &error);
+
+/// The table and the JSON of a profile, with shares of the limits in `result`.
+void printProfile(const BenchResult &result);
+std::string profileJson(const BenchResult &result);
+
+/// Measures this machine and prints it as JSON: what `llmc compile --machine` reads. For each of `threads`; none: for
+/// one thread, for two, four and so on, and for all cores. @retval LLMC_OUT_OF_MEMORY
+llmc_status printMachineLimits(std::vector<uint32_t> threads, llmc_error &error);
 
 /// The command `bench` as data: what benchMain knows.
 const CommandInfo &benchCommandInfo();

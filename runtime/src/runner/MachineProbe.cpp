@@ -1,4 +1,6 @@
-// MachineProbe.cpp - measures read bandwidth and multiply-add rate with a session's threads.
+// MachineProbe.cpp - measures read bandwidth with a session's threads.
+//
+// Not here: arithmetic (ArithmeticProbe.cpp).
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/runner/MachineProbe.h"
 
@@ -46,39 +48,6 @@ __attribute__((target("avx2"))) void readAll256(const uint8_t *data, uint64_t si
   for (int s = 0; s < 4; ++s)
     __asm__ volatile("" : : "x"(sums[s]));
 }
-
-// Independent accumulators: latency 4 times two units need 8; a few more are kept in flight.
-#define LLMC_EACH_12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-
-__attribute__((target("avx512f"))) double multiplyAdd512(uint64_t rounds) {
-  __m512 x = _mm512_set1_ps(1.0001f), y = _mm512_set1_ps(0.001f);
-#define LLMC_DECLARE(i) __m512 sum##i = x;
-#define LLMC_STEP(i)                                                                                                   \
-  sum##i = _mm512_fmadd_ps(x, y, sum##i);                                                                              \
-  __asm__ volatile("" : "+v"(sum##i));
-  LLMC_EACH_12(LLMC_DECLARE)
-  for (uint64_t n = 0; n < rounds; ++n) {
-    LLMC_EACH_12(LLMC_STEP)
-  }
-#undef LLMC_DECLARE
-#undef LLMC_STEP
-  return double(rounds) * 12 * 16 * 2;
-}
-
-__attribute__((target("avx2,fma"))) double multiplyAdd256(uint64_t rounds) {
-  __m256 x = _mm256_set1_ps(1.0001f), y = _mm256_set1_ps(0.001f);
-#define LLMC_DECLARE(i) __m256 sum##i = x;
-#define LLMC_STEP(i)                                                                                                   \
-  sum##i = _mm256_fmadd_ps(x, y, sum##i);                                                                              \
-  __asm__ volatile("" : "+x"(sum##i));
-  LLMC_EACH_12(LLMC_DECLARE)
-  for (uint64_t n = 0; n < rounds; ++n) {
-    LLMC_EACH_12(LLMC_STEP)
-  }
-#undef LLMC_DECLARE
-#undef LLMC_STEP
-  return double(rounds) * 12 * 8 * 2;
-}
 #endif
 
 /// Reads in a way that any compiler makes of any processor.
@@ -116,23 +85,6 @@ void readShare(void *argument, uint32_t thread, uint32_t) {
   readAllPlain(data, job.share);
 }
 
-struct ArithmeticJob {
-  uint64_t rounds;
-  uint64_t features;
-  double operations[maxThreads];
-};
-
-void multiplyAdds(void *argument, uint32_t thread, uint32_t) {
-  ArithmeticJob &job = *static_cast<ArithmeticJob *>(argument);
-  job.operations[thread] = 0;
-#if defined(__x86_64__)
-  if (job.features & LLMC_X86_AVX512F)
-    job.operations[thread] = multiplyAdd512(job.rounds);
-  else if (job.features & LLMC_X86_FMA)
-    job.operations[thread] = multiplyAdd256(job.rounds);
-#endif
-}
-
 } // namespace
 
 double measureReadBandwidth(Team &team, uint64_t size) {
@@ -158,24 +110,6 @@ double measureReadBandwidth(Team &team, uint64_t size) {
       best = rate;
   }
   platform::releaseMemory(job.data, total);
-  return best;
-}
-
-double measureMultiplyAdds(Team &team) {
-  static ArithmeticJob job;
-  job.rounds = 2000 * 1000;
-  job.features = platform::hostFeatures();
-  double best = 0;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    uint64_t start = platform::nanoseconds();
-    runOnTeam(team, multiplyAdds, &job);
-    double operations = 0;
-    for (uint32_t i = 0; i < team.numThreads; ++i)
-      operations += job.operations[i];
-    double rate = operations * 1e9 / double(platform::nanoseconds() - start);
-    if (rate > best)
-      best = rate;
-  }
   return best;
 }
 

@@ -10,6 +10,8 @@ namespace {
 __attribute__((no_sanitize("function"))) void enterCode(void *opaque, uint32_t thread, uint32_t numThreads) {
   llmc_session &session = *static_cast<llmc_session *>(opaque);
   session.function(&session.context, thread, numThreads);
+  if (session.context.launch) // hears of the end, too
+    session.context.launch(session.context.team, thread, LLMC_NO_LAUNCH);
 }
 
 /// Sets the dims that differ from step to step.

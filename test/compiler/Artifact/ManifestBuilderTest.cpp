@@ -124,6 +124,70 @@ TEST_F(ManifestBuilderTest, WeightsAreNamedByTheirKeys) {
   EXPECT_EQ(manifest.weights[2].offset, 8192u + 128);
 }
 
+TEST_F(ManifestBuilderTest, LaunchesStandInOrderWithTheirCosts) {
+  auto module = parse();
+  Manifest manifest = *buildManifest(*module);
+  ASSERT_EQ(manifest.launches.size(), 2u);
+  const Launch &update = manifest.launches[0], &attention = manifest.launches[1];
+  EXPECT_EQ(update.kernel, "cache_update");
+  EXPECT_EQ(update.times, 2u) << "once a layer";
+  EXPECT_EQ(update.layerClass, 0u);
+  EXPECT_EQ(update.rows, LLMC_DIM_TOKENS);
+  EXPECT_FALSE(update.wantedRows);
+  // k and v of 8 numbers are read and written, position and sequence are read.
+  EXPECT_EQ(update.rowBytes, 2u * 2 * 8 * 4 + 2 * 4);
+  EXPECT_EQ(update.arithmetic, LLMC_ARITHMETIC_NONE);
+  EXPECT_EQ(attention.kernel, "attention");
+  EXPECT_EQ(attention.subject, "");
+  EXPECT_EQ(attention.rowBytes, 2u * 24 * 4 + 2 * 4);
+  EXPECT_EQ(attention.keyBytes, 2u * 8 * 4);
+  EXPECT_EQ(attention.keyOperations, 2u * 2 * 3 * 8);
+  EXPECT_EQ(attention.arithmetic, LLMC_ARITHMETIC_F32);
+}
+
+TEST_F(ManifestBuilderTest, LaunchesNameTheirTensors) {
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+module {
+  transformer.text tokenizer "" vocab_size 97 context_length 2048 eos []
+  kernel.weight @w copies 3 at 0 stride 2048 : !kernel.packed<panels, 24, 13, 1, f32> {
+    %w = transformer.weight ["l.0.q.w", "l.1.q.w", "l.7.q.w"] : tensor<24x13xf32>
+    %p = kernel.pack %w : (tensor<24x13xf32>) -> !kernel.packed<panels, 24, 13, 1, f32>
+    kernel.yield %p : !kernel.packed<panels, 24, 13, 1, f32>
+  }
+  kernel.program @step inputs 1 outputs 1 roles [#transformer.role<rows>, #transformer.role<logits>] slots [64, 0] slot_sizes [1] {
+  ^bb0(%r: memref<?xi32>, %y: memref<?x24xf32, strided<[32, 1]>>):
+    %x = kernel.buffer 0 tokens : memref<?x13xf32, strided<[16, 1]>>
+    kernel.layers classes [0, 1, 0, 0] slots [0, 1, 2, 3] {
+    ^bb0(%slot: index, %member: index):
+      %w = kernel.get_weight @w[%member] : !kernel.packed<panels, 24, 13, 1, f32>
+      kernel.wanted_rows %r : memref<?xi32>
+      kernel.matmul %x, %w outs(%y : memref<?x24xf32, strided<[32, 1]>>) {
+      ^bb0(%s: f32):
+        kernel.yield %s : f32
+      } : (memref<?x13xf32, strided<[16, 1]>>, <panels, 24, 13, 1, f32>)
+      kernel.yield
+    }, {
+    ^bb0(%slot: index, %member: index):
+      kernel.yield
+    }
+    kernel.yield
+  } {bounds = #transformer.bounds<max_tokens = 31, max_sequences = 3, max_context = 1000>}
+})",
+                                                        &context);
+  ASSERT_TRUE(module);
+  auto manifest = buildManifest(*module);
+  ASSERT_TRUE(mlir::succeeded(manifest));
+  ASSERT_EQ(manifest->launches.size(), 1u);
+  const Launch &matmul = manifest->launches[0];
+  EXPECT_EQ(matmul.subject, "l.*.q.w");
+  EXPECT_EQ(matmul.times, 3u);
+  EXPECT_EQ(matmul.rows, LLMC_DIM_ROWS);
+  EXPECT_TRUE(matmul.wantedRows) << "the last layer is of its class";
+  EXPECT_EQ(matmul.weightBytes, 2u * 13 * 16 * 4);
+  EXPECT_EQ(matmul.rowBytes, (13u + 24) * 4);
+  EXPECT_EQ(matmul.rowOperations, 2u * 24 * 13);
+}
+
 TEST_F(ManifestBuilderTest, GenerationComesFromTheText) {
   auto module = parse();
   Generation generation = buildManifest(*module)->generation;

@@ -47,6 +47,22 @@ Manifest example() {
   manifest.generation.vocabSize = 97;
   manifest.generation.temperature = 0.5f;
   manifest.generation.maxPosition = 2048;
+  Launch launch;
+  launch.kernel = "matmul";
+  launch.subject = "l.*.w";
+  launch.times = 5;
+  launch.layerClass = 3;
+  launch.rows = LLMC_DIM_ROWS;
+  launch.wantedRows = true;
+  launch.arithmetic = LLMC_ARITHMETIC_I8;
+  launch.weightBytes = 11;
+  launch.rowBytes = 13;
+  launch.rowOperations = 17;
+  launch.keyBytes = 19;
+  launch.keyOperations = 23;
+  launch.window = 29;
+  manifest.launches = {launch};
+  manifest.symbols = {{"step_0_matmul", 0, 0, 31, 37}, {"step", 0, LLMC_NO_LAUNCH, 128, 41}};
   return manifest;
 }
 
@@ -110,6 +126,29 @@ TEST(Manifest, EveryTableReadsBack) {
   EXPECT_EQ(reader.text(weight.format), "f32 panel16");
   EXPECT_EQ(weight.offset, 64u);
   EXPECT_EQ(weight.size, 1024u);
+
+  ASSERT_EQ(manifest.launches.count, 1u);
+  auto launch = reader.row<llmc_launch>(manifest.launches, 0);
+  EXPECT_EQ(reader.text(launch.kernel), "matmul");
+  EXPECT_EQ(reader.text(launch.subject), "l.*.w");
+  EXPECT_EQ(launch.entry, 0u);
+  EXPECT_EQ(launch.times, 5u);
+  EXPECT_EQ(launch.layer_class, 3u);
+  EXPECT_EQ(launch.rows, LLMC_DIM_ROWS);
+  EXPECT_EQ(launch.wanted_rows, 1u);
+  EXPECT_EQ(launch.arithmetic, LLMC_ARITHMETIC_I8);
+  EXPECT_EQ(launch.weight_bytes, 11u);
+  EXPECT_EQ(launch.row_bytes, 13u);
+  EXPECT_EQ(launch.row_operations, 17u);
+  EXPECT_EQ(launch.key_bytes, 19u);
+  EXPECT_EQ(launch.key_operations, 23u);
+  EXPECT_EQ(launch.window, 29u);
+  auto symbol = reader.row<llmc_symbol>(manifest.symbols, 0), entryCode = reader.row<llmc_symbol>(manifest.symbols, 1);
+  EXPECT_EQ(reader.text(symbol.name), "step_0_matmul");
+  EXPECT_EQ(symbol.launch, 0u);
+  EXPECT_EQ(symbol.offset, 31u);
+  EXPECT_EQ(symbol.size, 37u);
+  EXPECT_EQ(entryCode.launch, LLMC_NO_LAUNCH);
 
   EXPECT_EQ(manifest.generation.bos_id, 1);
   EXPECT_EQ(manifest.generation.pad_id, -1);

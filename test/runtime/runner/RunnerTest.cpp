@@ -4,6 +4,8 @@
 #include "runtime/src/runner/Bench.h"
 #include "runtime/src/runner/Inspect.h"
 #include "runtime/src/runner/Interrupts.h"
+#include "runtime/src/runner/LaunchWork.h"
+#include "runtime/src/runner/MachineProbe.h"
 #include "runtime/src/runner/Options.h"
 #include "runtime/src/runner/Output.h"
 #include "test/runtime/support/ContainerWriter.h"
@@ -12,6 +14,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -178,6 +181,133 @@ TEST_F(FileTest, BenchMeasuresEveryRate) {
   EXPECT_GT(result.firstTokenSeconds, 0);
   EXPECT_EQ(result.weightsBytes, 1052u);
   EXPECT_EQ(result.bytesPerToken, 1052u);
+}
+
+TEST_F(FileTest, ProfilesTimeEveryLaunchOnEveryThread) {
+  BenchOptions options;
+  options.threads = 2;
+  options.promptTokens = 73; // steps of 61 and 12
+  options.newTokens = 5;
+  options.repetitions = 1;
+  options.batch = 3;
+  options.profile = true;
+  BenchResult result;
+  llmc_error error;
+  ASSERT_EQ(measureModel(path.c_str(), options, result, error), LLMC_OK) << error.message;
+  ASSERT_EQ(result.launches.size(), 2u);
+  EXPECT_EQ(result.launches[0].kernel, "scale");
+  EXPECT_EQ(result.launches[1].subject, "table");
+  ASSERT_EQ(result.profile.size(), 3u);
+  const double keys[] = {73, 73 + 1 + 73 + 2 + 73 + 3 + 73 + 4 + 73 + 5, 3 * (17 + 18 + 19 + 20 + 21)};
+  const uint64_t calls[] = {2, 5, 5};
+  const double rows[] = {73, 5, 15}, wanted[] = {1, 5, 15};
+  for (size_t i = 0; i < 3; ++i) {
+    const PhaseProfile &phase = result.profile[i];
+    SCOPED_TRACE(phase.name);
+    ASSERT_EQ(phase.launches.size(), 2u);
+    const LaunchTime &scale = phase.launches[0], &sums = phase.launches[1];
+    EXPECT_EQ(scale.calls, calls[i]);
+    EXPECT_EQ(sums.calls, calls[i]);
+    EXPECT_EQ(scale.work.rows, rows[i]);
+    EXPECT_EQ(scale.work.rowBytes, 8 * rows[i]);
+    EXPECT_EQ(sums.work.rows, wanted[i]);
+    EXPECT_EQ(sums.work.bytes, 1052 * (i == 0 ? 1 : 5) + 4 * keys[i]);
+    EXPECT_GT(scale.seconds, 0);
+    EXPECT_GT(sums.seconds, 0);
+    // Means over the threads: busy and waiting together are no longer than the whole.
+    EXPECT_LE(scale.seconds + scale.waiting + sums.seconds + sums.waiting, phase.seconds);
+  }
+}
+
+TEST_F(FileTest, TheProfileNamesKernelsAndLimits) {
+  BenchOptions options;
+  options.threads = 1;
+  options.promptTokens = 31;
+  options.newTokens = 2;
+  options.repetitions = 1;
+  options.profile = true;
+  BenchResult result;
+  llmc_error error;
+  ASSERT_EQ(measureModel(path.c_str(), options, result, error), LLMC_OK) << error.message;
+  testing::internal::CaptureStdout();
+  printProfile(result);
+  std::string text = testing::internal::GetCapturedStdout();
+  for (const char *part : {"profile of prefill: ", "profile of decode: ", "ms a prompt", "ms a step",
+                           "waiting at barriers", "sums f32", "table", "of limit", "GB/s read"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  std::string json = profileJson(result);
+  EXPECT_NE(
+      json.find(
+          "{\"kernel\":\"sums\",\"tensors\":\"table\",\"arithmetic\":\"f32\",\"launch\":1,\"calls\":1,\"rows\":1,"),
+      std::string::npos)
+      << json;
+  result.profile.clear();
+  EXPECT_EQ(profileJson(result), "");
+}
+
+TEST_F(FileTest, PerfIsToldWhereFunctionsLie) {
+  BenchOptions options;
+  options.promptTokens = 3;
+  options.newTokens = options.repetitions = 1;
+  options.perfMap = true;
+  BenchResult result;
+  llmc_error error;
+  ASSERT_EQ(measureModel(path.c_str(), options, result, error), LLMC_OK) << error.message;
+  EXPECT_EQ(result.perfMapFile, P_tmpdir "/perf-" + std::to_string(getpid()) + ".map");
+  std::ifstream map(result.perfMapFile);
+  uintptr_t start = 0;
+  uint64_t size = 0;
+  std::string name;
+  map >> std::hex >> start >> size >> name;
+  EXPECT_GT(start, 0u);
+  EXPECT_EQ(size, 16u);
+  EXPECT_EQ(name, "toyStep");
+  std::filesystem::remove(result.perfMapFile);
+}
+
+TEST(LaunchWork, SumsAreThoseOfEachRowByItself) {
+  for (uint64_t window : {0, 1, 7, 23, 1000})
+    for (uint32_t before : {0u, 5u, 40u})
+      for (uint32_t count : {1u, 3u, 30u})
+        for (uint32_t rows : {0u, 1u}) {
+          llmc_launch launch = {};
+          launch.times = 5;
+          launch.rows = LLMC_DIM_TOKENS;
+          launch.wanted_rows = 1;
+          launch.weight_bytes = 11;
+          launch.row_bytes = 3;
+          launch.row_operations = 2;
+          launch.key_bytes = 13;
+          launch.key_operations = 17;
+          launch.window = window;
+          double expectedRows = 0, pairs = 0, keys = 0;
+          for (uint32_t layer = 0; layer < 5; ++layer)
+            for (uint32_t i = 0; i < count; ++i) {
+              uint64_t seen = before + i + 1;
+              seen = window && seen > window ? window : seen;
+              keys += i + 1 == count ? double(seen) : 0;
+              if (layer == 4 && rows && i + 1 < count)
+                continue; // the last layer computes what is wanted
+              ++expectedRows;
+              pairs += double(seen);
+            }
+          LaunchWork work = workOf(launch, {1, count, before, rows});
+          EXPECT_EQ(work.rows, expectedRows) << window << " " << before << " " << count << " " << rows;
+          EXPECT_EQ(work.rowBytes, 3 * expectedRows);
+          EXPECT_EQ(work.operations, 2 * expectedRows + 17 * pairs)
+              << window << " " << before << " " << count << " " << rows;
+          EXPECT_EQ(work.bytes, 5 * 11 + 13 * keys);
+        }
+}
+
+TEST(LaunchWork, NobodyWantsRows) {
+  llmc_launch launch = {};
+  launch.times = 1;
+  launch.rows = LLMC_DIM_ROWS;
+  launch.weight_bytes = 11;
+  EXPECT_EQ(workOf(launch, {1, 5, 0, 0}).bytes, 0);
+  EXPECT_EQ(workOf(launch, {1, 5, 0, 2}).bytes, 11);
+  EXPECT_EQ(workOf(launch, {4, 1, 9, 4}).rows, 4);
 }
 
 TEST_F(FileTest, BenchNamesWhatIsWrong) {

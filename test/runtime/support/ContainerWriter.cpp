@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "test/runtime/support/ContainerWriter.h"
 
+#include "llmc/step_abi.h"
 #include "test/runtime/support/toy_model.h"
 
 #include <cmath>
@@ -160,6 +161,21 @@ ToyParts toyParts() {
   parts.entryOffsets.push_back({0});
   parts.weightInfos.push_back({manifest.text("table"), manifest.text("f32 row"), 0, TOY_VOCAB * sizeof(float)});
   parts.eosIds.push_back(TOY_EOS);
+  llmc_launch scale = {}, sums = {};
+  scale.kernel = manifest.text("scale");
+  scale.rows = LLMC_DIM_TOKENS;
+  scale.row_bytes = 8;
+  sums.kernel = manifest.text("sums");
+  sums.subject = manifest.text("table");
+  sums.rows = LLMC_DIM_ROWS;
+  sums.arithmetic = LLMC_ARITHMETIC_F32;
+  sums.weight_bytes = TOY_VOCAB * sizeof(float);
+  sums.key_bytes = sizeof(float);
+  sums.key_operations = 4 * TOY_VOCAB;
+  scale.times = sums.times = 1;
+  scale.layer_class = sums.layer_class = LLMC_NO_CLASS;
+  parts.launches = {scale, sums};
+  parts.symbols.push_back({manifest.text("toyStep"), 0, LLMC_NO_LAUNCH, 0, 16});
   llmc_generation &generation = manifest.head.generation;
   generation.bos_id = -1;
   generation.pad_id = -1;
@@ -167,7 +183,7 @@ ToyParts toyParts() {
   generation.temperature = generation.top_p = generation.min_p = generation.repetition_penalty = NAN;
   generation.top_k = -1;
   generation.max_position = TOY_MAX_CONTEXT;
-  manifest.head.step_abi_version = 1;
+  manifest.head.step_abi_version = LLMC_STEP_ABI_VERSION;
   parts.code = readFile(LLMC_TEST_TOY_CODE);
   parts.weights.resize(TOY_VOCAB * sizeof(float));
   for (int v = 0; v < TOY_VOCAB; ++v)
@@ -195,6 +211,8 @@ std::vector<SectionBytes> toySections(ToyParts parts) {
   head.weights = manifest.table(parts.weightInfos);
   head.facts = manifest.table(std::vector<llmc_fact>{{manifest.text("name"), manifest.text("toy")}});
   head.generation.eos_ids = manifest.table(parts.eosIds);
+  head.launches = manifest.table(parts.launches);
+  head.symbols = manifest.table(parts.symbols);
   std::vector<SectionBytes> sections = {{LLMC_SECTION_MANIFEST, 0, manifest.finish()}};
   for (uint32_t i = 0; i < parts.variants.size(); ++i)
     sections.push_back({LLMC_SECTION_CODE, i, parts.code});

@@ -58,6 +58,8 @@ struct ToyParts {
   std::vector<std::vector<uint64_t>> entryOffsets; ///< One list a variant.
   std::vector<llmc_weight_info> weightInfos;
   std::vector<int32_t> eosIds;
+  std::vector<llmc_launch> launches;
+  std::vector<llmc_symbol> symbols;
   ManifestWriter manifest;
   Bytes code;
   Bytes weights;

@@ -19,6 +19,8 @@ __attribute__((section(".llmc.entries"), used)) void toyStep(const llmc_step_con
   uint64_t numTokens = context->dims[TOY_DIM_TOKENS], numRows = context->dims[TOY_DIM_ROWS];
   if (context->dims[TOY_DIM_THREADS] != numThreads || thread >= numThreads)
     return;
+  if (context->launch)
+    context->launch(context->team, thread, TOY_LAUNCH_SCALE);
   for (uint64_t t = thread; t < numTokens; t += numThreads)
     scaled[t] = (float)(tokens[t] + 1);
   context->barrier(context->team, thread);
@@ -31,6 +33,8 @@ __attribute__((section(".llmc.entries"), used)) void toyStep(const llmc_step_con
     cells[position % TOY_PAGE_TOKENS] = scaled[t];
   }
   context->barrier(context->team, thread);
+  if (context->launch)
+    context->launch(context->team, thread, TOY_LAUNCH_SUMS);
   for (uint64_t r = 0; r < numRows; ++r) {
     int32_t token = rows[r];
     const int32_t *table = cache->page_table + (uint64_t)sequences[token] * cache->pages_per_sequence;

@@ -19,6 +19,10 @@
 #define TOY_DIM_CONTEXT 4
 #define TOY_DIM_THREADS 5
 
+/* Places of the launches in the manifest. */
+#define TOY_LAUNCH_SCALE 0
+#define TOY_LAUNCH_SUMS 1
+
 #define TOY_MAX_TOKENS 61
 #define TOY_MAX_ROWS 31
 #define TOY_MAX_SEQUENCES 7
