@@ -54,7 +54,7 @@ constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 
 struct CompileArguments {
   std::vector<std::string> dims;
   std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", activations = "q8",
-                                                    saveTemps, printAfter, failAt, reportFile, statistics;
+                                                    saveTemps, printAfter, failAt, reportFile, machine, statistics;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
   double maxDivergence = -1;
@@ -155,6 +155,9 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
                "weights by format and the memory plan after the closing table; --report=FILE.json, --report=FILE.html: "
                "all of it in a file");
   app.add_option("--report-file", arguments.reportFile)->group(""); // what --report=FILE stands for
+  app.add_option("--machine", arguments.machine,
+                 "machine that the report predicts on, a file of llmc bench (default: by the variant)")
+      ->check(notEmpty);
   app.add_option("--diagnostics", arguments.diagnostics, "form of messages")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -275,6 +278,9 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.reportFile = arguments.reportFile;
   if (!options.reportFile.empty() && (options.to != Stop::Pack || options.emit > Emit::Llmc))
     return "--report: a file tells of whole artifacts (expected --emit exe or llmc)";
+  options.machineFile = arguments.machine;
+  if (!options.machineFile.empty() && options.reportFile.empty())
+    return "--machine: nothing is predicted without a report (expected --report=FILE.html or .json, too)";
   options.verbose = arguments.verbose;
   Result<std::vector<std::string>> variants = chooseVariants(
       arguments.target, arguments.cpu, /*entersByRuntime=*/options.emit != Emit::Lib && options.emit != Emit::Obj);
@@ -374,7 +380,7 @@ Command describe(const CLI::App &app, const char *examples) {
         at = end;
       }
       described.isPath = described.names.back() == "--output" || described.names.back() == "--save-temps" ||
-                         described.names.back() == "--statistics";
+                         described.names.back() == "--statistics" || described.names.back() == "--machine";
       described.argument = described.isPath                   ? "FILE"
                            : type.compare(0, 3, "INT") == 0   ? "N"
                            : type.compare(0, 5, "FLOAT") == 0 ? "X"

@@ -113,6 +113,8 @@ public:
       return exitInput;
     if (options.printPipeline)
       return printPasses() ? exitDone : exitInput;
+    if (!readMachineFile())
+      return exitInput;
     if (!checkOutput())
       return exitInput;
     for (const StopInfo &info : allStops())
@@ -132,6 +134,17 @@ private:
   std::string name;             // of the model
   ExitCode failure = exitInput; // whose mistake it is that a compile failed
   Report report;
+  std::optional<MachineDescription> machine; // of a file
+
+  bool readMachineFile() {
+    if (options.machineFile.empty())
+      return true;
+    Result<MachineDescription> read = readMachine(options.machineFile);
+    if (!read)
+      return messages.error(read.error()), false;
+    machine = std::move(*read);
+    return true;
+  }
 
   /// Times what leads to a stop, and shows it while it runs.
   template <typename Work> auto timed(Stop stop, Work work, StringRef part = "") {
@@ -437,7 +450,10 @@ private:
     if (options.report || options.verbose)
       printDetails(llvm::errs(), input.manifest);
     if (!options.reportFile.empty())
-      return writeWhole(options.reportFile, reportFile(options.reportFile, report, input.manifest), messages);
+      return writeWhole(options.reportFile,
+                        reportFile(options.reportFile, report, input.manifest,
+                                   machine ? *machine : machineOfVariant(input.manifest.variants.front().name)),
+                        messages);
     return true;
   }
 

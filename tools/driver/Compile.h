@@ -33,6 +33,7 @@ struct CompileOptions {
   double maxDivergence = -1;
   std::vector<std::pair<std::string, std::string>> facts; ///< More of them for the manifest.
   std::string reportFile;                                 ///< Ends with .json or .html; empty: none.
+  std::string machineFile;                                ///< Of `llmc bench --limits`, for the report; empty: none.
   std::string words; ///< The options as they are written on a command line, without MODEL.
 };
 

@@ -3,6 +3,7 @@
 #include "tools/driver/Report.h"
 
 #include "llmc/step_abi.h"
+#include "tools/driver/Roofline.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -184,8 +185,13 @@ static void writeHtml(raw_ostream &out, const json::Value &value) {
   }
 }
 
-std::string reportFile(StringRef file, const Report &report, const artifact::Manifest &manifest) {
-  json::Value value(reportObject(report, manifest));
+std::string reportFile(StringRef file, const Report &report, const artifact::Manifest &manifest,
+                       const MachineDescription &machine) {
+  json::Object object = reportObject(report, manifest);
+  Roofline roofline = predictSteps(manifest, machine);
+  if (!file.ends_with(".html"))
+    addRoofline(roofline, object);
+  json::Value value(std::move(object));
   std::string text;
   raw_string_ostream out(text);
   if (!file.ends_with(".html")) {
@@ -195,7 +201,13 @@ std::string reportFile(StringRef file, const Report &report, const artifact::Man
   out << "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
   printHTMLEscaped(json::fixUTF8(report.output), out);
   out << "</title><style>table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.2em .6em;text-align:left;"
-         "vertical-align:top;font:14px sans-serif}</style></head><body>\n";
+         "vertical-align:top;font:14px sans-serif}.n{text-align:right}body{font:14px "
+         "sans-serif;max-width:1100px}svg{font:12px "
+         "sans-serif;display:block;margin:1em 0}.t{font-weight:bold}.i{fill:#fff}.g{stroke:#ddd}.r{stroke:#444;"
+         "stroke-width:2}</style></head><body>\n";
+  if (!manifest.launches.empty())
+    writeRoofline(out, roofline);
+  out << "<h2>The artifact</h2>\n";
   writeHtml(out, value);
   out << "</body></html>\n";
   return text;

@@ -5,6 +5,7 @@
 
 #include "compiler/Artifact/Manifest.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "tools/driver/Machine.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <string>
@@ -30,8 +31,10 @@ uint64_t arenaBytes(const artifact::Entry &entry, llvm::ArrayRef<uint64_t> dims)
 /// The closing table.
 void printReport(llvm::raw_ostream &out, const Report &report, const artifact::Manifest &manifest);
 
-/// `--report=FILE`: everything about the artifact as JSON, or as a page when the file's name ends with .html.
-std::string reportFile(llvm::StringRef file, const Report &report, const artifact::Manifest &manifest);
+/// `--report=FILE`: everything about the artifact as JSON, or as a page when the file's name ends with .html, with what
+/// its kernels can at best take on the machine.
+std::string reportFile(llvm::StringRef file, const Report &report, const artifact::Manifest &manifest,
+                       const MachineDescription &machine);
 
 /// `--report`: weights by format, arena slots, and the bytes that a decoded token reads.
 void printDetails(llvm::raw_ostream &out, const artifact::Manifest &manifest);

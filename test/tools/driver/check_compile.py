@@ -144,6 +144,8 @@ class Compile(unittest.TestCase):
             (["compile", ""], "MODEL: the name is empty"),
             (["compile", "model", "--report=report.txt"], "--report: 'report.txt' ends neither with .json nor with .html"),
             (["compile", "model", "--emit", "asm", "--report=report.json"], "--report: a file tells of whole artifacts"),
+            (["compile", "model", "--machine", "here.json"], "--machine: nothing is predicted without a report"),
+            (["compile", "model", "--machine", ""], "--machine: the name is empty"),
             (["compile", "model", "--emit", "exe", "--compile-to", "codegen"], "the stop 'codegen' has no such form (expected obj, asm or llvm)"),
             (["inspect"], "no file given"),
             (["verify", "a", "b"], "surplus argument 'b'"),
@@ -178,6 +180,106 @@ class Compile(unittest.TestCase):
         self.assertEqual(page.count("<table>"), page.count("</table>"))
         done = self.llmc("compile", "model", *one, "-o", "out", "--report=absent/report.json", code=1)
         self.assertIn(b"absent/report.json: error: cannot write: no such file or directory\n", done.stderr)
+
+    MACHINE = {"type": "machine", "source": "by hand", "threads": [1, 3],
+               "read_gigabytes_per_second": [{"bytes": 4096, "rates": [64, 128]}, {"bytes": 1 << 30, "rates": [2, 5]}],
+               "giga_operations_per_second": {"f32": [1, 2], "i8": [8, 16]}}
+
+    def test_reports_predict_on_a_described_machine(self):
+        (self.root / "here.json").write_text(json.dumps(self.MACHINE))
+        one = ["--cpu", "x86-64-v3", "--emit", "llmc", "--machine", "here.json"]
+        self.llmc("compile", "model", *one, "-o", "out", "--report=report.json")
+        report = json.loads((self.root / "report.json").read_text())
+        self.assertEqual((report["machine"]["source"], report["machine"]["variant"]), ("by hand", "x86-64-v3"))
+        self.assertEqual(report["machine"]["threads"], [1, 3])
+        prefill, decode = report["phases"][0], report["phases"][1]
+        self.assertRegex(prefill["name"], r"^prefill of \d+ tokens$")
+        self.assertRegex(decode["name"], r"^a token behind \d+$")
+        config = json.loads((self.root / "model" / "config.json").read_text())
+        down = [kernel for kernel in prefill["kernels"] if "down_proj" in kernel["tensors"]]
+        self.assertEqual(len(down), 1, "layers of one class have one kernel")
+        down, layers = down[0], config["num_hidden_layers"]
+        self.assertEqual(down["tensors"], "model.layers.*.mlp.down_proj.weight" if layers > 1 else "model.layers.0.mlp.down_proj.weight")
+        self.assertEqual((down["kernel"], down["calls"], down["arithmetic"]), ("matmul", layers, "f32"))
+        # All rows in all layers but the last, where one is wanted.
+        self.assertEqual(down["rows"], (layers - 1) * prefill["tokens"] + 1)
+        self.assertEqual(down["operations"], 2 * config["hidden_size"] * config["intermediate_size"] * down["rows"])
+        for phase in (prefill, decode):
+            read = sum(kernel["bytes"] for kernel in phase["kernels"])
+            for i, threads in enumerate((1, 3)):
+                rate = self.MACHINE["read_gigabytes_per_second"][0 if read <= 4096 else 1]["rates"][i] * 1e9
+                for kernel in phase["kernels"]:
+                    if not kernel["operations"]:
+                        continue
+                    computing = kernel["operations"] / self.MACHINE["giga_operations_per_second"][kernel["arithmetic"]][i] / 1e9
+                    self.assertAlmostEqual(kernel["least_seconds"][i], max(computing, kernel["bytes"] / rate), msg=kernel)
+                self.assertAlmostEqual(phase["least_seconds"][i], sum(kernel["least_seconds"][i] for kernel in phase["kernels"]))
+        attention = next(kernel for kernel in decode["kernels"] if kernel["kernel"] == "attention")
+        self.assertGreater(attention["bytes"], 0)
+        self.llmc("compile", "model", *one, "-o", "out", "--report=report.html")
+        page = (self.root / "report.html").read_text()
+        self.assertEqual(page.count("<svg"), 2)
+        self.assertEqual(page.count("<svg"), page.count("</svg>"))
+        for part in ("by hand", "What the machine allows", "down_proj", "bound by", "ms, t3", prefill["name"]):
+            self.assertIn(part, page)
+        # A variant stands for a machine where none is described.
+        self.llmc("compile", "model", *one[:4], "-o", "out", "--report=report.json")
+        machine = json.loads((self.root / "report.json").read_text())["machine"]
+        self.assertIn("x86-64-v3 at 2.8 GHz", machine["source"])
+        self.assertEqual(machine["operations_per_second"]["f32"], [2.8e9 * 32, 2 * 2.8e9 * 32])
+
+    def test_mistakes_in_machines(self):
+        for wrong, message in [
+            ("{", "is not JSON: "),
+            ("[]", 'describes no machine (expected an object with "type": "machine")'),
+            ({**self.MACHINE, "threads": [2, 1]}, "'threads' is no ascending list of thread counts"),
+            ({**self.MACHINE, "threads": []}, "'threads' is no ascending list of thread counts"),
+            ({**self.MACHINE, "read_gigabytes_per_second": []}, "has no 'read_gigabytes_per_second' (expected a row for each size of memory)"),
+            ({**self.MACHINE, "read_gigabytes_per_second": [{"bytes": 5, "rates": [1]}]},
+             "a row of 'read_gigabytes_per_second' is not 'bytes', ascending, and 'rates', a list of 2 positive numbers, one for each of 'threads'"),
+            ({**self.MACHINE, "giga_operations_per_second": {"i8": [1, 2]}}, "has no 'giga_operations_per_second' of 'f32'"),
+            ({**self.MACHINE, "giga_operations_per_second": {"f32": [1, 0]}},
+             "'giga_operations_per_second' of 'f32' is not a list of 2 positive numbers, one for each of 'threads'"),
+        ]:
+            (self.root / "here.json").write_text(wrong if isinstance(wrong, str) else json.dumps(wrong))
+            done = self.llmc("compile", "model", "--emit", "llmc", "-o", "out", "--report=report.json", "--machine", "here.json", code=1)
+            self.assertIn(f"here.json: error: {message}", done.stderr.decode())
+            self.assertIn("note: llmc bench --limits writes such a file", done.stderr.decode())
+        done = self.llmc("compile", "model", "--emit", "llmc", "-o", "out", "--report=report.json", "--machine", "absent.json", code=1)
+        self.assertIn(b"absent.json: error: ", done.stderr)
+        self.assertFalse((self.root / "out").exists())
+
+    def test_profiles_name_kernels_and_tensors(self):
+        self.llmc("compile", "model", "--emit", "llmc", "--cpu", "native", "-o", "out", "--report=report.json")
+        bench = ["bench", "out", "-t", "2", "--prompt-tokens", "13", "--new-tokens", "3", "--repetitions", "1", "--profile"]
+        result = json.loads(self.llmc(*bench, "--json").stdout)
+        report = json.loads((self.root / "report.json").read_text())
+        self.assertEqual([phase["phase"] for phase in result["profile"]], ["prefill", "decode"])
+        names = [(kernel["kernel"], kernel["tensors"]) for kernel in report["phases"][1]["kernels"]]
+        for phase, runs in zip(result["profile"], (1, 3)):
+            self.assertEqual([(kernel["kernel"], kernel["tensors"]) for kernel in phase["kernels"]], names)
+            predicted = report["phases"][1]["kernels"]
+            self.assertEqual([kernel["calls"] for kernel in phase["kernels"]], [runs * kernel["calls"] for kernel in predicted])
+            spent = sum(kernel["seconds"] + kernel["waiting_seconds"] for kernel in phase["kernels"])
+            self.assertLessEqual(spent, phase["seconds"])
+            self.assertGreater(spent, 0.2 * phase["seconds"])
+        products = [kernel for kernel in result["profile"][1]["kernels"] if kernel["kernel"] == "matmul"]
+        for kernel in products:
+            same = next(each for each in report["phases"][1]["kernels"] if each["tensors"] == kernel["tensors"])
+            self.assertEqual(kernel["operations"], 3 * same["operations"])
+            self.assertEqual(kernel["bytes"], 3 * same["bytes"])
+        text = self.llmc(*bench).stdout.decode()
+        for part in ("profile of prefill: ", "profile of decode: ", "down_proj.weight", "attention f32", "of limit", "GOP/s"):
+            self.assertIn(part, text)
+
+    def test_limits_describe_this_machine(self):
+        described = self.llmc("bench", "--limits", "-t", "1").stdout
+        machine = json.loads(described)
+        self.assertEqual((machine["type"], machine["threads"]), ("machine", [1]))
+        self.assertGreater(machine["giga_operations_per_second"]["f32"][0], 0.1)
+        (self.root / "here.json").write_bytes(described)
+        self.llmc("compile", "model", "--emit", "llmc", "-o", "out", "--report=report.json", "--machine", "here.json")
+        self.assertEqual(json.loads((self.root / "report.json").read_text())["machine"]["threads"], [1])
 
     def test_a_device_takes_any_form(self):
         one = ["--cpu", "x86-64-v3"]

@@ -132,6 +132,7 @@ class Help(unittest.TestCase):
                 (["run", "--diagnostics", "json", "absent"], 1, "cannot be opened: no such file or directory"),
                 (["run", "--frob", "--diagnostics", "json"], 2, "unknown or ambiguous option '--frob'"),
                 (["bench", "--frob", "--diagnostics", "json"], 2, "unknown option '--frob'"),
+                (["bench", "--limits", "model", "--diagnostics", "json"], 2, "--limits measures the machine, no file: surplus argument 'model'"),
                 (["bench", "absent", "--diagnostics=json"], 1, "cannot be opened: no such file or directory"),
                 (["eval", "--frob", "--diagnostics=json"], 2, "unknown option '--frob'"),
                 (["eval", "absent", "--text", "absent", "--diagnostics=json"], 1, "cannot be opened: no such file or directory"),
