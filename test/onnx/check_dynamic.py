@@ -126,9 +126,9 @@ if __name__ == "__main__":
         import numpy as np
         import onnxruntime as ort
     except ImportError:
-        print("onnxruntime is not installed, skipped")
+        print("skipped: needs the Python package onnxruntime")
         sys.exit(77)
     if not DATA.exists():
-        print(f"{DATA} is not there, skipped")
+        print(f"skipped: needs {DATA}")
         sys.exit(77)
     sys.exit(main())
