@@ -9,6 +9,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -96,6 +97,27 @@ Error OutputFile::resize(uint64_t size) {
   if (::ftruncate(descriptor, static_cast<off_t>(size)) != 0)
     return systemError(errno);
   return Error::success();
+}
+
+void OutputFile::preferHugePages(uint64_t offset, uint64_t size) {
+#if defined(MADV_HUGEPAGE) && defined(MADV_POPULATE_READ)
+  // Written piece by piece a file is cached in small pages. Those that are there are written to, and reading a hole
+  // through a mapping that asks for huge ones puts them there.
+  constexpr uint64_t huge = 2 << 20, atOnce = 64 * huge;
+  uint64_t begin = offset / huge * huge, end = offset + size;
+  for (; begin < end; begin += atOnce) {
+    size_t length = static_cast<size_t>(std::min(atOnce, end - begin));
+    if (length < huge)
+      return;
+    void *mapped = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, static_cast<off_t>(begin));
+    if (mapped == MAP_FAILED)
+      return;
+    bool works = ::madvise(mapped, length, MADV_HUGEPAGE) == 0 && ::madvise(mapped, length, MADV_POPULATE_READ) == 0;
+    ::munmap(mapped, length);
+    if (!works)
+      return;
+  }
+#endif
 }
 
 Expected<MutableArrayRef<uint8_t>> OutputFile::map(uint64_t size) {
