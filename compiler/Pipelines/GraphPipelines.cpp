@@ -70,6 +70,7 @@ void addGraphSchedulePipeline(OpPassManager &manager) {
   manager.addPass(createCSEPass());
   // While it can be seen who reads sums; what is left becomes loops.
   manager.addPass(createGraphContractionsPass());
+  manager.addPass(createGraphPanelsPass());
   // A row that was just made is read from the nearest cache, and threads meet once.
   manager.addPass(createGraphRowsPass());
   manager.addPass(createGraphProgramPass());

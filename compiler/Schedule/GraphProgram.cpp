@@ -618,7 +618,9 @@ struct ProgramBuilder {
       BlockArgument argument = entry.getArgument(inputs + i);
       std::string name = "c" + std::to_string(i);
       auto constant = kernel::ConstantOp::create(b, argument.getLoc(), b.getStringAttr(name), cast<StringAttr>(keys[i]),
-                                                 b.getI64IntegerAttr(offset), TypeAttr::get(argument.getType()));
+                                                 b.getI64IntegerAttr(offset), TypeAttr::get(argument.getType()),
+                                                 func.getArgAttrOfType<ArrayAttr>(inputs + i, "llmc.columns"),
+                                                 func.getArgAttrOfType<ArrayAttr>(inputs + i, "llmc.steps"));
       offset = llvm::alignTo(offset + constant.getSizeInBytes(), 64);
       memory.map(argument, GetConstantOp::create(inner, argument.getLoc(), argument.getType(), name).getResult());
     }

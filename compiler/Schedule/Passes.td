@@ -134,6 +134,21 @@ def GraphContractionsPass : Pass<"llmc-graph-contractions", "::mlir::ModuleOp"> 
   let dependentDialects = ["::llmc::kernel::KernelDialect"];
 }
 
+def GraphPanelsPass : Pass<"llmc-graph-panels", "::mlir::ModuleOp"> {
+  let summary = "order constants the way that contractions read them";
+  let description = [{
+    A constant that only contractions read, each as the factor that has the columns and in the same way, becomes panels of 16 columns: what the
+    code would make of it at each step, the compiler makes once.
+
+    Before: `kernel.contract %x, %w to %y`, %w: memref<768x3072xf32>
+    After: `kernel.contract %x, %w to %y {panels}`, %w: memref<2359296xf32>, with the constant's `columns` and `steps` on the argument
+
+    Never: a constant of fewer than 16 columns, one that is read in two orders, or one of another type than f32.
+  }];
+  let statistics = [Statistic<"numConstants", "constants", "constants in panels">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
 def GraphRowsPass : Pass<"llmc-graph-rows", "::mlir::ModuleOp"> {
   let summary = "make one loop of ops that work on the same rows";
   let description = [{

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Weights/WeightPacker.h"
 
+#include "compiler/Weights/PanelledConstant.h"
 #include "compiler/Weights/Recipe.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <pthread.h>
 #include <thread>
+#include <variant>
 #include <vector>
 
 using namespace mlir;
@@ -36,7 +38,7 @@ uint64_t weightsSectionSize(ModuleOp module) {
 static LogicalResult checkConstants(ModuleOp module, const TensorIndex &checkpoint) {
   for (auto constant : module.getOps<kernel::ConstantOp>()) {
     const TensorEntry *entry = checkpoint.find({constant.getKey().data(), constant.getKey().size()});
-    if (!entry || entry->size != static_cast<uint64_t>(constant.getSizeInBytes()))
+    if (!entry || entry->size != static_cast<uint64_t>(constant.getStoredBytes()))
       return constant.emitError() << "tensor '" << constant.getKey()
                                   << "' is not in the file as it was: import it again";
   }
@@ -46,6 +48,8 @@ static LogicalResult checkConstants(ModuleOp module, const TensorIndex &checkpoi
 /// Streams constants as they are, a block at a time.
 static llvm::Error writeConstants(ModuleOp module, const TensorIndex &checkpoint, WeightSink sink) {
   for (auto constant : module.getOps<kernel::ConstantOp>()) {
+    if (constant.getColumns())
+      continue;
     const TensorEntry *entry = checkpoint.find({constant.getKey().data(), constant.getKey().size()});
     for (uint64_t begin = 0; begin < entry->size; begin += blockBytes) {
       uint64_t size = std::min<uint64_t>(blockBytes, entry->size - begin);
@@ -117,8 +121,21 @@ LogicalResult checkWeights(ModuleOp module, const TensorIndex &checkpoint, unsig
 namespace {
 
 struct Placed {
-  PackedWeight weight;
+  std::variant<PackedWeight, PanelledConstant> weight;
   uint64_t offset;
+
+  int64_t numPieces() const {
+    return std::visit([](const auto &weight) { return weight.numPieces(); }, weight);
+  }
+  int64_t pieceBytes() const {
+    return std::visit([](const auto &weight) { return weight.pieceBytes(); }, weight);
+  }
+  void pack(int64_t begin, int64_t end, uint8_t *out, PackScratch &scratch) const {
+    if (auto *packed = std::get_if<PackedWeight>(&weight))
+      packPieces(*packed, begin, end, out, scratch);
+    else
+      std::get<PanelledConstant>(weight).pack(begin, end, out);
+  }
 };
 struct Block {
   size_t weight; // index into the placed ones
@@ -132,16 +149,22 @@ llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSi
     return error;
   std::vector<Placed> placed;
   std::vector<Block> blocks;
+  auto add = [&](Placed one) {
+    int64_t pieces = one.numPieces(), step = std::max<int64_t>(1, blockBytes / one.pieceBytes());
+    for (int64_t begin = 0; begin < pieces; begin += step)
+      blocks.push_back({placed.size(), begin, std::min(pieces, begin + step)});
+    placed.push_back(std::move(one));
+  };
   for (auto weight : module.getOps<kernel::WeightOp>())
     for (int64_t copy = 0, copies = weight.getCopies(); copy < copies; ++copy) {
       FailureOr<PackedWeight> recipe = readRecipe(weight, copy, checkpoint);
       if (failed(recipe))
         return llvm::createStringError("a weight recipe cannot run");
-      int64_t pieces = recipe->numPieces(), step = std::max<int64_t>(1, blockBytes / recipe->pieceBytes());
-      for (int64_t begin = 0; begin < pieces; begin += step)
-        blocks.push_back({placed.size(), begin, std::min(pieces, begin + step)});
-      placed.push_back({std::move(*recipe), static_cast<uint64_t>(weight.getOffset() + copy * weight.getStride())});
+      add({std::move(*recipe), static_cast<uint64_t>(weight.getOffset() + copy * weight.getStride())});
     }
+  for (auto constant : module.getOps<kernel::ConstantOp>())
+    if (constant.getColumns())
+      add({PanelledConstant(constant, checkpoint), constant.getOffset()});
 
   std::atomic<size_t> next{0};
   std::atomic<bool> stopped{false};
@@ -152,9 +175,9 @@ llvm::Error packWeights(ModuleOp module, const TensorIndex &checkpoint, WeightSi
     std::vector<uint8_t> bytes;
     for (size_t i; !stopped && (i = next++) < blocks.size();) {
       const Placed &from = placed[blocks[i].weight];
-      int64_t pieceBytes = from.weight.pieceBytes();
+      int64_t pieceBytes = from.pieceBytes();
       bytes.resize(static_cast<size_t>((blocks[i].end - blocks[i].begin) * pieceBytes));
-      packPieces(from.weight, blocks[i].begin, blocks[i].end, bytes.data(), scratch);
+      from.pack(blocks[i].begin, blocks[i].end, bytes.data(), scratch);
       if (llvm::Error failed = sink(from.offset + static_cast<uint64_t>(blocks[i].begin * pieceBytes), bytes)) {
         std::lock_guard<std::mutex> lock(mutex);
         error =

@@ -97,6 +97,31 @@ def convolutions():
     g.write("kernel_convolutions")
 
 
+def constants():
+    # Constants that the compiler puts into panels: sizes around 16 and 64, few rows and many, turned ones, heads, one that two
+    # products read, one that they read in two orders, one of too few columns, one that is looked up in, too.
+    g = Graph()
+
+    def constant(*shape):
+        return g.weight(RANDOM.standard_normal(shape).astype("f4"))
+
+    for rows, steps, columns in ((1, 19, 16), (2, 17, 17), (4, 13, 79), (5, 4, 64), (13, 7, 65), (261, 9, 40)):
+        g.give(g.node("MatMul", [g.tensor(rows, steps), constant(steps, columns)]))
+    g.give(g.node("Gemm", [g.tensor(7, 11), constant(37, 11), constant(37)], transB=1))
+    heads = g.node("Reshape", [g.node("MatMul", [g.tensor(9, 12), constant(12, 48)]), g.weight(np.array([9, 3, 16], np.int64))])
+    g.give(g.node("Transpose", [heads], perm=[1, 0, 2]))
+    g.give(g.node("Einsum", [g.tensor(6, 9), constant(9, 2, 16)], equation="mk,khd->hmd"))
+    g.give(g.node("Einsum", [g.tensor(6, 5, 3), constant(3, 21, 5)], equation="mkj,jnk->mn"))
+    shared, turned, narrow, table = constant(18, 18), constant(18, 18), constant(18, 15), constant(20, 16)
+    x = g.tensor(8, 18)
+    g.give(g.node("Add", [g.node("MatMul", [x, shared]), g.node("MatMul", [g.node("Tanh", [x]), shared])]))
+    g.give(g.node("Gemm", [g.node("MatMul", [x, turned]), turned], transB=1))
+    g.give(g.node("MatMul", [g.tensor(8, 18), narrow]))
+    looked = g.node("Gather", [table, g.weight(np.array([3, 19, 0], np.int64))])
+    g.give(g.node("Add", [g.node("MatMul", [g.tensor(3, 20), table]), looked]))
+    g.write("kernel_panels")
+
+
 def rows():
     # Lengths around 16 and 64: whole vectors, parts of one, none.
     g = Graph()
@@ -123,3 +148,4 @@ if __name__ == "__main__":
     products()
     convolutions()
     rows()
+    constants()

@@ -3,8 +3,8 @@
 // Every buffer is a base and a step for each loop. Loops that lie one in another in all buffers become one; then one
 // loop is rows, some are columns, and the others, batches among them, are walked one by one. The columns' factor is
 // packed, a few vectors wide, into the function's frame, and all rows of a block walk it, as many at a time as keep
-// the registers full. With few rows it is read where it lies. Every output element is one chain of fused
-// multiply-adds in the order of the reduction loops.
+// the registers full. With few rows it is read where it lies, and so is a constant whose panels the compiler made.
+// Every output element is one chain of fused multiply-adds in the order of the reduction loops.
 //
 // Not here: which ops of a graph become one (compiler/Schedule/GraphContractions.cpp).
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -26,6 +26,8 @@ namespace {
 
 /// Bytes of packed numbers in the frame: a fifth of a second-level cache of 2 MiB.
 constexpr int64_t kPackedBytes = 400 << 10;
+/// Bytes of panels that rows walk again and again: half of it.
+constexpr int64_t kPanelBytes = 1 << 20;
 /// Rows whose sums wait in the frame where the packed numbers do not hold all of a sum.
 constexpr int64_t kBlockRows = 252;
 /// Bytes of the other factor that one block of rows may take of that cache.
@@ -52,9 +54,11 @@ struct Emitter {
   StridedLoop rows;
   Number numColumns, numRows;
   RegisterTile tile;
-  bool direct = false;  ///< the columns' factor is read where it lies
+  bool direct = false;  ///< the columns' factor is read where it lies, and all steps of a sum are one loop nest
+  bool panels = false;  ///< it lies in panels of a vector of columns
   int64_t chunk = 0;    ///< steps of the first reduction loop that are packed at a time
   bool isWhole = false; ///< those are all
+  int64_t blockRows = 1;
   Value packed, waiting;
 
   Emitter(VectorBuilder &b, kernel::ContractOp op, const KernelArguments &arguments)
@@ -115,6 +119,9 @@ struct Emitter {
   }
 
   int64_t width() const { return tile.panels; }
+  bool readInPlace() const { return direct || panels; }
+  /// From a vector of the columns' factor to the next.
+  int64_t vectorBytes() const { return (panels ? columns.back().steps[columnSide].known * kLanes : kLanes) * 4; }
   bool columnsSideBySide() const { return columns.size() == 1 && columns[0].steps[columnSide].is(1); }
   /// Steps of the reduction loops inside of `level`.
   int64_t stepsInside(size_t level) const {
@@ -125,7 +132,8 @@ struct Emitter {
   }
 
   void chooseTile() {
-    direct = !numRows.open && numRows.known <= kFewRows && columnsSideBySide();
+    panels = op.getPanels();
+    direct = !numRows.open && numRows.known <= kFewRows && (panels || columnsSideBySide());
     if (direct) {
       for (RegisterTile candidate : arguments.backend->matmulTiles(1, b.f32()))
         if (candidate.rows <= numRows.known) {
@@ -139,10 +147,12 @@ struct Emitter {
     }
     if (!numColumns.open)
       tile.panels = std::min(tile.panels, (numColumns.known + kLanes - 1) / kLanes);
-    int64_t stepBytes = width() * kLanes * 4, most = kPackedBytes / stepBytes / stepsInside(0);
+    int64_t stepBytes = width() * kLanes * 4;
+    int64_t most = std::max<int64_t>((panels ? kPanelBytes : kPackedBytes) / stepBytes / stepsInside(0), 1);
     isWhole = !sums[0].range.open && sums[0].range.known <= most;
     chunk = isWhole ? sums[0].range.known : most;
-    packed = frame(chunk * stepsInside(0) * stepBytes);
+    if (!panels)
+      packed = frame(chunk * stepsInside(0) * stepBytes);
     if (!isWhole)
       waiting = frame(kBlockRows * stepBytes);
   }
@@ -158,18 +168,18 @@ struct Emitter {
   struct Unit {
     SmallVector<Value> places; ///< of each buffer, at the first row and column of the batch
     Value firstRow, lastRow, column;
-    int64_t width;             ///< vectors
-    SmallVector<Value> masks;  ///< of each vector; null where all its columns are there
-    SmallVector<Value> factor; ///< address of each vector's first column in the columns' factor, where side by side
+    int64_t width;            ///< vectors
+    SmallVector<Value> masks; ///< of each vector; null where all its columns are there
+    Value ahead;              ///< what the tile at hand asks for ahead of use; null where nothing
   };
 
   void emit() {
     chooseLoops();
     chooseTile();
     int64_t wide = width() * kLanes;
-    Number panels = loops.ceilDiv(numColumns, wide);
-    int64_t blockRows = direct ? std::max<int64_t>(numRows.known, 1) : blockRowsOf(panels);
-    Number blocks = loops.ceilDiv(numRows, blockRows), total = loops.mul(panels, blocks);
+    Number units = loops.ceilDiv(numColumns, wide);
+    blockRows = direct ? std::max<int64_t>(numRows.known, 1) : blockRowsOf(units);
+    Number blocks = loops.ceilDiv(numRows, blockRows), total = loops.mul(units, blocks);
     for (const StridedLoop &loop : outer)
       total = loops.mul(total, loop.range);
     auto [first, last] = threadShare(b, arguments, loops.value(total));
@@ -182,7 +192,7 @@ struct Emitter {
         number = b.div(number, loops.value(range));
         return at;
       };
-      unit.column = b.mul(next(panels), wide);
+      unit.column = b.mul(next(units), wide);
       unit.firstRow = b.mul(next(blocks), blockRows);
       unit.lastRow = b.min(b.add(unit.firstRow, blockRows), loops.value(numRows));
       for (unsigned i = 0; i <= out; ++i)
@@ -196,7 +206,7 @@ struct Emitter {
     });
   }
 
-  int64_t blockRowsOf(Number panels) {
+  int64_t blockRowsOf(Number units) {
     Number steps = {stepsInside(0), {}};
     steps = loops.mul(steps, sums[0].range);
     int64_t most = steps.open ? 192 : kRowBytes / 4 / std::max<int64_t>(steps.known, 1) / kMostTileRows * kMostTileRows;
@@ -206,7 +216,7 @@ struct Emitter {
     auto even = [&](int64_t blocks) {
       return (numRows.known + blocks * kMostTileRows - 1) / (blocks * kMostTileRows) * kMostTileRows;
     };
-    int64_t blocks = (numRows.known + most - 1) / most, others = panels.open ? kFewUnits : panels.known;
+    int64_t blocks = (numRows.known + most - 1) / most, others = units.open ? kFewUnits : units.known;
     for (const StridedLoop &loop : outer)
       others *= loop.range.open ? kFewUnits : loop.range.known;
     while (blocks * others < kFewUnits && even(blocks + 1) >= kLeastBlockRows)
@@ -256,23 +266,29 @@ struct Emitter {
 
   void emitUnit(Unit &unit) {
     auto zeros = [&](int64_t rows) { return SmallVector<Value>(rows * unit.width, b.constant(b.vecF32(), 0.0)); };
+    Value inPlace = loops.at(unit.places[columnSide], unit.column, columns.back().steps[columnSide]);
     if (direct) {
-      Value factor = loops.at(unit.places[columnSide], unit.column, columns[0].steps[columnSide]);
       int64_t row = 0, known = numRows.known;
       for (int64_t most = tile.rows; row < known; row += most) {
         most = std::min(most, known - row);
         Value at = b.i64(row);
         Value place = loops.at(unit.places[rowSide], at, rows.steps[rowSide]);
-        finish(unit, at, most, addAll(unit, zeros(most), most, place, factor, b.i64(0), loops.value(sums[0].range)));
+        finish(unit, at, most, addAll(unit, zeros(most), most, place, inPlace, b.i64(0), loops.value(sums[0].range)));
       }
       return;
     }
     Value all = loops.value(sums[0].range);
+    Value factor = panels ? inPlace : packed;
     if (isWhole) {
-      pack(unit, b.i64(0), all);
+      bool asks = panels && sums.size() == 1 && sums[0].range.known >= kUnroll;
+      if (!panels)
+        pack(unit, b.i64(0), all);
       forRowTiles(unit.width, unit.firstRow, unit.lastRow, [&](Value row, int64_t count) {
+        if (asks)
+          unit.ahead = aheadOf(unit, inPlace, row);
         Value place = loops.at(unit.places[rowSide], row, rows.steps[rowSide]);
-        finish(unit, row, count, addAll(unit, zeros(count), count, place, packed, b.i64(0), all));
+        finish(unit, row, count, addAll(unit, zeros(count), count, place, factor, b.i64(0), all));
+        unit.ahead = {};
       });
       return;
     }
@@ -283,13 +299,14 @@ struct Emitter {
     });
     b.forLoop(b.i64(0), all, chunk, [&](Value from) {
       Value to = b.min(b.add(from, chunk), all);
-      pack(unit, from, to);
+      if (!panels)
+        pack(unit, from, to);
       forRowTiles(unit.width, unit.firstRow, unit.lastRow, [&](Value row, int64_t count) {
         SmallVector<Value> parts;
         for (int64_t i = 0; i < count * unit.width; ++i)
           parts.push_back(b.load(b.vecF32(), b.at(place(row), i * kLanes * 4), 64));
         Value numbers = loops.at(unit.places[rowSide], row, rows.steps[rowSide]);
-        parts = addAll(unit, parts, count, numbers, packed, from, to);
+        parts = addAll(unit, parts, count, numbers, factor, from, to);
         for (int64_t i = 0; i < count * unit.width; ++i)
           b.store(parts[i], b.at(place(row), i * kLanes * 4), 64);
       });
@@ -302,11 +319,14 @@ struct Emitter {
     });
   }
 
+  int64_t mostTileRows(int64_t vectors) const {
+    RegisterTile full = arguments.backend->decodedTile(1);
+    return std::min(full.rows * full.panels / vectors, kMostTileRows);
+  }
   /// Calls body(row, rows) for the rows `from` .. `to` in tiles that keep the registers full, and smaller ones for what
   /// is left.
   void forRowTiles(int64_t vectors, Value from, Value to, llvm::function_ref<void(Value, int64_t)> body) {
-    RegisterTile full = arguments.backend->decodedTile(1);
-    int64_t most = std::min(full.rows * full.panels / vectors, kMostTileRows);
+    int64_t most = mostTileRows(vectors);
     for (int64_t count : {most, int64_t(4), int64_t(2), int64_t(1)}) {
       if (count > most)
         continue;
@@ -324,25 +344,46 @@ struct Emitter {
     }
   }
 
+  //===-- what is read next is asked for while rows are worked through --------------------------------------------===//
+
+  /// Lines of the next panels that one turn of a tile's loop asks for: all of them in a block of rows.
+  int64_t linesOfTurn() const {
+    int64_t tiles = std::max<int64_t>(blockRows / mostTileRows(width()), 1);
+    return (kUnroll * width() + tiles - 1) / tiles;
+  }
+  /// Where the tile at `row` begins to ask.
+  Value aheadOf(Unit &unit, Value inPlace, Value row) {
+    int64_t bytes = unit.width * vectorBytes();
+    int64_t ofTile = sums[0].range.known / kUnroll * linesOfTurn() * kLanes * 4;
+    Value begin = b.mul(b.div(b.sub(row, unit.firstRow), mostTileRows(unit.width)), ofTile);
+    begin = arith::SelectOp::create(b, b.less(begin, b.i64(bytes)), begin, b.i64(0));
+    return b.at(b.at(inPlace, bytes), begin);
+  }
+  void askAhead(Value ahead, Value k) {
+    Value from = b.at(ahead, b.mul(b.div(k, kUnroll), linesOfTurn() * kLanes * 4));
+    for (int64_t i = 0; i < linesOfTurn(); ++i)
+      b.prefetch(b.at(from, i * kLanes * 4), CacheLevel::Second);
+  }
+
   //===-- sums ----------------------------------------------------------------------------------------------------===//
 
   /// Adds the products of the steps `from` .. `to` of the first reduction loop, and all of the others, to
   /// parts[count][width]. `place` is the first row's at step 0; `factor` the columns' at step `from` where packed, at 0
-  /// where not.
+  /// where read in place.
   SmallVector<Value> addAll(Unit &unit, SmallVector<Value> parts, int64_t count, Value place, Value factor, Value from,
                             Value to) {
     return addLevel(unit, parts, count, place, factor, 0, from, to);
   }
   /// Bytes from a step of a reduction loop to the next in the columns' factor.
   Number factorStep(Unit &unit, size_t level) {
-    if (direct)
+    if (readInPlace())
       return loops.mul(sums[level].steps[columnSide], {4, {}});
     return {stepsInside(level) * unit.width * kLanes * 4, {}};
   }
   SmallVector<Value> addLevel(Unit &unit, SmallVector<Value> parts, int64_t count, Value place, Value factor,
                               size_t level, Value from, Value to) {
     Number step = factorStep(unit, level), own = sums[level].steps[rowSide];
-    auto factorAt = [&](Value k) { return loops.atBytes(factor, direct ? k : b.sub(k, from), step); };
+    auto factorAt = [&](Value k) { return loops.atBytes(factor, readInPlace() ? k : b.sub(k, from), step); };
     if (level + 1 < sums.size())
       return b.forLoop(from, to, 1, parts, [&](Value k, ValueRange carried) {
         return addLevel(unit, SmallVector<Value>(carried), count, loops.at(place, k, own), factorAt(k), level + 1,
@@ -354,12 +395,15 @@ struct Emitter {
     auto add = [&](Value k, ValueRange carried, int64_t turns) {
       SmallVector<Value> next(carried);
       Value here = factorAt(k);
+      if (unit.ahead && turns == kUnroll)
+        askAhead(unit.ahead, k);
       for (int64_t turn = 0; turn < turns; ++turn) {
         Value row = loops.atBytes(here, b.i64(turn), step);
         SmallVector<Value> loaded;
         for (int64_t v = 0; v < unit.width; ++v) {
-          Value from = b.at(row, v * kLanes * 4);
-          loaded.push_back(direct ? loadVector(from, unit.masks[v]) : b.load(b.vecF32(), from, 64));
+          Value from = b.at(row, v * vectorBytes());
+          bool whole = panels || !direct;
+          loaded.push_back(whole ? b.load(b.vecF32(), from, 64) : loadVector(from, unit.masks[v]));
         }
         for (int64_t r = 0; r < count; ++r) {
           Value at = loops.at(loops.at(rowPlaces[r], k, own), b.i64(turn), own);

@@ -11,7 +11,29 @@ LogicalResult ConstantOp::verify() {
     return emitOpError() << "lies at a multiple of 64 bytes, found " << offset;
   if (getMemRefType().getElementTypeBitWidth() % 8 != 0)
     return emitOpError() << "holds whole bytes an element, found " << getMemRefType();
+  if (getColumns().has_value() != getSteps().has_value())
+    return emitOpError() << "has columns and steps, or neither";
+  if (!getColumns())
+    return success();
+  for (Attribute loop : llvm::concat<const Attribute>(getColumns()->getValue(), getSteps()->getValue()))
+    if (cast<DenseI64ArrayAttr>(loop).size() != 2 || cast<DenseI64ArrayAttr>(loop)[0] < 1)
+      return emitOpError() << "names a size and a stride for each loop, found " << loop;
+  int64_t numbers = llvm::alignTo(getPlaces(*getColumns()), 16) * getPlaces(*getSteps());
+  if (MemRefType type = getMemRefType();
+      type.getRank() != 1 || type.getNumElements() != numbers || !type.getElementType().isF32())
+    return emitOpError() << "is memref<" << numbers << "xf32> in panels, found " << type;
   return success();
+}
+
+int64_t ConstantOp::getPlaces(ArrayAttr loops) {
+  int64_t product = 1;
+  for (auto loop : loops.getAsRange<DenseI64ArrayAttr>())
+    product *= loop[0];
+  return product;
+}
+
+int64_t ConstantOp::getStoredBytes() {
+  return getColumns() ? getPlaces(*getColumns()) * getPlaces(*getSteps()) * 4 : getSizeInBytes();
 }
 
 LogicalResult MemoryOp::verify() {

@@ -10,22 +10,32 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Kernel_Plain : StaticShapeMemRefOf<[AnyType]>;
 
 def Kernel_ConstantOp : Op<Kernel_Dialect, "constant", [Symbol, HasParent<"::mlir::ModuleOp">]> {
-  let summary = "a tensor of the checkpoint, as it is stored";
+  let summary = "a tensor of the checkpoint, as it is stored or in panels";
   let description = [{
     The bytes of the checkpoint's tensor `key` at byte `offset` of the weights section, row-major, of the type they have in the file.
     `offset` is a multiple of 64.
 
+    With `columns` and `steps`, each a list of sizes and of elements between neighbours in the tensor, outermost first, it is a matrix of f32 in
+    panels of 16 columns: `[columns / 16, rounded up][steps][16]`, zero behind the last column.
+
     ```mlir
     kernel.constant @c0 "fc.weight" at 0 : memref<7x5xf32>
+    kernel.constant @c1 "fc2.weight" at 192 : memref<224xf32> {columns = [array<i64: 20, 1>], steps = [array<i64: 7, 20>]}
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$key, I64Attr:$offset, TypeAttrOf<Kernel_Plain>:$type);
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$key, I64Attr:$offset, TypeAttrOf<Kernel_Plain>:$type,
+                       OptionalAttr<TypedArrayAttrBase<DenseI64ArrayAttr, "sizes and strides">>:$columns,
+                       OptionalAttr<TypedArrayAttrBase<DenseI64ArrayAttr, "sizes and strides">>:$steps);
   let assemblyFormat = "$sym_name $key `at` $offset `:` $type attr-dict";
   let extraClassDeclaration = [{
     ::mlir::MemRefType getMemRefType() { return ::llvm::cast<::mlir::MemRefType>(getType()); }
     int64_t getSizeInBytes() {
       return getMemRefType().getNumElements() * (getMemRefType().getElementTypeBitWidth() / 8);
     }
+    /// Bytes of the checkpoint's tensor.
+    int64_t getStoredBytes();
+    /// The places of a list of sizes and strides: all of them, multiplied.
+    static int64_t getPlaces(::mlir::ArrayAttr loops);
   }];
   let hasVerifier = 1;
 }
@@ -101,6 +111,9 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [SingleBlock, IsolatedFro
     an extra's do or are one.
     (C4) the sizes of all reduction loops but the first are known.
 
+    With `panels` the factor that depends on the columns has 16 of them side by side: its number of column c lies c % 16 behind the place that its
+    map names for column c - c % 16.
+
     ```mlir
     kernel.contract %x, %w with (%bias) to %y {
     ^bb0(%sum: f32, %e: f32):
@@ -112,7 +125,7 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [SingleBlock, IsolatedFro
     ```
   }];
   let arguments = (ins MemRefOf<[F32]>:$a, MemRefOf<[F32]>:$b, Variadic<MemRefOf<[F32]>>:$extras, MemRefOf<[F32]>:$out,
-                       AffineMapArrayAttr:$indexing_maps, I64Attr:$sums);
+                       AffineMapArrayAttr:$indexing_maps, I64Attr:$sums, UnitAttr:$panels);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     $a `,` $b (`with` `(` $extras^ `)`)? `to` $out $epilogue attr-dict `:` type($a) `,` type($b) `,` type($out) (`,` type($extras)^)?

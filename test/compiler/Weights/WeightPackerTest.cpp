@@ -101,6 +101,35 @@ float floatAt(const std::vector<uint8_t> &bytes, size_t offset) {
   return value;
 }
 
+// A graph's matrix in panels: [columns / 16][steps][16], zero behind the last column, whatever the order in the tensor.
+TEST_F(WeightPackerTest, ConstantsInPanels) {
+  auto module = parse(R"(
+  kernel.constant @c0 "a.0" at 0 : memref<112xf32> {columns = [array<i64: 16, 1>], steps = [array<i64: 7, 16>]}
+  kernel.constant @c1 "a.1" at 512 : memref<192xf32> {columns = [array<i64: 19, 6>], steps = [array<i64: 6, 1>]}
+  kernel.constant @c2 "a.1" at 1280 : memref<192xf32> {columns = [array<i64: 6, 1>, array<i64: 3, 6>], steps = [array<i64: 6, 18>]}
+  kernel.constant @c3 "norm" at 2048 : memref<6xf32>)");
+  ASSERT_TRUE(module);
+  for (unsigned threads : {1, 3}) {
+    std::vector<uint8_t> bytes = pack(*module, threads);
+    ASSERT_EQ(bytes.size(), 2048u + 24);
+    for (int k = 0; k < 7; ++k)
+      for (int column = 0; column < 16; ++column)
+        EXPECT_EQ(floatAt(bytes, (k * 16 + column) * 4), k * 16 + column);
+    for (int column = 0; column < 32; ++column)
+      for (int k = 0; k < 6; ++k) {
+        EXPECT_EQ(floatAt(bytes, 512 + (column / 16 * 96 + k * 16 + column % 16) * 4),
+                  column < 19 ? 114 + column * 6 + k : 0);
+        EXPECT_EQ(floatAt(bytes, 1280 + (column / 16 * 96 + k * 16 + column % 16) * 4),
+                  column < 18 ? 114 + column / 3 + column % 3 * 6 + k * 18 : 0);
+      }
+    EXPECT_EQ(floatAt(bytes, 2048), 228);
+  }
+  EXPECT_EQ(
+      mistakeOf(
+          R"(kernel.constant @c0 "a.0" at 0 : memref<96xf32> {columns = [array<i64: 7, 1>], steps = [array<i64: 6, 16>]})"),
+      "tensor 'a.0' is not in the file as it was: import it again");
+}
+
 // Every value is looked at, by however many threads; the first bad tensor in the module's order is named.
 TEST_F(WeightPackerTest, TheFirstBadValueIsReportedWhateverTheThreads) {
   const char *const text = R"(

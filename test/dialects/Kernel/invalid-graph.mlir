@@ -5,6 +5,21 @@ kernel.constant @c0 "w" at 4 : memref<7xf32>
 
 // -----
 
+// expected-error@+1 {{has columns and steps, or neither}}
+kernel.constant @c0 "w" at 64 : memref<80xf32> {columns = [array<i64: 7, 1>]}
+
+// -----
+
+// expected-error@+1 {{names a size and a stride for each loop, found array<i64: 7>}}
+kernel.constant @c0 "w" at 64 : memref<80xf32> {columns = [array<i64: 7>], steps = [array<i64: 5, 7>]}
+
+// -----
+
+// expected-error@+1 {{is memref<80xf32> in panels, found 'memref<35xf32>'}}
+kernel.constant @c0 "w" at 64 : memref<35xf32> {columns = [array<i64: 7, 1>], steps = [array<i64: 5, 7>]}
+
+// -----
+
 // expected-error@+1 {{holds whole bytes an element, found 'memref<7xi1>'}}
 kernel.constant @c0 "w" at 64 : memref<7xi1>
 
