@@ -23,7 +23,8 @@ extern "C" {
 #define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
 #define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
 #define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
-#define LLMC_ARTIFACT_MINOR 4u        /* 1 added chat templates, 2 element types, 3 computed dims, 4 launches */
+/* 1 added chat templates, 2 element types, 3 computed dims, 4 launches, 5 pasts */
+#define LLMC_ARTIFACT_MINOR 5u
 #define LLMC_SECTION_ALIGNMENT 65536u /* of every section and of the container inside an executable */
 
 /** First bytes of a container. 96 bytes. */
@@ -154,7 +155,14 @@ enum llmc_role {
   LLMC_ROLE_SEQUENCES = 3,
   LLMC_ROLE_ROWS = 4,
   LLMC_ROLE_LOGITS = 5,
+  LLMC_ROLE_PAST = 6,    /* an input: what earlier tokens of a sequence left; this and the following since 1.5 */
+  LLMC_ROLE_PRESENT = 7, /* an output: the same with this step's tokens, the next step's past in the same order */
 };
+
+/* The step of a tensor graph that is a text decoder runs one sequence at a time. Its inputs are tokens, int32 or int64
+ * [1, tokens], and pasts, each with one size that is a dim: the positions before, the same dim in all of them. Its
+ * outputs are logits, f32 [1, tokens or 1, vocab_size], and as many presents, of the pasts' sizes with the step's
+ * tokens added. Without pasts the tokens are all of the sequence. */
 
 /** An input or output of an entry: row-major; the last dimension's rows are row_stride elements apart. Where sizes are
  *  dims of the kinds NAMED or COMPUTED there is room for their maxima, and the elements lie at its start without

@@ -119,7 +119,7 @@ private:
       return status;
     if (tensor.element_type < LLMC_F32 || tensor.element_type > LLMC_F8E8M0)
       return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown element type %u", where, tensor.element_type);
-    if (tensor.role > LLMC_ROLE_LOGITS)
+    if (tensor.role > LLMC_ROLE_PRESENT)
       return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown role %u", where, tensor.role);
     if (tensor.rank > 8)
       return fail(error, LLMC_INVALID_FILE, "manifest: %srank %u, expected at most 8", where, tensor.rank);
@@ -157,9 +157,22 @@ private:
   Status role(const llmc_tensor &tensor, bool input) {
     if (tensor.role == LLMC_ROLE_NONE)
       return LLMC_OK;
-    if (input != (tensor.role != LLMC_ROLE_LOGITS))
+    if (input != (tensor.role != LLMC_ROLE_LOGITS && tensor.role != LLMC_ROLE_PRESENT))
       return fail(error, LLMC_INVALID_FILE, "manifest: %srole %u cannot be an %s", where, tensor.role,
                   input ? "input" : "output");
+    if (tensor.role == LLMC_ROLE_PAST || tensor.role == LLMC_ROLE_PRESENT)
+      return LLMC_OK; // how they belong together is checked by who runs them
+    // Of a graph that is a text decoder: one sequence, sizes as the graph has them.
+    bool isGraph = tensor.rank == (tensor.role == LLMC_ROLE_LOGITS ? 3u : 2u) &&
+                   (tensor.role == LLMC_ROLE_LOGITS || tensor.role == LLMC_ROLE_TOKENS) && tensor.sizes[0] == 1;
+    if (isGraph && tensor.role == LLMC_ROLE_TOKENS &&
+        (tensor.element_type == LLMC_I32 || tensor.element_type == LLMC_I64) &&
+        (tensor.sizes[1] == 1 || sizeIsDimOfKind(tensor.sizes[1], LLMC_DIM_NAMED)))
+      return LLMC_OK;
+    if (isGraph && tensor.role == LLMC_ROLE_LOGITS && tensor.element_type == LLMC_F32 &&
+        tensor.sizes[2] == manifest.generation.vocab_size &&
+        (tensor.sizes[1] == 1 || (tensor.sizes[1] & LLMC_SIZE_IS_DIM)))
+      return LLMC_OK;
     if (tensor.role == LLMC_ROLE_LOGITS) {
       if (tensor.element_type != LLMC_F32 || tensor.rank != 2 || !sizeIsDimOfKind(tensor.sizes[0], LLMC_DIM_ROWS) ||
           tensor.sizes[1] != manifest.generation.vocab_size)
@@ -184,7 +197,8 @@ private:
       llmc_tensor row = artifact.row<llmc_tensor>(range, i);
       if (Status status = tensor(row, input))
         return status;
-      if (row.role && rolesSeen >> row.role & 1)
+      bool isOnly = row.role && row.role != LLMC_ROLE_PAST && row.role != LLMC_ROLE_PRESENT;
+      if (isOnly && rolesSeen >> row.role & 1)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sa second tensor of role %u", where, row.role);
       rolesSeen |= 1u << row.role;
     }

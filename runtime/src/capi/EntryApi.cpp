@@ -4,40 +4,6 @@
 
 using namespace llmc::runtime;
 
-uint32_t llmc_element_size(uint32_t element_type) {
-  switch (element_type) {
-  case LLMC_I8:
-  case LLMC_U8:
-  case LLMC_BOOL:
-  case LLMC_I4:
-  case LLMC_U4:
-  case LLMC_I2:
-  case LLMC_U2:
-  case LLMC_F8E4M3FN:
-  case LLMC_F8E4M3FNUZ:
-  case LLMC_F8E5M2:
-  case LLMC_F8E5M2FNUZ:
-  case LLMC_F4E2M1:
-  case LLMC_F8E8M0:
-    return 1;
-  case LLMC_F16:
-  case LLMC_BF16:
-  case LLMC_I16:
-  case LLMC_U16:
-    return 2;
-  case LLMC_F32:
-  case LLMC_I32:
-  case LLMC_U32:
-    return 4;
-  case LLMC_F64:
-  case LLMC_I64:
-  case LLMC_U64:
-    return 8;
-  default:
-    return 0;
-  }
-}
-
 static llmc_status describe(const llmc_model *model, uint32_t entry, uint32_t index, bool output,
                             llmc_tensor_info *info) {
   if (!model || !info || info->struct_size < sizeof(size_t) || entry >= model->artifact.manifest.entries.count)

@@ -42,6 +42,8 @@ llmc_status llmc_session_get_info(const llmc_session *session, llmc_session_info
   filled.arena_size = session->arenaSize;
   for (uint32_t i = 0; i < session->numStates; ++i)
     filled.states_size += session->states[i].size;
+  if (session->graph)
+    filled.states_size += session->graph->reserved;
   filled.logits_size = uint64_t(session->maxRows) * session->rowStride * sizeof(float);
   memcpy(info, &filled, info->struct_size < sizeof filled ? info->struct_size : sizeof filled);
   return LLMC_OK;

@@ -6,6 +6,41 @@
 
 #include <new>
 
+// Of the C API, and needed by what lies below it.
+uint32_t llmc_element_size(uint32_t element_type) {
+  switch (element_type) {
+  case LLMC_I8:
+  case LLMC_U8:
+  case LLMC_BOOL:
+  case LLMC_I4:
+  case LLMC_U4:
+  case LLMC_I2:
+  case LLMC_U2:
+  case LLMC_F8E4M3FN:
+  case LLMC_F8E4M3FNUZ:
+  case LLMC_F8E5M2:
+  case LLMC_F8E5M2FNUZ:
+  case LLMC_F4E2M1:
+  case LLMC_F8E8M0:
+    return 1;
+  case LLMC_F16:
+  case LLMC_BF16:
+  case LLMC_I16:
+  case LLMC_U16:
+    return 2;
+  case LLMC_F32:
+  case LLMC_I32:
+  case LLMC_U32:
+    return 4;
+  case LLMC_F64:
+  case LLMC_I64:
+  case LLMC_U64:
+    return 8;
+  default:
+    return 0;
+  }
+}
+
 namespace llmc::runtime {
 
 namespace {
@@ -284,18 +319,13 @@ void closeCall(llmc_call *call) {
   platform::releaseMemory(call, sizeof(llmc_call));
 }
 
-Status runCall(llmc_call &call, Error &error) {
-  const Artifact &artifact = call.model->artifact;
-  if (Status status = setInputDims(call, error))
-    return status;
-  runOnTeam(call.team, enterCode, &call);
-  // Callers trust these as they trust the inputs' sizes.
+Status checkComputedDims(const Artifact &artifact, uint64_t *dims, Error &error) {
   for (uint32_t i = 0; i < artifact.manifest.dims.count; ++i) {
     llmc_dim dim = artifact.dim(i);
-    if (dim.kind != LLMC_DIM_COMPUTED || (call.dims[i] >= dim.minimum && call.dims[i] <= dim.maximum))
+    if (dim.kind != LLMC_DIM_COMPUTED || (dims[i] >= dim.minimum && dims[i] <= dim.maximum))
       continue;
-    uint64_t found = call.dims[i];
-    call.dims[i] = dim.minimum;
+    uint64_t found = dims[i];
+    dims[i] = dim.minimum;
     llmc_text_view name = artifact.text(dim.name);
     if (dim.minimum == 1 && dim.maximum == 1) // a condition: the step ended there
       return fail(error, LLMC_INVALID_ARGUMENT, "the inputs' sizes do not fit: '%.*s' does not hold",
@@ -306,6 +336,14 @@ Status runCall(llmc_call &call, Error &error) {
     return addNote(error, "compile the model with other bounds: --dim NAME=LO..HI");
   }
   return LLMC_OK;
+}
+
+Status runCall(llmc_call &call, Error &error) {
+  if (Status status = setInputDims(call, error))
+    return status;
+  runOnTeam(call.team, enterCode, &call);
+  // Callers trust these as they trust the inputs' sizes.
+  return checkComputedDims(call.model->artifact, call.dims, error);
 }
 
 } // namespace llmc::runtime

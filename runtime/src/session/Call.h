@@ -34,6 +34,8 @@ void closeCall(llmc_call *call);
 Status setSizes(llmc_call &call, uint32_t index, const uint64_t *sizes, uint32_t rank, Error &error);
 /// Documented at llmc_call_run.
 Status runCall(llmc_call &call, Error &error);
+/// Whether each dim that the step has computed lies within its bounds; one that does not becomes its least.
+Status checkComputedDims(const Artifact &artifact, uint64_t *dims, Error &error);
 /// Most bytes of a tensor of a graph; false when it belongs to a text decoder's step, or they do not fit.
 bool tensorBytes(const Artifact &artifact, const llmc_tensor &tensor, uint64_t &bytes);
 /// Sizes of an input or output in the call's last run, or to come; and their bytes.

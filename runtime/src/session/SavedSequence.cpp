@@ -15,7 +15,8 @@ namespace llmc::runtime {
 namespace {
 
 constexpr uint32_t otherParts = 2; // tokens and application stand before the states
-constexpr uint32_t maxParts = maxStates + otherParts;
+constexpr uint32_t maxParts = maxTensors + otherParts;
+static_assert(maxTensors >= maxStates, "a part for each state, or each past");
 constexpr uint64_t maxApplication = 1u << 30; // so that a small damaged file, or one with holes, cannot keep us busy
 
 /// Header and part table as they stand in a file.
@@ -37,6 +38,14 @@ void modelHash(const llmc_model &model, uint8_t (&digest)[32]) {
   memcpy(digest, model.artifact.container + offsetof(llmc_artifact_header, section_table_sha256), sizeof digest);
 }
 
+/// Parts that hold states: of a graph, its pasts.
+uint32_t statesOf(const llmc_model &model, const llmc_entry &entry) {
+  uint32_t pasts = 0;
+  for (uint32_t i = 0; i < entry.inputs.count; ++i)
+    pasts += model.artifact.row<llmc_tensor>(entry.inputs, i).role == LLMC_ROLE_PAST;
+  return isGraphStep(model.artifact, entry) ? pasts : entry.states.count;
+}
+
 /// Sets kinds, offsets and sizes of all parts, and the file's size, from the counts in the header. False when a number
 /// does not fit.
 bool layOut(const llmc_model &model, const llmc_entry &entry, Head &head) {
@@ -53,6 +62,13 @@ bool layOut(const llmc_model &model, const llmc_entry &entry, Head &head) {
     } else {
       part.kind = LLMC_SESSION_STATE;
       part.index = i - otherParts;
+      if (isGraphStep(model.artifact, entry)) {
+        if (!graphPastBytes(graphPair(model.artifact, entry, part.index), header.num_computed, part.size))
+          return false;
+        if (!alignUp(end, LLMC_SESSION_ALIGNMENT, part.offset) || !add(part.offset, part.size, end))
+          return false;
+        continue;
+      }
       StateMemory memory;
       memory.state = model.artifact.row<llmc_state>(entry.states, part.index);
       if (!multiply(memory.pagesUsed(header.num_computed), memory.state.page_bytes, part.size))
@@ -69,6 +85,13 @@ bool layOut(const llmc_model &model, const llmc_entry &entry, Head &head) {
 uint8_t *pagesOf(const StateMemory &memory, uint32_t sequence) {
   return memory.view.base +
          uint64_t(memory.pageTable[sequence * memory.view.pages_per_sequence]) * memory.state.page_bytes;
+}
+
+/// Where the state `index` of a sequence lies.
+uint8_t *stateOf(const llmc_session &session, uint32_t sequence, uint32_t index) {
+  if (session.graph)
+    return graphPast(session, sequence, session.graph->pairs[index]);
+  return pagesOf(session.states[index], sequence);
 }
 
 Status cannotWrite(Error &error) {
@@ -100,7 +123,8 @@ Status saveSequence(const llmc_session &session, uint32_t sequence, const int32_
   header.major = LLMC_SESSION_MAJOR;
   header.minor = LLMC_SESSION_MINOR;
   header.architecture = model.artifact.variant(model.variant).architecture;
-  header.num_parts = session.numStates + otherParts;
+  const uint32_t states = statesOf(model, session.entry);
+  header.num_parts = states + otherParts;
   header.num_tokens = numTokens;
   header.num_computed = length;
   header.application_size = application.size;
@@ -109,8 +133,8 @@ Status saveSequence(const llmc_session &session, uint32_t sequence, const int32_
     return fail(error, LLMC_INVALID_ARGUMENT, "the sequence is too large for a file");
   const uint8_t *bytes[maxParts] = {reinterpret_cast<const uint8_t *>(tokens),
                                     reinterpret_cast<const uint8_t *>(application.data)};
-  for (uint32_t i = 0; i < session.numStates; ++i)
-    bytes[otherParts + i] = pagesOf(session.states[i], sequence);
+  for (uint32_t i = 0; i < states; ++i)
+    bytes[otherParts + i] = stateOf(session, sequence, i);
   for (uint32_t i = 0; i < header.num_parts; ++i)
     sha256(bytes[i], head.parts[i].size, head.parts[i].sha256);
   hashHead(head, header.sha256);
@@ -152,9 +176,13 @@ Status checkHeader(const llmc_model &model, const llmc_session_header &header, u
   if (Status status = findStepEntry(model, entryIndex, error))
     return status;
   llmc_entry entry = model.artifact.entry(entryIndex);
-  if (header.num_parts != entry.states.count + otherParts)
+  GraphForm form;
+  if (isGraphStep(model.artifact, entry))
+    if (Status status = readGraphForm(model.artifact, entry, form, error))
+      return status;
+  if (header.num_parts != statesOf(model, entry) + otherParts)
     return fail(error, LLMC_INVALID_FILE, "is damaged: %u parts, expected %u", header.num_parts,
-                entry.states.count + otherParts);
+                statesOf(model, entry) + otherParts);
   uint64_t positions = UINT32_MAX - 1;
   for (uint32_t i = 0; i < model.artifact.manifest.dims.count; ++i)
     if (llmc_dim dim = model.artifact.dim(i); dim.kind == LLMC_DIM_CONTEXT && dim.maximum < positions)
@@ -291,10 +319,13 @@ Status restoreSequence(const llmc_saved &saved, llmc_session &session, uint32_t 
   }
   if (Status status = truncateSequence(session, sequence, 0, error))
     return status;
-  for (uint32_t i = 0; length && i < session.numStates; ++i) {
-    llmc_session_part part = saved.part(otherParts + i);
-    memcpy(pagesOf(session.states[i], sequence), saved.bytes + part.offset, part.size);
+  for (uint32_t i = otherParts; length && i < saved.header.num_parts; ++i) {
+    llmc_session_part part = saved.part(i);
+    memcpy(stateOf(session, sequence, i - otherParts), saved.bytes + part.offset, part.size);
   }
+  if (length && session.graph && session.graph->history)
+    memcpy(session.graph->history + uint64_t(sequence) * session.contextLength, saved.bytes + saved.part(0).offset,
+           length * sizeof(int32_t));
   session.lengths[sequence] = length;
   return LLMC_OK;
 }

@@ -92,6 +92,25 @@ public:
   bool fits = true;
 };
 
+bool placeGraph(llmc_session &session, BlockPlan &plan) {
+  if (!session.graph)
+    return true;
+  GraphStep &graph = *session.graph;
+  uint64_t logits, history;
+  if (!multiply(graph.form.mostTokens, session.vocabSize, logits) ||
+      !multiply(session.maxSequences, session.contextLength, history))
+    return false;
+  plan.place(graph.pairs, graph.form.numPairs);
+  plan.place(graph.current, session.maxSequences);
+  if (!graph.form.numPairs)
+    plan.place(graph.history, history);
+  auto *tokens = static_cast<int64_t *>(graph.tokens);
+  plan.place(tokens, graph.form.mostTokens);
+  graph.tokens = tokens;
+  plan.place(graph.logits, logits);
+  return true;
+}
+
 bool placeArrays(llmc_session &session, BlockPlan &plan) {
   const Artifact &artifact = session.model->artifact;
   uint64_t logits;
@@ -110,6 +129,8 @@ bool placeArrays(llmc_session &session, BlockPlan &plan) {
   plan.place(session.sequences, session.maxTokens);
   plan.place(session.rows, session.maxRows);
   plan.place(session.logits, logits);
+  if (!placeGraph(session, plan))
+    return false;
   plan.place(session.arena, session.arenaSize);
   return plan.fits;
 }
@@ -179,7 +200,7 @@ Status openMemory(llmc_session &session, Error &error) {
       return status;
     session.views[i] = session.states[i].view;
   }
-  return LLMC_OK;
+  return session.graph ? openGraphMemory(session, error) : LLMC_OK;
 }
 
 /// Points the context's tensors at session memory; nothing of it changes between steps but dims.
@@ -188,7 +209,7 @@ void fillContext(llmc_session &session) {
   for (uint32_t i = 0; i < session.entry.inputs.count; ++i) {
     switch (artifact.row<llmc_tensor>(session.entry.inputs, i).role) {
     case LLMC_ROLE_TOKENS:
-      session.inputs[i] = session.tokens;
+      session.inputs[i] = session.graph ? session.graph->tokens : session.tokens;
       break;
     case LLMC_ROLE_POSITIONS:
       session.inputs[i] = session.positions;
@@ -201,7 +222,7 @@ void fillContext(llmc_session &session) {
     }
   }
   for (uint32_t i = 0; i < session.entry.outputs.count; ++i)
-    session.outputs[i] = session.logits;
+    session.outputs[i] = session.graph ? session.graph->logits : session.logits; // a graph's presents: in each step
   session.context.weights = session.model->weights;
   session.context.arena = session.arena;
   session.context.slot_offsets = session.slotOffsets;
@@ -219,6 +240,24 @@ void readWeightsAhead(const llmc_model &model) {
   const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);
   if (model.file.data && weights && weights->size && weights->size <= platform::memoryLimit() / 2)
     platform::willNeed(model.weights, weights->size);
+}
+
+/// The form of a graph's step, and whether it takes what the session may hold.
+Status openGraph(llmc_session &session, Error &error) {
+  const Artifact &artifact = session.model->artifact;
+  if (!isGraphStep(artifact, session.entry))
+    return LLMC_OK;
+  session.graph = &session.graphStep;
+  GraphForm &form = session.graph->form;
+  if (Status status = readGraphForm(artifact, session.entry, form, error))
+    return status;
+  uint64_t most = form.numPairs ? artifact.dim(form.pastDim).maximum + 1 : form.mostTokens;
+  if (session.contextLength > most)
+    return fail(error, LLMC_INVALID_FILE, "its step takes %llu positions, its context is %u", (unsigned long long)most,
+                session.contextLength);
+  session.graph->isWide = artifact.row<llmc_tensor>(session.entry.inputs, form.tokensInput).element_type == LLMC_I64;
+  session.rowStride = (uint64_t(session.vocabSize) + 15) & ~uint64_t(15);
+  return LLMC_OK;
 }
 
 } // namespace
@@ -264,7 +303,9 @@ Status openSession(const llmc_model &model, const llmc_session_options &options,
   for (uint32_t i = 0; i < opened->entry.outputs.count; ++i)
     opened->rowStride = artifact.row<llmc_tensor>(opened->entry.outputs, i).row_stride;
   opened->team.numThreads = uint32_t(threads.value);
-  Status status = openMemory(*opened, error);
+  Status status = openGraph(*opened, error);
+  if (!status)
+    status = openMemory(*opened, error);
   opened->team.numThreads = 1; // none to join yet
   if (!status)
     status = startTeam(opened->team, uint32_t(threads.value), error);
@@ -284,6 +325,7 @@ void closeSession(llmc_session *session) {
   stopTeam(session->team);
   for (uint32_t i = 0; session->block && i < session->numStates; ++i)
     closeState(session->states[i]);
+  closeGraphMemory(*session);
   platform::releaseMemory(session->block, session->blockSize);
   platform::releaseMemory(session, sizeof(llmc_session));
 }

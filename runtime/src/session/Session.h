@@ -7,6 +7,7 @@
 #define LLMC_RUNTIME_SESSION_SESSION_H
 
 #include "runtime/src/memory/StateMemory.h"
+#include "runtime/src/session/GraphStep.h"
 #include "runtime/src/session/Model.h"
 #include "runtime/src/threads/Team.h"
 
@@ -25,6 +26,8 @@ struct llmc_session {
   uint64_t arenaSize = 0;
   uint64_t rowStride = 0; ///< Elements between rows of logits.
   uint32_t numStates = 0;
+  llmc::runtime::GraphStep graphStep;
+  llmc::runtime::GraphStep *graph = nullptr; ///< Of a tensor graph, else null.
 
   uint8_t *block = nullptr; ///< All arrays below.
   uint64_t blockSize = 0;
@@ -52,6 +55,9 @@ namespace llmc::runtime {
 /// The model's first entry that takes tokens and gives logits; all its tensors are ones that a session fills.
 /// @retval LLMC_NOT_FOUND, LLMC_UNSUPPORTED
 Status findStepEntry(const llmc_model &model, uint32_t &index, Error &error);
+
+/// What a thread of the team runs: the entry, on the session's context.
+void enterSession(void *session, uint32_t thread, uint32_t numThreads);
 
 /// Documented at llmc_session_open.
 Status openSession(const llmc_model &model, const llmc_session_options &options, llmc_session *&session, Error &error);

@@ -4,15 +4,15 @@
 
 namespace llmc::runtime {
 
-namespace {
-
 // The code image carries no type hash that the sanitizer could check before the call.
-__attribute__((no_sanitize("function"))) void enterCode(void *opaque, uint32_t thread, uint32_t numThreads) {
+__attribute__((no_sanitize("function"))) void enterSession(void *opaque, uint32_t thread, uint32_t numThreads) {
   llmc_session &session = *static_cast<llmc_session *>(opaque);
   session.function(&session.context, thread, numThreads);
   if (session.context.launch) // hears of the end, too
     session.context.launch(session.context.team, thread, LLMC_NO_LAUNCH);
 }
+
+namespace {
 
 /// Sets the dims that differ from step to step.
 void setStepDims(llmc_session &session, uint32_t tokens, uint32_t rows) {
@@ -70,12 +70,34 @@ Status checkInputs(llmc_session &session, const llmc_step_input *inputs, uint32_
   return LLMC_OK;
 }
 
+/// One sequence of the step after the other; none has changed when one fails.
+Status runGraphSteps(llmc_session &session, const llmc_step_input *inputs, uint32_t numInputs, llmc_logits &logits,
+                     Error &error) {
+  uint32_t rows = 0;
+  for (uint32_t i = 0; i < numInputs; ++i) {
+    if (Status status = runGraphStep(session, inputs[i], session.logits + rows * session.rowStride, error)) {
+      for (uint32_t k = 0; k < i; ++k) {
+        uint64_t length = session.lengths[inputs[k].sequence];
+        truncateGraph(session, inputs[k].sequence, length + inputs[k].num_tokens, length);
+      }
+      return status;
+    }
+    rows += inputs[i].num_logits;
+  }
+  for (uint32_t i = 0; i < numInputs; ++i)
+    session.lengths[inputs[i].sequence] += inputs[i].num_tokens;
+  logits = {session.logits, session.rowStride, rows, session.vocabSize};
+  return LLMC_OK;
+}
+
 } // namespace
 
 Status runStep(llmc_session &session, const llmc_step_input *inputs, uint32_t numInputs, llmc_logits &logits,
                Error &error) {
   if (Status status = checkInputs(session, inputs, numInputs, error))
     return status;
+  if (session.graph)
+    return runGraphSteps(session, inputs, numInputs, logits, error);
   uint32_t tokens = 0, rows = 0;
   for (uint32_t i = 0; i < numInputs; ++i) {
     const llmc_step_input &input = inputs[i];
@@ -92,7 +114,7 @@ Status runStep(llmc_session &session, const llmc_step_input *inputs, uint32_t nu
   if (computed < session.minimumRows)
     session.rows[computed++] = int32_t(tokens - 1);
   setStepDims(session, tokens, computed);
-  runOnTeam(session.team, enterCode, &session);
+  runOnTeam(session.team, enterSession, &session);
   for (uint32_t i = 0; i < numInputs; ++i)
     session.lengths[inputs[i].sequence] += inputs[i].num_tokens;
   logits = {session.logits, session.rowStride, rows, session.vocabSize};
@@ -139,6 +161,8 @@ Status truncateSequence(llmc_session &session, uint32_t sequence, uint32_t lengt
                   sequence, length);
   for (uint32_t i = 0; i < session.numStates; ++i)
     zeroUnusedPages(session.states[i], sequence, before, length);
+  if (session.graph)
+    truncateGraph(session, sequence, before, length);
   session.lengths[sequence] = length;
   return LLMC_OK;
 }
