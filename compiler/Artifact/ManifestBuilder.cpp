@@ -15,6 +15,9 @@ namespace llmc::artifact {
 
 namespace {
 
+/// Of graphs that are text decoders: a session takes longer steps in pieces, and sequences in turn.
+constexpr uint64_t kMostStepTokens = 512, kMostSequences = 64;
+
 llmc_element_type elementTypeOf(Type type) {
   if (type.isF16())
     return LLMC_F16;
@@ -95,6 +98,8 @@ FailureOr<Tensor> tensorOf(kernel::ProgramOp program, unsigned argument, const M
         cast<RankedTensorType>(cast<TypeAttr>(program->getAttrOfType<ArrayAttr>("onnx.types")[argument]).getValue());
     tensor.name = cast<StringAttr>(names[argument]).getValue().str();
     tensor.elementType = plainTypeOf(shaped.getElementType());
+    if (auto roles = program->getAttrOfType<DenseI32ArrayAttr>("onnx.roles"))
+      tensor.role = static_cast<llmc_role>(roles[argument]);
     // The encoding says which dim an open size is.
     auto open = dyn_cast_or_null<AffineMapAttr>(shaped.getEncoding());
     for (auto [i, size] : llvm::enumerate(shaped.getShape())) {
@@ -311,7 +316,22 @@ void addGeneration(transformer::TextOp text, Generation &generation) {
       static_cast<uint32_t>(std::min<int64_t>(static_cast<int64_t>(text.getContextLength()), UINT32_MAX));
 }
 
-/// Of tensor graphs: entries, and dims of sizes that are known only at run time; no text.
+/// What a session may hold of a graph that is a text decoder: sequences one after the other, each up to the context.
+void addTextBounds(transformer::TextOp text, Manifest &manifest) {
+  auto context = static_cast<uint64_t>(text.getContextLength());
+  uint64_t tokens = context;
+  // Without a past a step reads all tokens of a sequence.
+  for (const Tensor &input : manifest.entries.front().inputs)
+    if (input.role == LLMC_ROLE_PAST)
+      tokens = std::min<uint64_t>(context, kMostStepTokens);
+  manifest.dims.push_back({"tokens", LLMC_DIM_TOKENS, 1, tokens, tokens});
+  manifest.dims.push_back({"rows", LLMC_DIM_ROWS, 0, tokens, 1});
+  manifest.dims.push_back({"sequences", LLMC_DIM_SEQUENCES, 1, kMostSequences, 1});
+  manifest.dims.push_back({"context", LLMC_DIM_CONTEXT, 1, context, context});
+  addGeneration(text, manifest.generation);
+}
+
+/// Of tensor graphs: entries, and dims of sizes that are known only at run time.
 template <typename Programs> FailureOr<Manifest> buildGraphManifest(Programs programs, ModuleOp module) {
   Manifest manifest;
   for (kernel::ProgramOp program : programs) {
@@ -330,6 +350,8 @@ template <typename Programs> FailureOr<Manifest> buildGraphManifest(Programs pro
   for (auto constant : module.getOps<kernel::ConstantOp>())
     manifest.weights.push_back(
         {constant.getKey().str(), "as stored", constant.getOffset(), static_cast<uint64_t>(constant.getSizeInBytes())});
+  if (auto text = transformer::lookupOnly<transformer::TextOp>(module))
+    addTextBounds(text, manifest);
   addLaunches(module, manifest);
   return manifest;
 }

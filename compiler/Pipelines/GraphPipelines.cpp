@@ -27,8 +27,16 @@ static void addRegistered(OpPassManager &manager, const std::string &text) {
   assert(succeeded(parsed) && "the frontends' passes are not registered");
 }
 
-void addGraphImportPipeline(OpPassManager &manager, const GraphOptions &options) {
-  addRegistered(manager, options.dims.empty() ? "llmc-import-onnx" : "llmc-import-onnx{dims=" + options.dims + "}");
+void addGraphImportPipeline(OpPassManager &manager, const GraphOptions &options, const ImportOptions &import) {
+  std::string text = "llmc-import-onnx{text=" + std::string(options.isText ? "true" : "false") +
+                     " max-context=" + std::to_string(import.maxContext) +
+                     " max-step=" + std::to_string(import.maxStep);
+  if (!options.dims.empty())
+    text += " dims=" + options.dims;
+  if (options.exposeCount)
+    text +=
+        " expose-first=" + std::to_string(options.exposeFirst) + " expose-count=" + std::to_string(options.exposeCount);
+  addRegistered(manager, text + "}");
   addCheck(manager, Stop::Import);
 }
 

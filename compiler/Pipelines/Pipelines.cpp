@@ -177,7 +177,7 @@ void addPipeline(OpPassManager &manager, Stop stop, const PipelineOptions &optio
   if (options.graph.isGraph) {
     switch (stop) {
     case Stop::Import:
-      return addGraphImportPipeline(manager, options.graph);
+      return addGraphImportPipeline(manager, options.graph, options.import);
     case Stop::Raise:
       return addGraphRaisePipeline(manager);
     case Stop::Lower:

@@ -61,6 +61,8 @@ struct ScheduleOptions {};
 struct GraphOptions {
   bool isGraph = false;
   std::string dims; ///< bounds of dimensions that the file leaves open: "NAME=LO..HI,NAME=LO..HI"
+  int64_t exposeFirst = 0, exposeCount = 0; ///< values in between that become outputs as well, for `llmc check`
+  bool isText = true;                       ///< a text decoder with its tokenizer beside it becomes a text program
 };
 
 struct PipelineOptions {
@@ -94,7 +96,7 @@ void addLowerPipeline(mlir::OpPassManager &manager, const LowerOptions &options)
 void addSchedulePipeline(mlir::OpPassManager &manager, const ScheduleOptions &options);
 
 /// The same for tensor graphs. The other stops only check.
-void addGraphImportPipeline(mlir::OpPassManager &manager, const GraphOptions &options);
+void addGraphImportPipeline(mlir::OpPassManager &manager, const GraphOptions &options, const ImportOptions &import);
 void addGraphRaisePipeline(mlir::OpPassManager &manager);
 void addGraphLowerPipeline(mlir::OpPassManager &manager);
 void addGraphSchedulePipeline(mlir::OpPassManager &manager);

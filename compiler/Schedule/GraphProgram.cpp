@@ -594,7 +594,7 @@ struct ProgramBuilder {
     roles.append(outputs, tr::RoleAttr::get(context, tr::Role::Output));
     auto program = ProgramOp::create(b, func.getLoc(), func.getSymName(), inputs, outputs, b.getArrayAttr(roles), slots,
                                      ArrayRef<int64_t>{1});
-    for (StringRef name : {"onnx.names", "onnx.types"})
+    for (StringRef name : {"onnx.names", "onnx.types", "onnx.roles"})
       if (Attribute value = func->getAttr(name))
         program->setAttr(name, value);
     if (!sizes.dims().empty())

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/models/Description.h"
 
-#include "frontends/formats/ModelDirectory.h"
-#include "frontends/text/Tokenizer.h"
+#include "frontends/models/Text.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -78,23 +77,6 @@ Result<Description> describe(const ModelDirectory &directory, const std::string 
   return result;
 }
 
-/// The file that holds the chat template: of its own, or among the tokenizer's facts.
-Result<std::string> findChatTemplate(const ModelDirectory &directory) {
-  if (directory.has("chat_template.jinja"))
-    return std::string("chat_template.jinja");
-  if (!directory.has("tokenizer_config.json"))
-    return std::string();
-  Result<std::string> path = directory.locate("tokenizer_config.json");
-  if (!path)
-    return path.takeError();
-  Result<json::Document> document =
-      json::Document::read(*path, directory.shown("tokenizer_config.json"), kConfigLimits);
-  if (!document)
-    return document.takeError();
-  const std::optional<json::Value> found = document->root().find("chat_template");
-  return std::string(found && !found->isNull() ? "tokenizer_config.json" : "");
-}
-
 } // namespace
 
 Result<Description> describeDirectory(const std::string &path) {
@@ -111,13 +93,11 @@ Result<Description> describeDirectory(const std::string &path) {
   Result<Description> result = describe(*directory, configName);
   if (!result)
     return result;
-  Result<std::string> chatTemplate = findChatTemplate(*directory);
-  if (!chatTemplate)
-    return chatTemplate.takeError();
-  result->chatTemplate = std::move(*chatTemplate);
-  for (const std::string &name : text::tokenizerFileNames())
-    if (result->tokenizer.empty() && directory->has(name))
-      result->tokenizer = name;
+  Result<TextFiles> files = findTextFiles(*directory);
+  if (!files)
+    return files.takeError();
+  result->tokenizer = std::move(files->tokenizer);
+  result->chatTemplate = std::move(files->chatTemplate);
   result->place = directory->shown(configName);
   result->folder = result->weights = directory->path();
   result->facts = configName;

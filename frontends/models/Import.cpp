@@ -7,6 +7,7 @@
 #include "frontends/models/Description.h"
 #include "frontends/models/EntryBuilder.h"
 #include "frontends/models/QuantizedWeights.h"
+#include "frontends/models/Text.h"
 
 using namespace mlir;
 
@@ -16,37 +17,6 @@ namespace llmc::models {
 #include "frontends/models/Passes.h.inc"
 
 namespace {
-
-void writeText(const Description &described, ModuleOp module) {
-  const GenerationConfig &facts = described.generation;
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  const auto integer = [&](std::optional<int64_t> value) {
-    return value ? builder.getI64IntegerAttr(*value) : IntegerAttr();
-  };
-  const auto number = [&](std::optional<double> value) {
-    return value ? builder.getF64FloatAttr(*value) : FloatAttr();
-  };
-  OperationState state(FileLineColLoc::get(module.getContext(), described.place, 0, 0),
-                       transformer::TextOp::getOperationName());
-  auto &properties = state.getOrAddProperties<transformer::TextOp::Properties>();
-  properties.tokenizer = builder.getStringAttr(described.tokenizer);
-  if (!described.chatTemplate.empty())
-    properties.chat_template = builder.getStringAttr(described.chatTemplate);
-  properties.vocab_size = builder.getI64IntegerAttr(described.model->getVocabSize());
-  properties.context_length = builder.getI64IntegerAttr(described.model->getContextLength());
-  properties.bos = integer(facts.bos);
-  if (!facts.eos.empty())
-    properties.eos = builder.getDenseI64ArrayAttr(facts.eos);
-  properties.pad = integer(facts.pad);
-  if (facts.doSample)
-    properties.do_sample = builder.getUnitAttr();
-  properties.temperature = number(facts.temperature);
-  properties.top_k = integer(facts.topK);
-  properties.top_p = number(facts.topP);
-  properties.min_p = number(facts.minP);
-  properties.repetition_penalty = number(facts.repetitionPenalty);
-  builder.create(state);
-}
 
 /// Compares the bytes of tensors that should be copies of others.
 Checked checkCopies(WeightTable &weights, const std::string &directory) {
@@ -154,7 +124,12 @@ private:
     }
     for (auto op : llvm::make_early_inc_range(module.getOps<transformer::TensorOp>()))
       op.erase();
-    writeText(*described, module);
+    writeText({described->place,
+               {described->tokenizer, described->chatTemplate},
+               described->model->getVocabSize(),
+               described->model->getContextLength(),
+               described->generation},
+              module);
     EntryBuilder entry(module, weights, *bounds);
     described->model->build(entry);
     if (!weights.mistake())

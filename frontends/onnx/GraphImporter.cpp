@@ -9,6 +9,7 @@
 #include "frontends/onnx/Import.h"
 #include "frontends/onnx/OperatorTable.h"
 #include "frontends/onnx/Versions.h"
+#include "llmc/artifact_format.h"
 
 using namespace mlir;
 
@@ -358,9 +359,14 @@ static DenseElementsAttr constantValue(MLIRContext *context, DictionaryAttr sett
 }
 
 LogicalResult GraphImporter::nodes(const std::vector<onnx::Node> &list, Scope &scope, int64_t opset, const Call *call) {
-  for (const onnx::Node &one : list)
+  for (const onnx::Node &one : list) {
     if (failed(node(one, scope, opset, call)))
       return failure();
+    if (exposed.second && &list == &model.graph.nodes)
+      for (std::string_view output : one.outputs)
+        if (auto value = scope.find(output); !output.empty() && value != scope.end() && value->second)
+          made.push_back({output, value->second});
+  }
   return success();
 }
 
@@ -595,6 +601,8 @@ static uint64_t countNodes(const std::vector<onnx::Node> &nodes) {
   return count;
 }
 
+bool GraphImporter::isInitializer(std::string_view name) const { return initializers.count(name) != 0; }
+
 LogicalResult GraphImporter::run() {
   const onnx::Graph &graph = model.graph;
   uint64_t written = countNodes(graph.nodes);
@@ -620,6 +628,10 @@ LogicalResult GraphImporter::run() {
   }
 
   Scope scope;
+  for (const onnx::Tensor &tensor : graph.initializers)
+    initializers.insert(tensor.name);
+  if (text && failed(openText()))
+    return failure();
   for (const auto *values : {&graph.values, &graph.outputs})
     for (const onnx::ValueInfo &value : *values) {
       FailureOr<RankedTensorType> type = typeOf(value, false);
@@ -627,14 +639,13 @@ LogicalResult GraphImporter::run() {
         declared[value.name] = *type;
     }
   implyShapes();
-  std::unordered_map<std::string_view, const onnx::Tensor *> defaults;
-  for (const onnx::Tensor &tensor : graph.initializers)
-    defaults[tensor.name] = &tensor;
   SmallVector<Type> argumentTypes;
   SmallVector<std::string_view> argumentNames;
   for (const onnx::ValueInfo &input : graph.inputs) {
-    if (defaults.count(input.name))
+    if (isInitializer(input.name))
       continue; // a constant: nobody hands another one in
+    if (!isArgument(input.name))
+      continue;
     FailureOr<RankedTensorType> type = typeOf(input, true, argumentTypes.size());
     if (failed(type))
       return failure();
@@ -646,7 +657,7 @@ LogicalResult GraphImporter::run() {
   }
   Location loc = FileLineColLoc::get(builder.getContext(), file, 0, 0);
   builder.setInsertionPointToEnd(module.getBody());
-  auto func = func::FuncOp::create(builder, loc, "main", builder.getFunctionType(argumentTypes, {}));
+  auto func = func::FuncOp::create(builder, loc, text ? "step" : "main", builder.getFunctionType(argumentTypes, {}));
   Block *entry = func.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   for (auto [name, argument] : llvm::zip(argumentNames, entry->getArguments()))
@@ -657,6 +668,8 @@ LogicalResult GraphImporter::run() {
       return failure();
     scope[tensor.name] = *value;
   }
+  if (text && failed(makeTextInputs(scope)))
+    return failure();
   // What a name says is checked before anything relies on it.
   for (const auto &[key, size] : std::map<std::string, int64_t>(facts.named))
     if (std::optional<int64_t> sum = openSum(key); sum && !facts.extents.agree(size, *sum))
@@ -673,6 +686,8 @@ LogicalResult GraphImporter::run() {
   for (auto [name, type] : llvm::zip(argumentNames, argumentTypes))
     describe(name, type, inputNames, inputTypes);
   for (const onnx::ValueInfo &output : graph.outputs) {
+    if (text)
+      break; // its own below
     Value value = scope.at(output.name);
     auto type = cast<RankedTensorType>(value.getType());
     // Exporters declare shapes that were true before they changed the graph: what is computed counts.
@@ -688,6 +703,36 @@ LogicalResult GraphImporter::run() {
     results.push_back(value);
     describe(output.name, type, outputNames, outputTypes);
   }
+  SmallVector<int32_t> roles(argumentNames.size(), LLMC_ROLE_PAST);
+  if (text) {
+    FailureOr<Value> logits = textLogits(scope.at(text->logits));
+    if (failed(logits) || failed(writeTextFacts()))
+      return failure();
+    results.push_back(*logits);
+    describe(text->logits, (*logits).getType(), outputNames, outputTypes);
+    roles[llvm::find(argumentNames, text->tokens) - argumentNames.begin()] = LLMC_ROLE_TOKENS;
+    roles.push_back(LLMC_ROLE_LOGITS);
+    // In the order of the pasts among the arguments.
+    for (const TextGraph::Pair &pair : text->pairs) {
+      Value present = scope.at(pair.present);
+      if (failed(checkPresent(pair, scope.at(pair.past), present)))
+        return failure();
+      results.push_back(present);
+      describe(pair.present, present.getType(), outputNames, outputTypes);
+      roles.push_back(LLMC_ROLE_PRESENT);
+    }
+  }
+  for (int64_t i = exposed.first; i < std::min<int64_t>(exposed.first + exposed.second, made.size()); ++i) {
+    auto [name, value] = made[i];
+    auto type = cast<RankedTensorType>(value.getType());
+    if (constantOf(value) || !value.getDefiningOp() || !onnx_ir::isNode(value.getDefiningOp()) ||
+        !storageElement(type.getElementType()))
+      continue;
+    results.push_back(value);
+    describe(name, type, outputNames, outputTypes);
+  }
+  if (exposed.second)
+    func->setAttr("onnx.values", builder.getI64IntegerAttr(made.size()));
   func::ReturnOp::create(builder, loc, results);
   func.setType(builder.getFunctionType(argumentTypes, ValueRange(results).getTypes()));
   using transformer::Role;
@@ -697,6 +742,8 @@ LogicalResult GraphImporter::run() {
     func.setArgAttr(i, TransformerDialect::kRoleAttrName, RoleAttr::get(builder.getContext(), Role::Input));
   for (unsigned i = 0; i < results.size(); ++i)
     func.setResultAttr(i, TransformerDialect::kRoleAttrName, RoleAttr::get(builder.getContext(), Role::Output));
+  if (text)
+    func->setAttr(kRolesAttr, builder.getDenseI32ArrayAttr(roles));
   llvm::append_range(inputNames, outputNames);
   llvm::append_range(inputTypes, outputTypes);
   func->setAttr(kNamesAttr, builder.getArrayAttr(inputNames));

@@ -5,12 +5,20 @@
 
 #include "frontends/formats/onnx/Onnx.h"
 #include "frontends/onnx/Node.h"
+#include "frontends/onnx/TextGraph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace llmc::onnx_import {
+
+/// What a text program may hold; see --max-context and --max-step.
+struct TextBounds {
+  int64_t context = 0; ///< positions; 0: as many as the files beside the graph say
+  int64_t step = 512;  ///< tokens
+};
 
 /// Builds the entry of one model.
 class GraphImporter {
@@ -21,6 +29,16 @@ public:
         facts(module.getContext()) {
     facts.given = dims;
   }
+
+  /// Makes a text program of the graph. All that is handed in outlives the importer.
+  void setText(const TextGraph &described, const FilesBesideGraph &files, TextBounds most) {
+    text = &described;
+    beside = &files;
+    bounds = most;
+  }
+
+  /// Hands out values in between as outputs behind the graph's own: those of a run of nodes, counted in outputs.
+  void expose(int64_t first, int64_t count) { exposed = {first, count}; }
 
   /// Emits a message on failure.
   mlir::LogicalResult run();
@@ -93,6 +111,21 @@ private:
   mlir::LogicalResult unrollScan(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                  const Call *call);
 
+  //===-- ImportText.cpp
+  //-------------------------------------------------------------------------------------------===//
+  const onnx::ValueInfo *findInput(std::string_view name) const;
+  bool isInitializer(std::string_view name) const;
+  /// Whether an input of the graph is one of the entry.
+  bool isArgument(std::string_view name) const;
+  mlir::LogicalResult openText();
+  void nameTextSizes();
+  /// The inputs that the entry makes itself.
+  mlir::LogicalResult makeTextInputs(Scope &scope);
+  /// Checks logits, notes the vocabulary's size; they are f32 afterwards.
+  mlir::FailureOr<mlir::Value> textLogits(mlir::Value logits);
+  mlir::LogicalResult checkPresent(const TextGraph::Pair &pair, mlir::Value past, mlir::Value present);
+  mlir::LogicalResult writeTextFacts();
+
   //===-- OldVersions.cpp
   //------------------------------------------------------------------------------------------===//
   /// A node of an opset before 7 in the version that holds since then.
@@ -108,6 +141,13 @@ private:
   mlir::OpBuilder builder;
   GraphFacts facts;
   std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known
+  std::pair<int64_t, int64_t> exposed = {0, 0};
+  std::vector<std::pair<std::string_view, mlir::Value>> made; ///< by nodes of the main graph, in their order
+  std::unordered_set<std::string_view> initializers;
+  const TextGraph *text = nullptr; ///< null: an entry on tensors
+  const FilesBesideGraph *beside = nullptr;
+  TextBounds bounds;
+  int64_t stepSize = 1, pastSize = 0, vocabulary = 0; ///< of a text program; the first two may be open
   /// Shapes of the main graph's values that follow from what is declared of values made of them.
   std::unordered_map<std::string_view, llvm::ArrayRef<int64_t>> implied;
 };

@@ -15,6 +15,8 @@ namespace llmc::onnx_import {
 /// sign that storage types lack.
 constexpr llvm::StringLiteral kNamesAttr = "onnx.names";
 constexpr llvm::StringLiteral kTypesAttr = "onnx.types";
+/// The same of a text program: enum llmc_role of each (artifact_format.h).
+constexpr llvm::StringLiteral kRolesAttr = "onnx.roles";
 
 /// The type of an element in files, or null where the IR has none.
 mlir::Type elementTypeOf(mlir::MLIRContext *context, onnx::ElementType type);

@@ -33,6 +33,29 @@ struct ImportOnnx : public impl::ImportOnnxPassBase<ImportOnnx> {
     return result;
   }
 
+  /// Whether it is a text decoder; where one would think so and it is none, a remark says why.
+  LogicalResult lookForText(const onnx::OpenedModel &opened, const std::string &file,
+                            std::optional<TextGraph> &described, std::optional<FilesBesideGraph> &beside) {
+    Result<std::optional<FilesBesideGraph>> files = findBesideGraph(file);
+    if (!files)
+      return models::emitDiagnostic(&getContext(), files.error());
+    beside = std::move(*files);
+    TextRefusal refusal;
+    Result<std::optional<TextGraph>> found = describeTextGraph(opened.model.graph, file, beside, refusal);
+    if (!found)
+      return models::emitDiagnostic(&getContext(), found.error());
+    described = std::move(*found);
+    if (described && !dims.empty()) {
+      refusal.reason = "--dim bounds its dimensions";
+      described.reset();
+    }
+    if (!refusal.reason.empty()) {
+      InFlightDiagnostic remark = emitRemark(FileLineColLoc::get(&getContext(), file, 0, 0));
+      remark << "stays a graph on tensors: " << refusal.reason;
+    }
+    return success();
+  }
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     auto checkpoint = transformer::lookupOnly<transformer::CheckpointOp>(module);
@@ -50,6 +73,13 @@ struct ImportOnnx : public impl::ImportOnnxPassBase<ImportOnnx> {
       op.erase();
     std::map<std::string, std::pair<int64_t, int64_t>> given = bounds();
     GraphImporter importer(module, *opened, file, given);
+    std::optional<TextGraph> described;
+    std::optional<FilesBesideGraph> beside;
+    if (text && failed(lookForText(*opened, file, described, beside)))
+      return signalPassFailure();
+    if (described)
+      importer.setText(*described, *beside, {maxContext, maxStep});
+    importer.expose(exposeFirst, exposeCount);
     if (failed(importer.run()))
       return signalPassFailure();
     numNodes = importer.numNodes;

@@ -31,10 +31,19 @@ def ImportOnnxPass : Pass<"llmc-import-onnx", "::mlir::ModuleOp"> {
     Dimensions that the file leaves open are symbols (`onnx.dims` of the entry): such a size is `?`, and the type's encoding is a map
     from the symbols to all sizes.
 
+    A text decoder - tokens and, as exporters call them, pasts in, logits and presents out - that has its tokenizer beside it becomes the
+    entry `step` of a text program instead: its inputs are tokens and pasts of one sequence, masks and positions are made inside of it, its
+    outputs are logits and presents, and there is a `transformer.text`. Not with `text=false`, and not where `dims` are given.
+
     Guarantees: every operator is one of the table; every value has sizes that are known or expressions over the symbols, with bounds.
     Never: reads a large initializer.
   }];
-  let options = [Option<"dims", "dims", "std::string", "", "Bounds of dimensions that the file leaves open: NAME=LO..HI,...">];
+  let options = [Option<"dims", "dims", "std::string", "", "Bounds of dimensions that the file leaves open: NAME=LO..HI,...">,
+                 Option<"text", "text", "bool", "true", "Make a text program of a text decoder that has its tokenizer beside it">,
+                 Option<"maxContext", "max-context", "int64_t", "0", "Positions of a sequence; 0: what the files beside it say">,
+                 Option<"maxStep", "max-step", "int64_t", "512", "Tokens of a step">,
+                 Option<"exposeFirst", "expose-first", "int64_t", "0", "The first of the values in between that become outputs as well">,
+                 Option<"exposeCount", "expose-count", "int64_t", "0", "How many of them">];
   let statistics = [Statistic<"numNodes", "num-nodes", "Nodes imported">,
                     Statistic<"numFolded", "num-folded", "Nodes computed while compiling">];
   let dependentDialects = ["::llmc::transformer::TransformerDialect", "::llmc::onnx_ir::ONNXDialect",

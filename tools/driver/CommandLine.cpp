@@ -58,7 +58,7 @@ struct CompileArguments {
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
   double maxDivergence = -1;
-  bool report = false, verbose = false, printPipeline = false, allowRequantize = false;
+  bool report = false, verbose = false, printPipeline = false, allowRequantize = false, tensors = false;
 };
 
 int usageError(const char *command, const std::string &text) {
@@ -147,6 +147,10 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
   app.add_option("--save-temps", arguments.saveTemps, "save every stop's text there (default: the current folder)");
   app.add_option("--dim", arguments.dims,
                  "bounds of a dimension that an ONNX graph leaves open: NAME=LO..HI, or NAME=N for one size");
+  app.add_flag(
+      "--tensors", arguments.tensors,
+      "keep an ONNX graph's own inputs and outputs, even where a tokenizer beside it would make it a program of "
+      "text");
   app.add_option("--print-ir-after", arguments.printAfter, "write that stop's text to stderr")
       ->check(CLI::IsMember(stopNames(Stop::Schedule)));
   app.add_flag("--print-pipeline", arguments.printPipeline,
@@ -263,6 +267,7 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     if (options.to != Stop::Pack || arguments.printPipeline)
       return "--max-kld measures whole models (expected --emit exe, llmc or lib)";
   }
+  options.pipeline.graph.isText = !arguments.tensors;
   for (const std::string &dim : arguments.dims)
     if (std::string mistake = addDim(dim, options.pipeline.graph.dims); !mistake.empty())
       return mistake;

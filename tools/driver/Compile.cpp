@@ -8,6 +8,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Transformer/IR/Transformer.h"
 #include "frontends/formats/TensorIndex.h"
+#include "frontends/formats/onnx/Onnx.h"
 #include "frontends/models/Import.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/src/platform/CpuFeatures.h"
@@ -173,6 +174,13 @@ private:
     if (!module)
       return false;
     name = modelName(*directory);
+    // A graph that was found in a folder is called like the folder: most are model.onnx.
+    if (llvm::StringRef folder = llvm::sys::path::parent_path(*directory);
+        *directory != options.model && onnx::isOnnxPath(*directory)) {
+      if (llvm::sys::path::filename(folder) == "onnx")
+        folder = llvm::sys::path::parent_path(folder);
+      name = modelName(folder.empty() ? "." : folder.str());
+    }
     if (!options.statistics.empty()) {
       Checked checked = timed(Stop::Parse, [&] { return checkStatistics(options.statistics, *directory); });
       if (!checked)

@@ -3,6 +3,7 @@
 #include "tools/driver/ModelLookup.h"
 
 #include "frontends/formats/gguf/Gguf.h"
+#include "frontends/formats/json/Json.h"
 #include "frontends/formats/onnx/Onnx.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -107,9 +108,62 @@ static Result<std::string> chooseGguf(const std::string &folder, StringRef wante
                     wanted.empty() ? "name the file, or a part of its name behind org/name: " + shown + ":Q4_K_M" : ""};
 }
 
+/// A graph in a folder that holds no checkpoint, or in the folder `onnx` in it: the one that genai_config.json names,
+/// the one that exporters call a decoder, or the only one. Empty where there is none.
+static Result<std::string> chooseOnnx(const std::string &folder, const std::string &shown) {
+  std::vector<std::string> all;
+  for (const char *inner : {"", "onnx"}) {
+    SmallString<256> place = StringRef(folder);
+    sys::path::append(place, inner);
+    std::error_code error;
+    for (sys::fs::directory_iterator it(place, error), end; it != end && !error; it.increment(error)) {
+      StringRef name = sys::path::filename(it->path());
+      if (name.ends_with(".safetensors") || name.ends_with(".gguf"))
+        return std::string();
+      if (onnx::isOnnxPath(it->path()))
+        all.push_back(it->path());
+    }
+    if (!all.empty())
+      break;
+  }
+  std::sort(all.begin(), all.end());
+  std::vector<std::string> wanted = {"model.onnx", "decoder_model_merged.onnx", "decoder_with_past_model.onnx",
+                                     "decoder_model.onnx"};
+  SmallString<256> genai = StringRef(folder);
+  sys::path::append(genai, "genai_config.json");
+  if (Result<json::Document> config = json::Document::read(std::string(genai), {}); config)
+    if (auto model = config->root().find("model"))
+      if (auto decoder = model->find("decoder"))
+        if (auto file = decoder->find("filename"); file && file->isString())
+          wanted.insert(wanted.begin(), std::string(file->asString()));
+  for (const std::string &name : wanted)
+    for (const std::string &path : all)
+      if (sys::path::filename(path) == name)
+        return path;
+  if (all.size() <= 1)
+    return all.empty() ? std::string() : all.front();
+  std::string names;
+  for (size_t i = 0; i < all.size() && i < 8; ++i)
+    names += (i ? ", " : "") + sys::path::filename(all[i]).str();
+  return Diagnostic{shown, 0, 0,
+                    "has " + std::to_string(all.size()) + " ONNX files (expected one, or model.onnx; there are " +
+                        names + (all.size() > 8 ? ", …)" : ")"),
+                    "name the file"};
+}
+
+/// The model in a folder: a graph, a GGUF file, or the folder itself.
+static Result<std::string> chooseFile(const std::string &folder, StringRef wanted, const std::string &shown) {
+  if (wanted.empty()) {
+    Result<std::string> graph = chooseOnnx(folder, shown);
+    if (!graph || !graph->empty())
+      return graph;
+  }
+  return chooseGguf(folder, wanted, shown);
+}
+
 Result<std::string> findModel(const std::string &argument) {
   if (sys::fs::is_directory(argument))
-    return chooseGguf(argument, "", argument);
+    return chooseFile(argument, "", argument);
   StringRef name = argument;
   if (gguf::isGgufPath(argument) || (onnx::isOnnxPath(argument) && sys::fs::exists(argument)))
     return argument;
@@ -135,7 +189,7 @@ Result<std::string> findModel(const std::string &argument) {
                       "no such directory, and not in the local Hugging Face cache (" + cacheFolder() + ")",
                       "download it first: hf download " + repositoryName.str() +
                           (wanted.empty() ? "" : " --include '*" + wanted.str() + "*.gguf'")};
-  return chooseGguf(snapshot, wanted, repositoryName.str());
+  return chooseFile(snapshot, wanted, repositoryName.str());
 }
 
 std::string modelName(const std::string &directory) {

@@ -10,14 +10,18 @@
 #include "frontends/formats/gguf/Gguf.h"
 #include "frontends/formats/json/Json.h"
 #include "frontends/models/Import.h"
+#include "frontends/onnx/TextGraph.h"
 #include "frontends/text/GgufVocabulary.h"
 #include "frontends/text/Tokenizer.h"
+#include "llmc/tokenizer_format.h"
 #include "tools/driver/Statistics.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+
+#include <cstring>
 
 using namespace llvm;
 
@@ -84,29 +88,53 @@ bool PackageInput::open(Messages &messages) {
     return false;
   manifest = std::move(*facts);
 
-  if (place.getFormat() == transformer::CheckpointFormat::Onnx)
-    return true; // a graph on tensors
+  if (place.getFormat() == transformer::CheckpointFormat::Onnx) {
+    if (!transformer::lookupOnly<transformer::TextOp>(module))
+      return true; // a graph on tensors
+    Result<std::optional<onnx_import::FilesBesideGraph>> beside = onnx_import::findBesideGraph(folder);
+    if (!beside)
+      return messages.error(beside.error()), false;
+    if (!*beside)
+      return messages.error(folder, "the files of text that lay beside it are gone"), false;
+    return openText(messages, (*beside)->directory) && checkVocabulary(messages, (*beside)->directory);
+  }
   if (place.getFormat() == transformer::CheckpointFormat::Gguf)
     return openGgufText(messages, folder);
   Result<ModelDirectory> directory = ModelDirectory::open(folder);
   if (!directory)
     return messages.error(directory.error()), false;
+  return openText(messages, *directory);
+}
+
+bool PackageInput::openText(Messages &messages, const ModelDirectory &directory) {
   auto text = transformer::lookupOnly<transformer::TextOp>(module);
   if (text && !text.getTokenizer().empty()) {
     std::string file = text.getTokenizer().str();
-    Result<std::string> section = text::compileTokenizer(*directory, file);
+    Result<std::string> section = text::compileTokenizer(directory, file);
     if (!section)
       return messages.error(section.error()), false;
     tokenizer = std::move(*section);
-    if (!useChatTemplates(text::readChatTemplates(*directory), messages))
+    if (!useChatTemplates(text::readChatTemplates(directory), messages))
       return false;
   } else {
-    messages.warning({folder, 0, 0, "has no tokenizer file: the model will take token ids only", ""});
+    messages.warning({directory.path(), 0, 0, "has no tokenizer file: the model will take token ids only", ""});
   }
-  Result<std::string> terms = readLicence(*directory);
+  Result<std::string> terms = readLicence(directory);
   if (!terms)
     return messages.error(terms.error()), false;
   licences = std::move(*terms);
+  return true;
+}
+
+bool PackageInput::checkVocabulary(Messages &messages, const ModelDirectory &directory) {
+  auto text = transformer::lookupOnly<transformer::TextOp>(module);
+  llmc_tokenizer_header header;
+  std::memcpy(&header, tokenizer.data(), sizeof header);
+  if (header.tokens.count > text.getVocabSize())
+    messages.warning({directory.shown(text.getTokenizer().str()), 0, 0,
+                      "has token ids up to " + std::to_string(header.tokens.count - 1) +
+                          ", the graph's logits are of 0 to " + std::to_string(text.getVocabSize() - 1),
+                      "texts with other tokens are refused when they are read: is it another model's tokenizer?"});
   return true;
 }
 

@@ -32,6 +32,10 @@ struct PackageInput {
   bool open(Messages &messages);
 
 private:
+  /// Tokenizer, chat templates and licence out of a folder.
+  bool openText(Messages &messages, const ModelDirectory &directory);
+  /// Warns where the tokenizer has more tokens than the model has logits.
+  bool checkVocabulary(Messages &messages, const ModelDirectory &directory);
   /// The same for what a GGUF file says of text and licence.
   bool openGgufText(Messages &messages, const std::string &path);
   bool useChatTemplates(Result<text::ChatTemplateFiles> files, Messages &messages);
