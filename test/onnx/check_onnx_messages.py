@@ -179,8 +179,7 @@ def check_recordings(llmc, expect):
         code, said = run(llmc, "check", str(case / "model.onnx"), "--against", "data", folder=folder)
         expect("check without an input", (code, said), (1, "data: error: holds no input 'x'\n"))
         code, said = run(llmc, "check", str(case / "model.onnx"), folder=folder)
-        expect("check of a graph with nothing", (code, said.split(": ", 1)[1]),
-               (1, "error: a graph has no reference semantics to compare with\nnote: compare with recorded tensors: --against DIR\n"))
+        expect("check of a graph beside its own ops", (code, said), (0, ""))
 
 
 def main():

@@ -3,6 +3,7 @@
 #ifndef LLMC_TOOLS_DRIVER_CHECK_H
 #define LLMC_TOOLS_DRIVER_CHECK_H
 
+#include "llmc/entry.h"
 #include "llmc/llmc.h"
 #include "runtime/src/runner/OptionTable.h"
 #include "tools/driver/Messages.h"
@@ -13,12 +14,14 @@
 namespace llmc::driver {
 
 struct CheckOptions {
-  std::string file;            ///< an artifact, or a checkpoint that is compiled for the check
-  std::string against;         ///< "interpret", an artifact, logits in a .npy file, or a folder of tensors
-  std::string model;           ///< the checkpoint that `file` was compiled from; empty: `file` is one itself
-  std::vector<int32_t> tokens; ///< of one step
-  std::string dims;            ///< "NAME=N..N,...": sizes that a graph leaves open
-  double tolerance = 1e-4;     ///< largest difference over the largest value of the tensor
+  std::string file;                ///< an artifact, or a checkpoint that is compiled for the check
+  std::string against;             ///< "interpret", an artifact, logits in a .npy file, or a folder of tensors
+  std::string model;               ///< the checkpoint that `file` was compiled from; empty: `file` is one itself
+  std::vector<int32_t> tokens;     ///< of one step
+  std::string dims;                ///< "NAME=N..N,...": sizes that a graph leaves open
+  std::vector<std::string> inputs; ///< "NAME=FILE", of a graph beside the reference
+  uint64_t seed = 1;               ///< of inputs that no file gives
+  double tolerance = 1e-4;         ///< largest difference over the largest value of the tensor
   bool json = false, all = false;
 };
 
@@ -37,6 +40,16 @@ ExitCode checkLogits(const CheckOptions &options, const llmc_model &model, Messa
 
 /// A graph's outputs on recorded inputs beside recorded outputs: `options.against` is their folder.
 ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messages &messages);
+
+/// A graph's outputs beside those of the lowered graph run op by op, on given or drawn inputs; where they differ, the
+/// first node whose value does. `model` was compiled from `options.file`, which is an ONNX file.
+ExitCode checkGraphReference(const CheckOptions &options, const llmc_model &model, Messages &messages);
+
+/// Elements as f32, for comparing; integers of 64 bits lose places that a comparison of floats does not need.
+std::vector<float> asFloats(const llmc_tensor_info &info, const void *data);
+/// Prints how far an output is from what is expected, as large as `info` says; whether it is near enough.
+bool compareOutput(const CheckOptions &options, const llmc_tensor_info &info, const void *found, const void *expected,
+                   const std::string &what);
 
 /// How far a tensor is from what it should be.
 struct Difference {

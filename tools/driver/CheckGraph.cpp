@@ -67,7 +67,20 @@ private:
   std::map<std::string, std::string> named;
 };
 
-/// Elements as f32, for comparing; integers of 64 bits lose places that a comparison of floats does not need.
+llmc_tensor_info blank() {
+  llmc_tensor_info info = {};
+  info.struct_size = sizeof info;
+  return info;
+}
+
+/// An open call that goes with the object.
+struct Call {
+  llmc_call *call = nullptr;
+  ~Call() { llmc_call_close(call); }
+};
+
+} // namespace
+
 std::vector<float> asFloats(const llmc_tensor_info &info, const void *data) {
   const char *bytes = static_cast<const char *>(data);
   const size_t size = llmc_element_size(info.element_type), count = size ? info.bytes / size : 0;
@@ -121,19 +134,25 @@ std::vector<float> asFloats(const llmc_tensor_info &info, const void *data) {
   return values;
 }
 
-llmc_tensor_info blank() {
-  llmc_tensor_info info = {};
-  info.struct_size = sizeof info;
-  return info;
+bool compareOutput(const CheckOptions &options, const llmc_tensor_info &info, const void *found, const void *expected,
+                   const std::string &what) {
+  std::vector<float> a = asFloats(info, found), b = asFloats(info, expected);
+  const int64_t count = int64_t(a.size());
+  Difference d = compareRows(a.data(), count, b.data(), count, 1, count);
+  const bool differs = !(d.absolute <= options.tolerance * d.largest) && d.absolute != 0;
+  raw_ostream &out = outs();
+  if (options.json)
+    out << json::Value(json::Object{{"type", "output"},
+                                    {"name", what},
+                                    {"absolute", d.absolute},
+                                    {"relative", d.relative},
+                                    {"differs", differs}})
+        << "\n";
+  else
+    out << "output '" << what << "' " << runtime::describeTensor(info.element_type, info.sizes, info.rank)
+        << format(": largest difference %.3g of the largest value", d.relative) << (differs ? ", differs\n" : "\n");
+  return !differs;
 }
-
-/// An open call that goes with the object.
-struct Call {
-  llmc_call *call = nullptr;
-  ~Call() { llmc_call_close(call); }
-};
-
-} // namespace
 
 ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messages &messages) {
   if (!sys::fs::is_directory(options.against))
@@ -160,7 +179,6 @@ ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messag
   }
   if (llmc_call_run(own.call, &error))
     return messages.error(options.file, error.message, error.note), exitInput;
-  raw_ostream &out = outs();
   std::string first;
   unsigned compared = 0;
   for (uint32_t i = 0; llmc_entry_output(&model, entry, i, &(info = blank())) == LLMC_OK; ++i) {
@@ -174,25 +192,11 @@ ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messag
     std::vector<char> expected(std::max<uint64_t>(info.bytes, 1));
     if (!runtime::readTensorFile(path, info, expected.data(), sizes, mistake))
       return messages.error(path, mistake + ", for output '" + name + "'"), exitInput;
-    std::vector<float> a = asFloats(info, llmc_call_output(own.call, i)), b = asFloats(info, expected.data());
-    const int64_t count = int64_t(a.size());
-    Difference d = compareRows(a.data(), count, b.data(), count, 1, count);
-    const bool differs = !(d.absolute <= options.tolerance * d.largest) && d.absolute != 0;
     ++compared;
-    if (differs && first.empty())
+    if (!compareOutput(options, info, llmc_call_output(own.call, i), expected.data(), name) && first.empty())
       first = name;
-    if (options.json)
-      out << json::Value(json::Object{{"type", "output"},
-                                      {"name", name},
-                                      {"absolute", d.absolute},
-                                      {"relative", d.relative},
-                                      {"differs", differs}})
-          << "\n";
-    else
-      out << "output '" << name << "' " << runtime::describeTensor(info.element_type, info.sizes, info.rank)
-          << format(": largest difference %.3g of the largest value", d.relative) << (differs ? ", differs\n" : "\n");
   }
-  out.flush();
+  outs().flush();
   if (!compared)
     return messages.error(options.against, "holds none of the outputs of '" + options.file + "'"), exitInput;
   if (first.empty())

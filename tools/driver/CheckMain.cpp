@@ -52,6 +52,8 @@ enum LongOption {
   OptTokens,
   OptTolerance,
   OptDim,
+  OptInput,
+  OptSeed,
   OptAll,
   OptJson,
   OptDiagnostics
@@ -65,6 +67,9 @@ const runtime::OptionInfo checkOptions[] = {
      "a folder of recorded inputs and outputs: input_0.pb and output_0.pb and so\n"
      "on, or in.NAME.npy and out.NAME.npy"},
     {OptDim, "dim", "NAME=N", comparing, "size of a dimension that an ONNX graph leaves open"},
+    {OptInput, "input", "NAME=FILE", comparing,
+     "with interpret, an input of a graph from a .npy or .pb file; others are drawn"},
+    {OptSeed, "seed", "N", comparing, "of inputs that are drawn (1)"},
     {OptModel, "model", "MODEL", comparing, "the checkpoint that FILE was compiled from; not needed where FILE is one"},
     {OptIds, "ids", "LIST", comparing, "the tokens of the step that is compared, such as 1,2,3"},
     {OptText, "text", "FILE", comparing,
@@ -83,12 +88,16 @@ const runtime::CommandInfo command = {
     R"(  %1 ./my-model                                  compiles it, and compares each op with the reference semantics
   %1 mine --against interpret --model ./my-model  the same for a file that was compiled before
   %1 smol-f16 --against smol --tolerance 0.01    logits of two compiled models, at every position
-  %1 model.onnx --against test_data_set_0        outputs of a graph beside recorded ones
+  %1 model.onnx                                  outputs of a graph beside the same ops run one by one
+  %1 model.onnx --against test_data_set_0        beside recorded ones
   %1 smol --against logits.npy --ids 1,2,3       beside recorded logits, float32 [tokens, vocabulary]
 )",
     "%1 [OPTIONS] FILE",
     checkOptions,
     sizeof checkOptions / sizeof *checkOptions,
+    "A graph (.onnx) runs as a whole with 'interpret', beside the same graph run op by op, unfused; where an output "
+    "differs\n"
+    "the values in between are looked at too, and the first node that gives another one is named.\n"
     "With 'interpret' the code of FILE runs unchanged, one step on one thread; after each of its parts the values are\n"
     "compared with those that the reference semantics compute, and the packed weights with those of MODEL. The first "
     "op\n"
@@ -134,6 +143,15 @@ int readArguments(int argc, char **argv, Arguments &arguments) {
           (arguments.options.dims.empty() ? "" : ",") + name.str() + "=" + size.str() + ".." + size.str();
       break;
     }
+    case OptInput:
+      if (!llvm::StringRef(optarg).contains('='))
+        return usage(std::string("--input: '") + optarg + "' is not NAME=FILE");
+      arguments.options.inputs.push_back(optarg);
+      break;
+    case OptSeed:
+      if (llvm::StringRef(optarg).getAsInteger(10, arguments.options.seed))
+        return usage(std::string("--seed: '") + optarg + "' is no number from 0 up");
+      break;
     case OptAll:
       arguments.options.all = true;
       break;
@@ -201,6 +219,14 @@ bool findTokens(const Arguments &arguments, const llmc_model *model, std::vector
 
 int check(Arguments &arguments, Messages &messages) {
   CheckOptions &options = arguments.options;
+  // A folder may hold a graph.
+  if (llvm::sys::fs::is_directory(options.file)) {
+    Result<std::string> found = findModel(options.file);
+    if (!found)
+      return messages.error(found.error()), exitInput;
+    options.file = *found;
+  }
+  const bool isGraph = onnx::isOnnxPath(options.file), interprets = options.against == "interpret";
   Temporary compiled;
   std::string artifact = options.file;
   bool isModel =
@@ -213,6 +239,8 @@ int check(Arguments &arguments, Messages &messages) {
     compileOptions.emit = Emit::Llmc;
     compileOptions.quiet = true;
     compileOptions.pipeline.graph.dims = options.dims;
+    // Recorded tensors are the graph's own; logits are a text program's.
+    compileOptions.pipeline.graph.isText = !interprets && !llvm::sys::fs::is_directory(options.against);
     Result<std::vector<std::string>> variants = chooseVariants("", "native");
     if (!variants)
       return messages.error(variants.error()), exitInput;
@@ -223,11 +251,6 @@ int check(Arguments &arguments, Messages &messages) {
     if (ExitCode code = compile(compileOptions, messages))
       return code;
   }
-  if (onnx::isOnnxPath(options.file) && options.against == "interpret") {
-    messages.error(options.file, "a graph has no reference semantics to compare with",
-                   "compare with recorded tensors: --against DIR");
-    return exitInput;
-  }
   if (options.against == "interpret" && options.model.empty())
     return usage("the model that '" + options.file + "' was compiled from is not named (--model MODEL)");
   llmc_model *model;
@@ -237,7 +260,9 @@ int check(Arguments &arguments, Messages &messages) {
   ExitCode code = exitInput;
   llmc_tensor_info tensor = {};
   tensor.struct_size = sizeof tensor;
-  if (llvm::sys::fs::is_directory(options.against) && llmc_entry_output(model, 0, 0, &tensor) == LLMC_OK)
+  if (isGraph && interprets)
+    code = checkGraphReference(options, *model, messages);
+  else if (llvm::sys::fs::is_directory(options.against) && llmc_entry_output(model, 0, 0, &tensor) == LLMC_OK)
     code = checkGraph(options, *model, messages);
   else if (findTokens(arguments, model, options.tokens, messages))
     code =
