@@ -229,6 +229,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         tests = Tests(os.path.abspath(options.llmc), work)
+        os.environ.setdefault("LLMC_BUILD", str(Path(tests.llmc).parent.parent))
         for test in (tests.forms, tests.logits, tests.texts, tests.evaluation, tests.conversation, tests.folders, tests.messages):
             test()
     for failure in FAILURES:

@@ -47,9 +47,10 @@ ExitCode checkGraphReference(const CheckOptions &options, const llmc_model &mode
 
 /// Elements as f32, for comparing; integers of 64 bits lose places that a comparison of floats does not need.
 std::vector<float> asFloats(const llmc_tensor_info &info, const void *data);
-/// Prints how far an output is from what is expected, as large as `info` says; whether it is near enough.
+/// Prints how far a value is from what is expected, as large as `info` says; whether it is near enough. `what` is how
+/// lines for people call it: "output 'y'".
 bool compareOutput(const CheckOptions &options, const llmc_tensor_info &info, const void *found, const void *expected,
-                   const std::string &what);
+                   const std::string &name, const std::string &what);
 
 /// How far a tensor is from what it should be.
 struct Difference {

@@ -135,7 +135,7 @@ std::vector<float> asFloats(const llmc_tensor_info &info, const void *data) {
 }
 
 bool compareOutput(const CheckOptions &options, const llmc_tensor_info &info, const void *found, const void *expected,
-                   const std::string &what) {
+                   const std::string &name, const std::string &what) {
   std::vector<float> a = asFloats(info, found), b = asFloats(info, expected);
   const int64_t count = int64_t(a.size());
   Difference d = compareRows(a.data(), count, b.data(), count, 1, count);
@@ -143,13 +143,13 @@ bool compareOutput(const CheckOptions &options, const llmc_tensor_info &info, co
   raw_ostream &out = outs();
   if (options.json)
     out << json::Value(json::Object{{"type", "output"},
-                                    {"name", what},
+                                    {"name", name},
                                     {"absolute", d.absolute},
                                     {"relative", d.relative},
                                     {"differs", differs}})
         << "\n";
   else
-    out << "output '" << what << "' " << runtime::describeTensor(info.element_type, info.sizes, info.rank)
+    out << what << " " << runtime::describeTensor(info.element_type, info.sizes, info.rank)
         << format(": largest difference %.3g of the largest value", d.relative) << (differs ? ", differs\n" : "\n");
   return !differs;
 }
@@ -193,7 +193,8 @@ ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messag
     if (!runtime::readTensorFile(path, info, expected.data(), sizes, mistake))
       return messages.error(path, mistake + ", for output '" + name + "'"), exitInput;
     ++compared;
-    if (!compareOutput(options, info, llmc_call_output(own.call, i), expected.data(), name) && first.empty())
+    if (!compareOutput(options, info, llmc_call_output(own.call, i), expected.data(), name, "output '" + name + "'") &&
+        first.empty())
       first = name;
   }
   outs().flush();

@@ -196,19 +196,19 @@ private:
       isLast = first + count >= values.getInt();
     for (size_t i = skip; i < expected.size(); ++i) {
       std::string name = cast<StringAttr>(names[inputs.size() + i]).getValue().str();
-      std::string shown = count ? describe(name) : name;
+      std::string shown = count ? describe(name) : "output '" + name + "'";
       llmc_tensor_info info = blank();
       llmc_call_output_info(call, i, &info);
       ++compared;
       if (expected[i].bytes.size() != info.bytes ||
           !std::equal(expected[i].shape.begin(), expected[i].shape.end(), info.sizes, info.sizes + info.rank)) {
         same = false;
-        messages.error(options.file, "output '" + shown + "' is " +
+        messages.error(options.file, shown + " is " +
                                          runtime::describeTensor(info.element_type, info.sizes, info.rank) +
                                          ", the reference's has other sizes");
         continue;
       }
-      if (compareOutput(options, info, llmc_call_output(call, i), expected[i].bytes.data(), shown))
+      if (compareOutput(options, info, llmc_call_output(call, i), expected[i].bytes.data(), name, shown))
         continue;
       same = false;
       llvm::outs().flush();
