@@ -186,11 +186,11 @@ void plotRoofs(raw_ostream &out, const Roofline &roofline) {
     out << ", " << point.phase->name << ": " << decimal(point.intensity, "%.2f") << " operations a byte, "
         << decimal(point.rate) << " G/s</title></circle>\n";
   }
-  out << "<circle cx=\"720\" cy=\"44\" r=\"5\" fill=\"#444\" stroke=\"#444\" stroke-width=\"2\"/><text x=\"732\" "
+  out << "<circle cx=\"768\" cy=\"44\" r=\"5\" fill=\"#444\" stroke=\"#444\" stroke-width=\"2\"/><text x=\"780\" "
          "y=\"48\">"
       << roofline.phases.front().name << "</text>\n";
   if (roofline.phases.size() > 1)
-    out << "<circle cx=\"720\" cy=\"64\" r=\"5\" fill=\"#fff\" stroke=\"#444\" stroke-width=\"2\"/><text x=\"732\" "
+    out << "<circle cx=\"768\" cy=\"64\" r=\"5\" fill=\"#fff\" stroke=\"#444\" stroke-width=\"2\"/><text x=\"780\" "
            "y=\"68\">single tokens</text>\n";
   out << "<text x=\"350\" y=\"378\" text-anchor=\"middle\">operations a byte</text>\n</svg>\n";
 }

@@ -1,6 +1,7 @@
 # formats.py - one group for each model and format: products, prefill and decode beside the limits and beside llama.cpp, quality.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import functools
+import json
 
 import numpy as np
 
@@ -62,11 +63,11 @@ def beside(turns, what, threads, size, asked):
     return f"{rate / peer:.2f} times: {rate:.1f} and {peer:.1f} tokens/s (of the best {best:.2f})", rate >= asked * peer if asked else None
 
 
-def quality(bench, shape, kind, program, peer):
-    """Mean KL divergence to our f32 logits of the weights before rounding, ours and llama.cpp's, on pieces of the guide."""
-    if shape != "smollm2":
-        yield Line(f"{shape} {kind}: quality", "random weights", None)
-        return
+def divergences(bench, shape, program, peer):
+    """(mean KL divergences to our f32 logits of the weights before rounding, ours and llama.cpp's, tokens) on pieces of the guide."""
+    kept = program.with_name(program.name + ".kld.json")  # of this program: it does not change
+    if kept.exists():
+        return json.loads(kept.read_text())
     text = (REPOSITORY / "docs" / "guide.md").read_text(encoding="utf-8")
     exact = bench.program(shape, "f32", "--kv", "f32")
     totals, count = {"ours": 0.0, "llama.cpp": 0.0}, 0
@@ -87,8 +88,17 @@ def quality(bench, shape, kind, program, peer):
             totals[who] += compare(rows, reference)[1] * len(ids)
         count += len(ids)
         raw.unlink()
-    yield Line(f"{shape} {kind}: mean KLD to f32 weights, {count} tokens of the guide",
-               ", ".join(f"{who} {total / count:.2e}" for who, total in totals.items()), None)
+    means = {who: total / count for who, total in totals.items()}
+    kept.write_text(json.dumps([means, count]))
+    return means, count
+
+
+def quality(bench, shape, kind, program, peer):
+    if shape != "smollm2":
+        return  # random weights
+    means, count = divergences(bench, shape, program, peer)
+    yield Line(f"{shape} {kind}: mean KLD to f32 weights, {count} tokens of the guide", ", ".join(f"{who} {mean:.2e}" for who, mean in means.items()),
+               None)
 
 
 def group(shape, kind, bench):
@@ -100,6 +110,9 @@ def group(shape, kind, bench):
         yield Line(f"{shape} {kind}: llama.cpp beside ours", str(reason), False)
         peer = None
     program = bench.program(shape, kind)
+    if bench.prepare:
+        yield from quality(bench, shape, kind, program, peer) if peer else ()
+        return
     try:
         turns = measure(bench, shape, kind, program, peer)
         unit, share = PRODUCTS[kind]
