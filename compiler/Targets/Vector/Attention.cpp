@@ -78,8 +78,18 @@ struct AttentionEmitter {
     return (queries.overTokens ? memory.stride : headDim) * 4;
   }
 
-  /// scores[r][j] = masked, scaled q_r . k_j for the chunk's 64 keys.
-  void computeScores(QueryRows queries, Value token, Value headOffset, Value keys, Value keyScales, Value firstKey) {
+  /// A single token waits for the cache: with each of `steps` steps asks for its part of a chunk's block.
+  void askAhead(QueryRows queries, Value block, Value step, int64_t steps) {
+    if (queries.overTokens)
+      return;
+    int64_t lines = kChunk * headDim * cells.bytes() / kLineBytes / steps;
+    for (int64_t i = 0; i < lines; ++i)
+      b.prefetch(b.at(block, b.add(b.mul(step, lines * kLineBytes), i * kLineBytes)), CacheLevel::First);
+  }
+
+  /// scores[r][j] = masked, scaled q_r . k_j for the chunk's 64 keys. `values` are read next.
+  void computeScores(QueryRows queries, Value token, Value headOffset, Value keys, Value keyScales, Value firstKey,
+                     Value values) {
     int64_t rows = queries.count, width = vectorsAtOnce(rows);
     Value qRow = b.at(q.row(b, token), headOffset);
     b.forLoop(b.i64(0), b.i64(kChunkVectors), width, [&](Value vector) {
@@ -91,6 +101,8 @@ struct AttentionEmitter {
       SmallVector<Value> dots(rows * width, b.constant(b.vecF32(), 0.0));
       dots = b.forLoop(b.i64(0), b.i64(headDim), 1, dots, [&](Value d, ValueRange carried) {
         SmallVector<Value> next(carried), columns;
+        Value step = b.add(b.mul(b.div(vector, width), headDim), d);
+        askAhead(queries, values, step, headDim * kChunkVectors / width);
         for (int64_t i = 0; i < width; ++i)
           columns.push_back(
               cells.load(b.at(block, b.add(b.mul(d, vectorBytes), i * headDim * vectorBytes)), kLanes, scales[i]));
@@ -183,10 +195,10 @@ struct AttentionEmitter {
   }
 
   /// Calls done(r, column, v) with vectors of the chunk's output: v = sum over its keys j < `keysInChunk` ascending of
-  /// weight[r][j] v_j, at `column`.
-  void chunkOutputs(int64_t rows, Value values, Value valueScales, Value keysInChunk,
+  /// weight[r][j] v_j, at `column`. `nextKeys` are read next.
+  void chunkOutputs(QueryRows queries, Value values, Value valueScales, Value keysInChunk, Value nextKeys,
                     llvm::function_ref<void(int64_t, int64_t, Value)> done) {
-    int64_t width = vectorsAtOnce(rows);
+    int64_t rows = queries.count, width = vectorsAtOnce(rows);
     // Runs of `width` vectors of columns, the last shorter.
     SmallVector<std::pair<int64_t, int64_t>> columns;
     forColumns(headDim, [&](int64_t column, int64_t lanes) { columns.push_back({column, lanes}); });
@@ -199,6 +211,8 @@ struct AttentionEmitter {
       chains = b.forLoop(b.i64(0), keysInChunk, 1, chains, [&](Value j, ValueRange carried) {
         SmallVector<Value> next(carried), loaded;
         Value vRow = b.at(values, b.mul(j, headDim * cells.bytes()));
+        if (from == 0)
+          askAhead(queries, nextKeys, j, kChunk);
         Value scale = cells.scales(valueScales, j, 1);
         for (auto [column, lanes] : run)
           loaded.push_back(
@@ -234,12 +248,14 @@ struct AttentionEmitter {
     PageBlocks blocks = pageBlocks(b, page, stateView, owner, b.div(firstKey, page.getTokens()), slot, kvHead);
     Value within = b.rem(firstKey, page.getTokens()); // a multiple of 64
     Value rowBytes = b.mul(within, headDim * cells.bytes());
-    computeScores(queries, token, headOffset, b.at(blocks.keys, rowBytes), cells.scalesFrom(blocks.keys, within),
-                  firstKey);
+    Value chunkKeys = b.at(blocks.keys, rowBytes), values = b.at(blocks.values, rowBytes);
+    computeScores(queries, token, headOffset, chunkKeys, cells.scalesFrom(blocks.keys, within), firstKey, values);
     chunkWeights(queries.count);
     weighted();
     Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), firstKey));
-    chunkOutputs(queries.count, b.at(blocks.values, rowBytes), cells.scalesFrom(blocks.values, within), keys, done);
+    // Those of the next chunk follow, but at a page's end.
+    Value nextKeys = b.at(chunkKeys, kChunk * headDim * cells.bytes());
+    chunkOutputs(queries, values, cells.scalesFrom(blocks.values, within), keys, nextKeys, done);
   }
 
   /// Row r's output, divided by its sum, to `out`.

@@ -38,6 +38,9 @@ struct KernelArguments {
   const TargetBackend *backend = nullptr;
 };
 
+/// Of a cache line.
+constexpr int64_t kLineBytes = 64;
+
 /// How far ahead few rows ask for weights, within a panel: what a core reads from memory in 400 ns when eight panels
 /// are read side by side.
 constexpr int64_t kPrefetchBytes = 1024;

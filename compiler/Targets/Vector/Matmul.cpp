@@ -43,7 +43,6 @@ constexpr int64_t kBlockRows = 256;
 /// Most rows of a tile of many rows, where few panels would leave registers for more: each has its own stream of
 /// activations.
 constexpr int64_t kMostTileRows = 12;
-constexpr int64_t kLineBytes = 64;
 static_assert(kDecodedBytes + kBlockRows * 5 * kLanes * 4 <= LLMC_STEP_STACK_BYTES,
               "of at most 5 vectors, spills aside");
 /// Rows of a usual step of a prompt.

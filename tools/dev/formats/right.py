@@ -90,7 +90,7 @@ def errors(bench):
 
 
 def fuzz(bench):
-    for what in ("gguf", "config", "safetensors"):
+    for what in ("gguf", "config", "safetensors", "statistics"):
         program = bench.asan / "fuzz" / f"fuzz-{what}"
         asked = f"libFuzzer under ASan and UBSan, {what}: a million runs without a finding, nothing over 16 MB"
         if not program.exists():
