@@ -152,6 +152,9 @@ private:
   std::unordered_map<std::string_view, llvm::ArrayRef<int64_t>> implied;
 };
 
+/// The version of ai.onnx among what a model or a function imports; 0 for none.
+int64_t opsetOf(const std::vector<onnx::OpsetImport> &opsets);
+
 /// What is known of a node's value while compiling: all, or integers up to open sizes, or neither.
 struct Folded {
   mlir::DenseElementsAttr constant;
