@@ -104,8 +104,12 @@ LogicalResult lowerPRelu(Lowering &node, SmallVectorImpl<Value> &results) {
 
 /// The first input through its swish, times the second.
 LogicalResult inferSwiGLU(const Node &node, SmallVectorImpl<Type> &types) {
-  if (node.shapeOf(0) != node.shapeOf(1))
-    return node.error() << "multiplies " << node.typeOf(0) << " and " << node.typeOf(1) << " (expected one shape)";
+  Extents &e = node.extents();
+  if (node.rankOf(0) != node.rankOf(1) || !llvm::all_of(llvm::zip(node.shapeOf(0), node.shapeOf(1)), [&](auto sizes) {
+        return e.agree(std::get<0>(sizes), std::get<1>(sizes));
+      }))
+    return node.error() << "multiplies " << e.text(node.typeOf(0)) << " and " << e.text(node.typeOf(1))
+                        << " (expected one shape)";
   return inferSame(node, types);
 }
 LogicalResult lowerSwiGLU(Lowering &node, SmallVectorImpl<Value> &results) {

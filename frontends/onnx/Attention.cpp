@@ -250,10 +250,12 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
       node, {grouped, element}, {k, node.elementOf(1)}, {s.batch, s.kvHeads, group, s.queries, s.keys, s.width},
       {false, false, false, false, false, true}, {0, 1, 2, 3, 5}, {0, 1, 4, 5}, {0, 1, 2, 3, 4}, wide);
   double scale = node.hasAttribute("scale") ? node.real("scale", 1) : 1 / std::sqrt(static_cast<double>(s.width));
-  scores = node.elementwise({{node.reshape(scores, whole), wide}}, whole, wide,
+  Value products = node.reshape(scores, whole);
+  scores = node.elementwise({{products, wide}}, whole, wide,
                             [&](Body &b, ValueRange x) { return b.mul(x[0], b.number(wide, scale)); });
   Value shown = scores, biased, open;
-  if (double cap = node.real("softcap", 0); cap > 0) {
+  double cap = node.real("softcap", 0);
+  if (cap > 0) {
     scores = node.elementwise({{scores, wide}}, whole, wide, [&](Body &b, ValueRange x) -> Value {
       Value limit = b.number(wide, cap);
       return b.mul(math::TanhOp::create(b, b.div(x[0], limit, wide)), limit);
@@ -264,9 +266,15 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   if (isScored(node)) {
     open = biased = ownScores(node, scores, wide, s);
   } else {
+    // Rounded once: beside a bias of -10000, which says in many files that a key is not seen, each place counts where a
+    // row sees none.
     open = biasOf(node, s);
-    biased = node.elementwise({{scores, wide}, {open, wide}}, whole, wide,
-                              [](Body &b, ValueRange x) { return b.add(x[0], x[1]); });
+    biased = node.elementwise({{cap > 0 ? scores : products, wide}, {open, wide}}, whole, wide,
+                              [&](Body &b, ValueRange x) -> Value {
+                                if (cap > 0)
+                                  return b.add(x[0], x[1]);
+                                return math::FmaOp::create(b, x[0], b.number(wide, scale), x[1]);
+                              });
   }
   if (mode == 2)
     shown = biased;

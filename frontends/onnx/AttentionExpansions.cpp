@@ -145,7 +145,8 @@ Value flat(Expander &x, Value value) { return x.reshape(x.transpose(value, {0, 2
 /// Where query, key and value come from: apart, key and value side by side, or all three.
 LogicalResult readQkv(Expander &x, AttentionParts &parts, int64_t &keys, unsigned biasInput) {
   int64_t heads = x.integer("num_heads", 1), rank = x.rankOf(0);
-  if (heads < 1 || (rank != 3 && rank != 5) || isOpen(x.shapeOf(0).back()) || (rank == 3 && x.shapeOf(0)[2] % heads))
+  if (heads < 1 || heads > kMostHeads || (rank != 3 && rank != 5) || isOpen(x.shapeOf(0).back()) ||
+      (rank == 3 && x.shapeOf(0)[2] % heads))
     return x.error() << "attribute 'num_heads' = " << heads << " does not fit a query "
                      << x.extents().text(x.typeOf(0));
   parts.heads = parts.keyHeads = heads;
@@ -169,8 +170,8 @@ LogicalResult readQkv(Expander &x, AttentionParts &parts, int64_t &keys, unsigne
   } else {
     parts.query = x.input(0);
     width = valueWidth = x.shapeOf(0)[2];
-    if (!x.has(1))
-      return x.error() << "has no key (expected one, or a query of rank 5)";
+    if (!x.has(1) || x.rankOf(1) < 3 || x.rankOf(1) > 5)
+      return x.error() << "has no key of rank 3, 4 or 5 (expected one, or a query of rank 5)";
     keys = x.shapeOf(1)[x.rankOf(1) == 4 ? 2 : 1];
     if (x.rankOf(1) == 5) {
       SmallVector<Value> two;
@@ -206,19 +207,28 @@ LogicalResult readQkv(Expander &x, AttentionParts &parts, int64_t &keys, unsigne
   return success();
 }
 
+LogicalResult decoderAttention(Expander &x, Values &y);
+
 LogicalResult multiHeadAttention(Expander &x, Values &y) {
+  if (x.has(6) && x.has(7) && x.has(8)) {
+    // A past that is written in place: the decoder's form, its inputs in another order.
+    x.inputs = {x.input(0), x.input(1), x.input(2), x.input(4), x.input(5), x.input(6),
+                x.input(7), x.input(8), Value(),    x.input(9), x.input(3)};
+    NamedAttrList settings(x.settings);
+    settings.set("past_present_share_buffer", IntegerAttr::get(IntegerType::get(x.context(), 64), 1));
+    x.settings = settings.getDictionary(x.context());
+    return decoderAttention(x, y);
+  }
   AttentionParts parts;
   int64_t keys = 0;
   if (failed(readQkv(x, parts, keys, 3)))
     return failure();
-  if (x.has(9))
+  if (x.has(9) && x.has(6))
     return x.error() << "input 9 (beams that point into each other's past) is not supported";
   int64_t batch = x.shapeOf(0)[0], queries = x.shapeOf(0)[1];
   if (x.has(6) && x.has(7)) {
     if (x.rankOf(6) != 4)
       return x.error() << "the past is " << x.extents().text(x.typeOf(6)) << " (expected [batch, heads, past, width])";
-    if (x.has(8))
-      return x.error() << "input 8 (a past that is written in place) is not supported";
     keys = x.extents().add(keys, x.shapeOf(6)[2]);
     parts.pastKey = x.input(6);
     parts.pastValue = x.input(7);
@@ -240,20 +250,21 @@ LogicalResult decoderAttention(Expander &x, Values &y) {
   int64_t keys = 0;
   if (failed(readQkv(x, parts, keys, 10)))
     return failure();
+  Extents &e = x.extents();
   int64_t batch = x.shapeOf(0)[0], heads = parts.heads;
   Value presentKey, presentValue;
   if (x.has(5) && x.has(6)) {
-    if (x.rankOf(5) != 4 || keys != 1)
-      return x.error() << "needs one new key beside a past [batch, heads, past, width] (found " << keys << " and "
-                       << x.extents().text(x.typeOf(5)) << ")";
+    if (x.rankOf(5) != 4 || !e.agree(keys, 1))
+      return x.error() << "needs one new key beside a past [batch, heads, past, width] (found " << e.text(keys)
+                       << " and " << e.text(x.typeOf(5)) << ")";
+    keys = 1;
     int64_t most = x.shapeOf(5)[2];
     if (x.integer("past_present_share_buffer", 0)) {
       if (!x.has(7))
         return x.error() << "input 7 (the length of the past) is missing";
-      SmallVector<int64_t> places(most);
-      std::iota(places.begin(), places.end(), 0);
+      Value places = x.line(most, x.i32());
       Value next = x.reshape(x.cast(x.input(7), x.i32()), {1, 1, 1, 1});
-      Value here = x.op("Equal", {x.numbers({1, 1, most, 1}, places, x.i32()), next});
+      Value here = x.op("Equal", {x.reshape(places, {1, 1, -1, 1}), next});
       auto put = [&](Value fresh, Value past) {
         Value one = x.transpose(x.reshape(fresh, {batch, 1, heads, -1}), {0, 2, 1, 3});
         return x.op("Where", {here, one, past});
@@ -264,38 +275,37 @@ LogicalResult decoderAttention(Expander &x, Values &y) {
       auto seenBy = [&](Value present, Value fresh, Value past, ArrayRef<int64_t> shape) {
         if (!x.has(9))
           return present;
-        int64_t beams = x.shapeOf(9)[1];
-        SmallVector<int64_t> first;
-        for (int64_t row = 0; row < batch; ++row)
-          first.push_back(row / beams * beams);
-        Value rows = x.op("Add", {x.reshape(x.cast(x.input(9), x.i64()), {batch, 1, -1, 1}),
-                                  x.numbers({batch, 1, 1, 1}, first, x.i64())});
+        Value beams = x.list({x.shapeOf(9)[1]});
+        Value first = x.op("Mul", {x.op("Div", {x.line(batch, x.i64()), beams}), beams});
+        Value rows = x.op(
+            "Add", {x.reshape(x.cast(x.input(9), x.i64()), {batch, 1, -1, 1}), x.reshape(first, {batch, 1, 1, 1})});
         rows = x.op("Expand", {x.slice(rows, 2, 0, most), x.list(shape)});
         return put(fresh, x.op("GatherElements", {past, rows}, {x.set("axis", int64_t(0))}));
       };
-      if (x.has(9) && (x.rankOf(9) != 3 || x.shapeOf(9)[0] * x.shapeOf(9)[1] != batch || x.shapeOf(9)[2] < most))
-        return x.error() << "input 9 is " << x.extents().text(x.typeOf(9)) << " (expected the row of each of " << most
-                         << " keys, for " << batch << " rows)";
+      if (x.has(9) && (x.rankOf(9) != 3 || !e.agree(e.mul(x.shapeOf(9)[0], x.shapeOf(9)[1]), batch) ||
+                       e.maximum(e.sub(x.shapeOf(9)[2], most)) < 0))
+        return x.error() << "input 9 is " << e.text(x.typeOf(9)) << " (expected the row of each of " << e.text(most)
+                         << " keys, for " << e.text(batch) << " rows)";
       Value own[] = {parts.key, parts.value};
       parts.key = flat(x, seenBy(presentKey, own[0], x.input(5), x.shapeOf(5)));
       parts.value = flat(x, seenBy(presentValue, own[1], x.input(6), x.shapeOf(6)));
       keys = most;
-      Value seen = x.op("LessOrEqual", {x.numbers({1, 1, 1, most}, places, x.i32()), next});
+      Value seen = x.op("LessOrEqual", {x.reshape(places, {1, 1, 1, -1}), next});
       parts.bias = x.op("Where", {seen, x.number(0, x.f32()), x.number(-INFINITY, x.f32())});
     } else {
       parts.pastKey = x.input(5);
       parts.pastValue = x.input(6);
-      keys += most;
+      keys = e.add(keys, most);
     }
   }
   if (x.has(3)) {
     // For the keys so far; those behind them in the buffer are not seen anyway.
-    int64_t told = x.rankOf(3) == 2 ? std::min(keys, x.shapeOf(3)[1]) : keys;
+    int64_t told = x.rankOf(3) == 2 ? e.least(keys, x.shapeOf(3)[1]) : keys;
     Value mask = biasOfMask(x, 3, batch, 1, told, filterOf(x));
     if (!mask)
       return failure();
-    if (told < keys)
-      mask = x.op("Pad", {mask, x.list({0, 0, 0, 0, 0, 0, 0, keys - told})});
+    if (told != keys)
+      mask = x.op("Pad", {mask, x.list({0, 0, 0, 0, 0, 0, 0, e.sub(keys, told)})});
     parts.bias = sumOfBiases(x, parts.bias, mask);
   }
   if (x.has(4))
@@ -342,27 +352,39 @@ LogicalResult rotaryEmbedding(Expander &x, Values &y) {
 
 /// A bias for each distance of query and key, by buckets that grow with it.
 LogicalResult relativeBias(Expander &x, Values &y) {
-  std::optional<SmallVector<int64_t>> queries = x.knownIntegers(1), keys = x.knownIntegers(2);
-  if (!queries || !keys || queries->size() != 1 || keys->size() != 1)
-    return x.error() << "the lengths are not known while compiling, which is not supported";
-  int64_t rows = (*queries)[0], width = (*keys)[0], buckets = x.shapeOf(0)[0], most = x.integer("max_distance", 128);
+  int64_t most = x.integer("max_distance", 128);
   bool both = x.integer("is_bidirectional", 0);
-  if (rows < 1 || width < 1 || rows > 65536 / std::max<int64_t>(1, width) * 256 || buckets < 2 || most < 2)
-    return x.error() << "cannot compare " << rows << " queries with " << width << " keys";
-  int64_t half = both ? buckets / 2 : buckets, exact = std::max<int64_t>(1, half / 2);
+  if (x.rankOf(0) != 2 || isOpen(x.shapeOf(0)) || x.shapeOf(0)[0] < 2 || most < 2 || most > 1 << 16)
+    return x.error() << "cannot share " << x.extents().text(x.typeOf(0)) << " among distances up to " << most;
+  int64_t buckets = x.shapeOf(0)[0], half = both ? buckets / 2 : buckets, exact = std::max<int64_t>(1, half / 2);
   SmallVector<int64_t> table;
-  for (int64_t q = 0; q < rows; ++q)
-    for (int64_t k = 0; k < width; ++k) {
-      int64_t distance = both ? std::abs(k - q) : std::max<int64_t>(0, q - k), bucket = distance;
-      if (distance >= exact)
-        bucket = std::min(half - 1, exact + static_cast<int64_t>(std::log(static_cast<float>(distance) / exact) /
-                                                                 std::log(static_cast<float>(most) / exact) *
-                                                                 static_cast<float>(half - exact)));
-      table.push_back(bucket + (both && k > q ? half : 0));
-    }
-  Value rowsOfTable =
-      x.op("Gather", {x.input(0), x.numbers({rows, width}, table, x.i64())}, {x.set("axis", int64_t(0))});
-  y.push_back(x.unsqueeze(x.transpose(rowsOfTable, {2, 0, 1}), {0}));
+  for (int64_t distance = 0; distance <= most; ++distance) {
+    int64_t bucket = distance;
+    if (distance >= exact && exact >= most)
+      bucket = half - 1;
+    else if (distance >= exact)
+      bucket = std::min(half - 1, exact + static_cast<int64_t>(std::log(static_cast<float>(distance) / exact) /
+                                                               std::log(static_cast<float>(most) / exact) *
+                                                               static_cast<float>(half - exact)));
+    table.push_back(bucket);
+  }
+  auto line = [&](unsigned input) {
+    if (std::optional<SmallVector<int64_t>> known = x.knownIntegers(input); known && known->size() == 1)
+      return x.line((*known)[0], x.i64());
+    Value end = x.reshape(x.cast(x.input(input), x.i64()), {});
+    return x.op("Range", {x.number(0, x.i64()), end, x.number(1, x.i64())});
+  };
+  Value ahead = x.op("Sub", {x.unsqueeze(line(2), {0}), x.unsqueeze(line(1), {1})}); // [queries, keys]
+  Value zero = x.number(0, x.i64());
+  Value distance = both ? x.op("Abs", {ahead}) : x.op("Max", {x.op("Neg", {ahead}), zero});
+  distance = x.op("Min", {distance, x.number(static_cast<double>(most), x.i64())});
+  Value bucket = x.op("Gather", {x.list(table), distance}, {x.set("axis", int64_t(0))});
+  if (both) {
+    Value later = x.cast(x.op("Greater", {ahead, zero}), x.i64());
+    bucket = x.op("Add", {bucket, x.op("Mul", {later, x.number(static_cast<double>(half), x.i64())})});
+  }
+  Value rows = x.op("Gather", {x.input(0), bucket}, {x.set("axis", int64_t(0))});
+  y.push_back(x.unsqueeze(x.transpose(rows, {2, 0, 1}), {0}));
   return success();
 }
 
@@ -373,9 +395,9 @@ void addAttentionExpansions(SmallVectorImpl<Expansion> &list) {
       {"com.microsoft.Attention", attention, true},
       {"com.microsoft.QAttention", quantizedAttention, true},
       {"com.microsoft.MultiHeadAttention", multiHeadAttention, true},
-      {"com.microsoft.DecoderMaskedMultiHeadAttention", decoderAttention},
+      {"com.microsoft.DecoderMaskedMultiHeadAttention", decoderAttention, true},
       {"com.microsoft.RotaryEmbedding", rotaryEmbedding, true},
-      {"com.microsoft.RelativePositionBias", relativeBias},
+      {"com.microsoft.RelativePositionBias", relativeBias, true},
   });
 }
 

@@ -8,6 +8,8 @@
 
 namespace llmc::onnx_import {
 
+constexpr int64_t kMostHeads = int64_t(1) << 20; ///< Products with it do not overflow.
+
 /// One attention in the terms of ai.onnx: query, key and value [batch, sequence, heads * width].
 struct AttentionParts {
   Value query, key, value;

@@ -91,7 +91,8 @@ LogicalResult matMulNBits(Expander &x, Values &y) {
     return failure();
   if (x.has(4))
     return x.error() << "input 4 (columns in another order) is not supported";
-  if (columns < 1 || rows < 1 || block < 8)
+  constexpr int64_t kMost = int64_t(1) << 28; // products of three do not overflow
+  if (columns < 1 || rows < 1 || block < 8 || columns > kMost || rows > kMost || block > kMost)
     return x.error() << "unsupported attributes 'K' = " << columns << ", 'N' = " << rows
                      << ", 'block_size' = " << block;
   b.blocks = (columns + block - 1) / block;
@@ -125,9 +126,13 @@ LogicalResult gatherBlocks(Expander &x, Values &y) {
   FailureOr<int64_t> along = x.axis(x.integer("quantize_axis", 1), rank);
   if (failed(gather) || failed(along))
     return failure();
-  if (*gather != 0 || *along != rank - 1 || rank < 2)
-    return x.error() << "unsupported attributes 'gather_axis' = " << *gather << " and 'quantize_axis' = " << *along
-                     << " (expected the first and the last)";
+  if (isOpen(x.shapeOf(0)) || isOpen(x.shapeOf(2)) || (x.has(3) && isOpen(x.shapeOf(3))))
+    return x.error() << "the table " << x.extents().text(x.typeOf(0)) << " and its scales "
+                     << x.extents().text(x.typeOf(2)) << " are of sizes known only at run time";
+  if (*gather != 0 || *along != rank - 1 || rank < 2 || x.rankOf(2) != rank || block < 1 || block > 1 << 28)
+    return x.error() << "unsupported attributes 'gather_axis' = " << *gather << ", 'quantize_axis' = " << *along
+                     << " and 'block_size' = " << block << " (expected the first and the last, and scales of rank "
+                     << rank << ")";
   Type element = x.elementOf(0);
   auto integer = dyn_cast<IntegerType>(element);
   if (!integer)
@@ -189,6 +194,8 @@ Value swiglu(Expander &x, Value gate, Value up, Type element) {
 
 /// Each token goes through all experts, and its own few are summed by their shares.
 LogicalResult mixture(Expander &x, const Experts &e, int64_t width, Values &y) {
+  if (!e.weights[0] || !e.weights[1])
+    return x.error() << "has no weights of both products";
   int64_t few = x.integer("k", 1);
   Type element = x.elementOf(0);
   if (x.integer("use_sparse_mixer", 0) || few < 1 || few > e.experts)
@@ -226,8 +233,8 @@ LogicalResult mixture(Expander &x, const Experts &e, int64_t width, Values &y) {
   } else {
     if (activation == "relu")
       middle = x.op("Relu", {first});
-    else if (activation == "gelu")
-      middle = x.op("Gelu", {first});
+    else if (activation == "gelu") // as ONNX Runtime has it
+      middle = x.op("Gelu", {first}, {x.set("approximate", StringRef("tanh"))});
     else if (activation == "silu")
       middle = x.op("Swish", {first});
     else if (activation == "identity")
@@ -251,7 +258,10 @@ LogicalResult readExperts(Expander &x, Experts &e) {
   e.hidden = x.shapeOf(0).back();
   e.tokens = x.shapeOf(1)[0];
   e.experts = x.shapeOf(1)[1];
-  if (x.typeOf(0).getNumElements() != e.tokens * e.hidden)
+  if (isOpen(e.hidden) || isOpen(e.experts))
+    return x.error() << "columns of " << x.extents().text(x.typeOf(0)) << " or experts of "
+                     << x.extents().text(x.typeOf(1)) << " are known only at run time";
+  if (!x.extents().agree(x.extents().product(x.shapeOf(0).drop_back()), e.tokens))
     return x.error() << "scores " << x.extents().text(x.typeOf(1)) << " are not for the rows of "
                      << x.extents().text(x.typeOf(0));
   e.input = x.reshape(x.input(0), {e.tokens, e.hidden});
@@ -266,11 +276,12 @@ LogicalResult mixtureOfExperts(Expander &x, Values &y) {
   for (unsigned i = 0; i < 3; ++i) {
     e.weights[i] = x.input(2 + 2 * i);
     e.biases[i] = x.input(3 + 2 * i);
-    if (e.weights[i] && (x.rankOf(2 + 2 * i) != 3 || x.shapeOf(2 + 2 * i)[0] != e.experts))
-      return x.error() << "input " << 2 + 2 * i << " is " << x.typeOf(2 + 2 * i) << " (expected [" << e.experts
-                       << ", out, in])";
+    if (e.weights[i] &&
+        (x.rankOf(2 + 2 * i) != 3 || x.shapeOf(2 + 2 * i)[0] != e.experts || isOpen(x.shapeOf(2 + 2 * i))))
+      return x.error() << "input " << 2 + 2 * i << " is " << x.extents().text(x.typeOf(2 + 2 * i)) << " (expected ["
+                       << e.experts << ", out, in])";
   }
-  return mixture(x, e, x.shapeOf(2)[1], y);
+  return mixture(x, e, x.has(2) ? x.shapeOf(2)[1] : 0, y);
 }
 
 LogicalResult quantizedExperts(Expander &x, Values &y) {
@@ -290,7 +301,8 @@ LogicalResult quantizedExperts(Expander &x, Values &y) {
     e.biases[i] = x.input(w + 2);
     if (!x.has(w))
       continue;
-    if (x.rankOf(w) != 3 || x.shapeOf(w)[0] != e.experts || !isByte(x.elementOf(w)) || !x.has(w + 1) ||
+    if (x.rankOf(w) != 3 || isOpen(x.shapeOf(w)) || (x.has(w + 1) && isOpen(x.shapeOf(w + 1))) ||
+        x.shapeOf(w)[0] != e.experts || !isByte(x.elementOf(w)) || !x.has(w + 1) ||
         (x.rankOf(w + 1) != 2 && x.rankOf(w + 1) != 3))
       return x.error() << "input " << w << " is " << x.extents().text(x.typeOf(w)) << " (expected codes [" << e.experts
                        << ", out, bytes], with scales)";
@@ -308,7 +320,7 @@ LogicalResult quantizedExperts(Expander &x, Values &y) {
     b.zeros = x.input(11 + i);
     e.weights[i] = decode(x, b, x.elementOf(0));
   }
-  return mixture(x, e, x.shapeOf(2)[1], y);
+  return mixture(x, e, x.has(2) ? x.shapeOf(2)[1] : 0, y);
 }
 
 } // namespace
@@ -316,9 +328,9 @@ LogicalResult quantizedExperts(Expander &x, Values &y) {
 void addBlockExpansions(SmallVectorImpl<Expansion> &list) {
   list.append({
       {"com.microsoft.MatMulNBits", matMulNBits, true},
-      {"com.microsoft.GatherBlockQuantized", gatherBlocks},
-      {"com.microsoft.MoE", mixtureOfExperts},
-      {"com.microsoft.QMoE", quantizedExperts},
+      {"com.microsoft.GatherBlockQuantized", gatherBlocks, true},
+      {"com.microsoft.MoE", mixtureOfExperts, true},
+      {"com.microsoft.QMoE", quantizedExperts, true},
   });
 }
 

@@ -430,7 +430,7 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Where", 9, inferWhere, lowerWhere, true});
   rows.push_back({"Cast", 1, inferCast, lowerCast, true});
   rows.push_back({"CastLike", 15, inferCastLike, lowerCast, true});
-  rows.push_back({"BitCast", 26, inferBitCast, lowerBitCast});
+  rows.push_back({"BitCast", 26, inferBitCast, lowerBitCast, true});
 }
 
 } // namespace llmc::onnx_import

@@ -91,7 +91,8 @@ Value Expander::list(ArrayRef<int64_t> values) {
 }
 
 Value Expander::line(int64_t size, Type element) {
-  if (!isOpen(size)) {
+  constexpr int64_t kMostWritten = 4096;
+  if (!isOpen(size) && size >= 0 && size <= kMostWritten) {
     SmallVector<int64_t> places(size);
     std::iota(places.begin(), places.end(), 0);
     return numbers({size}, places, element);

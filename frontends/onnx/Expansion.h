@@ -31,6 +31,14 @@ public:
   /// The outputs of the node, as many as it has.
   mlir::LogicalResult run(Function function, llvm::SmallVectorImpl<Value> &results);
 
+  /// A message on the node; none where a part of it has failed, which has its own.
+  mlir::InFlightDiagnostic error() const {
+    mlir::InFlightDiagnostic diagnostic = Node::error();
+    if (stopped)
+      diagnostic.abandon();
+    return diagnostic;
+  }
+
   /// A node of the version that holds in `opset`.
   llvm::SmallVector<Value> ops(llvm::StringRef type, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Setting> settings,
                                unsigned outputs, int64_t opset = 24);

@@ -25,6 +25,8 @@ constexpr int64_t kFirstExtent = int64_t(1) << 60;
 constexpr int64_t kMostExtents = int64_t(1) << 20;
 /// No size, and no bound of one, is above.
 constexpr int64_t kLargestExtent = int64_t(1) << 40;
+/// No tensor has more dimensions: what an artifact can say of its inputs and outputs.
+constexpr int64_t kMaxRank = 8;
 
 /// Whether a size is the number of an expression.
 inline bool isOpen(int64_t size) { return size >= kFirstExtent && size < kFirstExtent + kMostExtents; }

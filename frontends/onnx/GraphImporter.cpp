@@ -10,6 +10,8 @@
 #include "frontends/onnx/Versions.h"
 #include "llmc/artifact_format.h"
 
+#include <set>
+
 using namespace mlir;
 
 namespace llmc::onnx_import {
@@ -235,9 +237,14 @@ LogicalResult GraphImporter::run() {
   };
   for (auto [name, type] : llvm::zip(argumentNames, argumentTypes))
     describe(name, type, inputNames, inputTypes);
+  std::set<std::string_view> given;
   for (const onnx::ValueInfo &output : graph.outputs) {
     if (text)
       break; // its own below
+    if (!given.insert(output.name).second) {
+      mlir::emitWarning(loc) << "output '" << json::printable(output.name, 120) << "' is there twice; it is given once";
+      continue;
+    }
     Value value = scope.at(output.name);
     auto type = cast<RankedTensorType>(value.getType());
     // Exporters declare shapes that were true before they changed the graph: what is computed counts.

@@ -286,7 +286,7 @@ LogicalResult GraphImporter::emit(const Node &node, SmallVectorImpl<Value> &resu
   types.resize(facts.numOutputs);
   for (Type type : types) {
     auto shaped = cast<RankedTensorType>(type);
-    if (shaped.getRank() > 8 || !isSane(shaped.getShape()))
+    if (shaped.getRank() > kMaxRank || !isSane(shaped.getShape()))
       return facts.error() << "an output has more than 2^40 elements, or more than 8 dimensions";
   }
 

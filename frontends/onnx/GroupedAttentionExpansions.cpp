@@ -30,8 +30,9 @@ LogicalResult readSizes(Expander &x, Grouped &g) {
     if (x.has(input) && x.rankOf(input) > 0 && isOpen(x.shapeOf(input).back()))
       return x.error() << "the columns of input " << input << " are known only at run time (found "
                        << x.extents().text(x.typeOf(input)) << ")";
-  int64_t all = x.shapeOf(0)[2], parts = x.has(1) ? g.heads : g.heads + 2 * g.keyHeads;
-  if (g.heads < 1 || g.keyHeads < 1 || g.heads % g.keyHeads || all % parts)
+  bool fits = g.heads > 0 && g.keyHeads > 0 && g.heads <= kMostHeads && g.keyHeads <= kMostHeads;
+  int64_t all = x.shapeOf(0)[2], parts = fits ? x.has(1) ? g.heads : g.heads + 2 * g.keyHeads : 1;
+  if (!fits || g.heads % g.keyHeads || all % parts)
     return x.error() << g.heads << " query and " << g.keyHeads << " key heads do not fit "
                      << x.extents().text(x.typeOf(0));
   g.width = all / parts;

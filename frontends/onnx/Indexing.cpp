@@ -32,8 +32,8 @@ LogicalResult inferGather(const Node &node, SmallVectorImpl<Type> &types) {
   SmallVector<int64_t> shape(node.shapeOf(0).take_front(*axis));
   llvm::append_range(shape, node.shapeOf(1));
   llvm::append_range(shape, node.shapeOf(0).drop_front(*axis + 1));
-  if (shape.size() > 8)
-    return node.error() << "gives rank " << shape.size() << " (expected at most 8)";
+  if (shape.size() > kMaxRank)
+    return node.error() << "gives rank " << shape.size() << " (expected at most " << kMaxRank << ")";
   types.push_back(RankedTensorType::get(shape, node.elementOf(0)));
   return success();
 }
@@ -87,7 +87,7 @@ LogicalResult checkND(const Node &node, int64_t batch, int64_t &depth) {
   depth = node.shapeOf(1).back();
   bool fits = depth >= 1 && !isOpen(depth) && batch + depth <= node.rankOf(0);
   for (int64_t i = 0; fits && i < batch; ++i)
-    fits = node.shapeOf(0)[i] == node.shapeOf(1)[i];
+    fits = node.extents().agree(node.shapeOf(0)[i], node.shapeOf(1)[i]);
   return fits ? success() : node.error() << "indices are " << node.typeOf(1) << " for " << node.typeOf(0);
 }
 LogicalResult inferGatherND(const Node &node, SmallVectorImpl<Type> &types) {
@@ -157,16 +157,31 @@ Value place(Body &b, Value tensor, ValueRange places, Value value, StringRef red
   return tensor::InsertOp::create(b, value, tensor, places);
 }
 
-LogicalResult lowerScatterElements(Lowering &node, SmallVectorImpl<Value> &results) {
+/// Each update has its index and, but along the axis, a place; what depends on open sizes becomes a condition.
+LogicalResult checkScatter(const Node &node) {
   FailureOr<int64_t> axis = node.axis(node.integer("axis", 0), node.rankOf(0));
-  StringRef reduction = node.text("reduction", "none");
-  if (failed(axis) || failed(checkReduction(node, reduction)))
+  if (failed(axis))
     return failure();
-  for (int64_t i = 0; i < node.rankOf(0) || node.rankOf(0) != node.rankOf(1); ++i)
-    if (node.rankOf(0) != node.rankOf(1) || node.shapeOf(1) != node.shapeOf(2) ||
-        (i != *axis && node.extents().minimum(node.extents().sub(node.shapeOf(0)[i], node.shapeOf(1)[i])) < 0))
-      return node.error() << "indices are " << node.typeOf(1) << " and updates " << node.typeOf(2) << " for "
-                          << node.typeOf(0);
+  Extents &e = node.extents();
+  bool fits = node.rankOf(0) == node.rankOf(1) && node.rankOf(1) == node.rankOf(2);
+  for (int64_t i = 0; fits && i < node.rankOf(0); ++i) {
+    int64_t places = node.shapeOf(0)[i], indices = node.shapeOf(1)[i];
+    fits = e.agree(indices, node.shapeOf(2)[i]) && (i == *axis || e.agree(e.least(indices, places), indices));
+  }
+  if (fits)
+    return success();
+  return node.error() << "indices are " << e.text(node.typeOf(1)) << " and updates " << e.text(node.typeOf(2))
+                      << " for " << e.text(node.typeOf(0));
+}
+LogicalResult inferScatterElements(const Node &node, SmallVectorImpl<Type> &types) {
+  types.push_back(node.typeOf(0));
+  return checkScatter(node);
+}
+LogicalResult lowerScatterElements(Lowering &node, SmallVectorImpl<Value> &results) {
+  StringRef reduction = node.text("reduction", "none");
+  if (failed(checkScatter(node)) || failed(checkReduction(node, reduction)))
+    return failure();
+  FailureOr<int64_t> axis = node.axis(node.integer("axis", 0), node.rankOf(0));
   Type element = node.elementOf(0);
   results.push_back(forPlaces(node, node.shapeOf(1), node.tensors[0], [&](Body &b, ValueRange at, Value tensor) {
     SmallVector<Value> places(at.begin(), at.end());
@@ -176,17 +191,33 @@ LogicalResult lowerScatterElements(Lowering &node, SmallVectorImpl<Value> &resul
   return success();
 }
 
+LogicalResult checkScatterND(const Node &node, int64_t &depth, SmallVector<int64_t> &expected) {
+  if (failed(checkND(node, 0, depth)))
+    return failure();
+  Extents &e = node.extents();
+  expected.assign(node.shapeOf(1).begin(), node.shapeOf(1).end() - 1);
+  llvm::append_range(expected, node.shapeOf(0).drop_front(depth));
+  bool fits = node.rankOf(2) == static_cast<int64_t>(expected.size());
+  for (size_t i = 0; fits && i < expected.size(); ++i)
+    fits = e.agree(node.shapeOf(2)[i], expected[i]);
+  if (fits)
+    return success();
+  return node.error() << "updates are " << e.text(node.typeOf(2)) << " for indices " << e.text(node.typeOf(1))
+                      << " into " << e.text(node.typeOf(0));
+}
+LogicalResult inferScatterND(const Node &node, SmallVectorImpl<Type> &types) {
+  int64_t depth;
+  SmallVector<int64_t> expected;
+  types.push_back(node.typeOf(0));
+  return checkScatterND(node, depth, expected);
+}
 LogicalResult lowerScatterND(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t depth;
+  SmallVector<int64_t> expected;
   StringRef reduction = node.text("reduction", "none");
-  if (failed(checkND(node, 0, depth)) || failed(checkReduction(node, reduction)))
+  if (failed(checkScatterND(node, depth, expected)) || failed(checkReduction(node, reduction)))
     return failure();
   int64_t outer = node.rankOf(1) - 1;
-  SmallVector<int64_t> expected(node.shapeOf(1).drop_back());
-  llvm::append_range(expected, node.shapeOf(0).drop_front(depth));
-  if (node.shapeOf(2) != ArrayRef<int64_t>(expected))
-    return node.error() << "updates are " << node.typeOf(2) << " for indices " << node.typeOf(1) << " into "
-                        << node.typeOf(0);
   Type element = node.elementOf(0);
   results.push_back(forPlaces(node, expected, node.tensors[0], [&](Body &b, ValueRange at, Value tensor) {
     SmallVector<Value> places;
@@ -353,9 +384,9 @@ void addIndexing(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Gather", 1, inferGather, lowerGather, true});
   rows.push_back({"GatherElements", 11, inferGatherElements, lowerGatherElements, true});
   rows.push_back({"GatherND", 11, inferGatherND, lowerGatherND, true});
-  rows.push_back({"Scatter", 9, inferSame, lowerScatterElements, true}); // its name before version 11
-  rows.push_back({"ScatterElements", 11, inferSame, lowerScatterElements, true});
-  rows.push_back({"ScatterND", 11, inferSame, lowerScatterND, true});
+  rows.push_back({"Scatter", 9, inferScatterElements, lowerScatterElements, true}); // its name before version 11
+  rows.push_back({"ScatterElements", 11, inferScatterElements, lowerScatterElements, true});
+  rows.push_back({"ScatterND", 11, inferScatterND, lowerScatterND, true});
   rows.push_back({"OneHot", 9, inferOneHot, lowerOneHot, true});
   rows.push_back({"TopK", 1, inferTopK, lowerTopK, true});
   rows.push_back({"ReverseSequence", 10, inferSame, lowerReverseSequence, true});

@@ -222,7 +222,7 @@ Value Lowering::update(Value old, Type element, llvm::function_ref<Value(Body &,
   auto op = linalg::GenericOp::create(b, TypeRange{type}, ValueRange{}, ValueRange{old},
                                       {AffineMap::getMultiDimIdentityMap(type.getRank(), b.getContext())}, kinds,
                                       [&](OpBuilder &builder, Location where, ValueRange arguments) {
-                                        Body inner(where, builder);
+                                        Body inner(where, builder, this);
                                         SmallVector<Value> indices;
                                         for (int64_t i = 0; i < type.getRank(); ++i)
                                           indices.push_back(linalg::IndexOp::create(inner, i));
@@ -231,30 +231,30 @@ Value Lowering::update(Value old, Type element, llvm::function_ref<Value(Body &,
                                       });
   // Where nothing is read of it, other passes would take another tensor for `old`.
   if (!op.getRegion().front().getArgument(0).use_empty())
-    return op.getResult(0);
-  return bufferization::MaterializeInDestinationOp::create(b, op.getResult(0), old).getResult();
+    return sized(op.getResult(0), sizesOf(old));
+  return sized(bufferization::MaterializeInDestinationOp::create(b, op.getResult(0), old).getResult(), sizesOf(old));
 }
 
 /// Offsets, sizes and strides of one place of the first dimension.
-static void partBounds(OpBuilder &b, RankedTensorType whole, Value at, SmallVector<OpFoldResult> &offsets,
-                       SmallVector<OpFoldResult> &sizes, SmallVector<OpFoldResult> &strides) {
-  for (int64_t i = 0; i < whole.getRank(); ++i) {
+void Lowering::partBounds(Value whole, Value at, SmallVector<OpFoldResult> &offsets, SmallVector<OpFoldResult> &sizes,
+                          SmallVector<OpFoldResult> &strides) {
+  for (auto [i, size] : llvm::enumerate(sizesOf(whole))) {
     offsets.push_back(i == 0 ? OpFoldResult(at) : OpFoldResult(b.getIndexAttr(0)));
-    sizes.push_back(b.getIndexAttr(i == 0 ? 1 : whole.getDimSize(i)));
+    sizes.push_back(i == 0 ? b.getIndexAttr(1) : folded(size));
     strides.push_back(b.getIndexAttr(1));
   }
 }
 Value Lowering::setPart(Value whole, Value at, Value part) {
   SmallVector<OpFoldResult> offsets, sizes, strides;
-  partBounds(b, cast<RankedTensorType>(whole.getType()), at, offsets, sizes, strides);
-  return tensor::InsertSliceOp::create(b, part, whole, offsets, sizes, strides);
+  partBounds(whole, at, offsets, sizes, strides);
+  return sized(tensor::InsertSliceOp::create(b, part, whole, offsets, sizes, strides), sizesOf(whole));
 }
 Value Lowering::partOf(Value whole, Value at) {
-  auto type = cast<RankedTensorType>(whole.getType());
   SmallVector<OpFoldResult> offsets, sizes, strides;
-  partBounds(b, type, at, offsets, sizes, strides);
-  auto part = RankedTensorType::get(type.getShape().drop_front(), type.getElementType());
-  return tensor::ExtractSliceOp::create(b, part, whole, offsets, sizes, strides);
+  partBounds(whole, at, offsets, sizes, strides);
+  SmallVector<int64_t> shape(ArrayRef<int64_t>(sizesOf(whole)).drop_front());
+  auto type = plain(shape, cast<RankedTensorType>(whole.getType()).getElementType());
+  return sized(tensor::ExtractSliceOp::create(b, type, whole, offsets, sizes, strides), shape);
 }
 
 Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, llvm::function_ref<Value(Body &)> init,
@@ -296,13 +296,21 @@ Value Lowering::reduce(Operand operand, ArrayRef<int64_t> axes, Type element, ll
 
 SmallVector<Value> Lowering::inOrder(ArrayRef<int64_t> shape, ValueRange carried, Body::Turns turn) {
   Body outside(b.getLoc(), b, this);
-  return outside.loops(shape, carried, [&](Body &body, ValueRange at, ValueRange values) {
+  auto sizedAs = [&](ValueRange values) {
+    for (auto [value, like] : llvm::zip(values, carried))
+      if (isa<RankedTensorType>(value.getType()))
+        sized(value, sizesOf(like));
+  };
+  SmallVector<Value> last = outside.loops(shape, carried, [&](Body &body, ValueRange at, ValueRange values) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(body.getInsertionBlock(), body.getInsertionPoint());
+    sizedAs(values);
     SmallVector<Value> next = turn(body, at, values);
     body.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
     return next;
   });
+  sizedAs(last);
+  return last;
 }
 
 Value Lowering::reshape(Value tensor, ArrayRef<int64_t> shape) {

@@ -167,6 +167,12 @@ public:
   /// `part` [...] as place `at` of the first dimension of `whole` [n, ...], and that place.
   Value setPart(Value whole, Value at, Value part);
   Value partOf(Value whole, Value at);
+
+private:
+  void partBounds(Value whole, Value at, llvm::SmallVector<mlir::OpFoldResult> &offsets,
+                  llvm::SmallVector<mlir::OpFoldResult> &sizes, llvm::SmallVector<mlir::OpFoldResult> &strides);
+
+public:
   /// Folds `axes` (ascending, distinct) of an operand, in ascending order of places, from `init` (a compute constant
   /// made by the function). `body` gets the accumulator and the value in the accumulator's compute type. The result has
   /// the remaining dimensions and the storage of `element`; sums of f16 and bf16 are kept in f32 until the end.

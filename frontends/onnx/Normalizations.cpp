@@ -113,9 +113,27 @@ SmallVector<int64_t> axesFrom(int64_t axis, int64_t rank) {
   return axes;
 }
 
+/// Scale and bias are spread over the input's last dimensions.
+LogicalResult checkSpread(const Node &node) {
+  Extents &e = node.extents();
+  ArrayRef<int64_t> shape = node.shapeOf(0);
+  for (unsigned input = 1; input < node.inputs.size(); ++input) {
+    if (!node.has(input))
+      continue;
+    ArrayRef<int64_t> own = node.shapeOf(input);
+    bool fits = own.size() <= shape.size();
+    for (size_t i = 0; fits && i < own.size(); ++i)
+      fits = own[i] == 1 || e.agree(own[i], shape[shape.size() - own.size() + i]);
+    if (!fits)
+      return node.error() << "input " << input << " is " << e.text(node.typeOf(input))
+                          << " (expected to be spread over " << e.text(node.typeOf(0)) << ")";
+  }
+  return success();
+}
+
 LogicalResult inferLayerNorm(const Node &node, SmallVectorImpl<Type> &types) {
   FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), node.rankOf(0));
-  if (failed(axis))
+  if (failed(axis) || failed(checkSpread(node)))
     return failure();
   types.push_back(node.typeOf(0));
   Type f32 = Float32Type::get(node.settings.getContext());
@@ -146,6 +164,10 @@ LogicalResult lowerLayerNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   return success();
 }
 
+LogicalResult inferRMSNorm(const Node &node, SmallVectorImpl<Type> &types) {
+  types.push_back(node.typeOf(0));
+  return checkSpread(node);
+}
 LogicalResult lowerRMSNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   if (!isComputed(node))
     return failure();
@@ -266,9 +288,9 @@ LogicalResult lowerGroupNorm(Lowering &node, SmallVectorImpl<Value> &results) {
     return failure();
   SmallVector<int64_t> shape(node.shapeOf(0));
   int64_t groups = node.integer("num_groups", 0);
-  if (shape.size() < 2 || groups < 1 || shape[1] % groups)
+  if (shape.size() < 2 || groups < 1 || isOpen(shape[1]) || shape[1] % groups)
     return node.error() << "attribute 'num_groups' = " << groups << " does not divide the channels of "
-                        << node.typeOf(0);
+                        << node.extents().text(node.typeOf(0));
   // Version 18 has a scale and a bias for each group, later ones for each channel.
   bool grouped = node.since < 21;
   if (grouped && (node.shapeOf(1) != ArrayRef<int64_t>({groups}) || node.shapeOf(2) != ArrayRef<int64_t>({groups})))
@@ -376,10 +398,10 @@ void addNormalizations(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Softmax", 1, inferSame, lowerSoftmax, true});
   rows.push_back({"LogSoftmax", 1, inferSame, lowerSoftmax, true});
   rows.push_back({"LayerNormalization", 17, inferLayerNorm, lowerLayerNorm, true});
-  rows.push_back({"RMSNormalization", 23, inferSame, lowerRMSNorm, true});
+  rows.push_back({"RMSNormalization", 23, inferRMSNorm, lowerRMSNorm, true});
   rows.push_back({"BatchNormalization", 7, inferBatchNorm, lowerBatchNorm, true});
   rows.push_back({"InstanceNormalization", 6, inferSame, lowerInstanceNorm, true});
-  rows.push_back({"GroupNormalization", 18, inferSame, lowerGroupNorm});
+  rows.push_back({"GroupNormalization", 18, inferSame, lowerGroupNorm, true});
   rows.push_back({"LpNormalization", 1, inferSame, lowerLpNorm, true});
   rows.push_back({"MeanVarianceNormalization", 9, inferSame, lowerMeanVariance, true});
   rows.push_back({"LRN", 1, inferSame, lowerLRN, true});

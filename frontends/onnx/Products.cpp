@@ -260,12 +260,13 @@ LogicalResult letterSizes(const Node &node, const Equation &equation, std::map<c
     for (auto [k, letter] : llvm::enumerate(letters)) {
       int64_t size = node.shapeOf(i)[k];
       auto [known, fresh] = sizes.emplace(letter, size);
-      if (fresh || known->second == size)
+      if (fresh || known->second == size || size == 1)
         continue;
-      if (size != 1 && known->second != 1)
-        return node.error() << "dimension '" << std::string(1, letter) << "' is both " << known->second << " and "
-                            << size;
-      known->second = std::max(known->second, size);
+      if (known->second != 1 && !node.extents().agree(known->second, size))
+        return node.error() << "dimension '" << std::string(1, letter) << "' is both "
+                            << node.extents().text(known->second) << " and " << node.extents().text(size);
+      if (known->second == 1)
+        known->second = size;
     }
   return success();
 }
@@ -320,7 +321,7 @@ LogicalResult lowerEinsum(Lowering &node, SmallVectorImpl<Value> &results) {
   Value start = node.filled(shape, wide, zero);
   auto op = linalg::GenericOp::create(node.b, TypeRange{start.getType()}, inputs, ValueRange{start}, maps, kinds,
                                       [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-                                        Body b(loc, builder);
+                                        Body b(loc, builder, &node);
                                         Value product;
                                         for (Value argument : arguments.drop_back()) {
                                           Value x = b.load(argument, element);
@@ -328,7 +329,7 @@ LogicalResult lowerEinsum(Lowering &node, SmallVectorImpl<Value> &results) {
                                         }
                                         linalg::YieldOp::create(b, b.add(arguments.back(), product));
                                       });
-  Value result = op.getResult(0);
+  Value result = node.sized(op.getResult(0), shape);
   if (wide != storageElement(element))
     result = node.elementwise({{result, wide}}, shape, element, [](Body &, ValueRange x) { return x[0]; });
   results.push_back(result);
@@ -340,7 +341,7 @@ LogicalResult lowerEinsum(Lowering &node, SmallVectorImpl<Value> &results) {
 void addProducts(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"MatMul", 1, inferMatMul, lowerMatMul, true});
   rows.push_back({"Gemm", 7, inferGemm, lowerGemm, true});
-  rows.push_back({"Einsum", 12, inferEinsum, lowerEinsum});
+  rows.push_back({"Einsum", 12, inferEinsum, lowerEinsum, true});
 }
 
 } // namespace llmc::onnx_import

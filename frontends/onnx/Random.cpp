@@ -72,10 +72,7 @@ Value uniforms(Lowering &node, int64_t count) {
 
 /// The same in the shape of an output.
 Value uniformsLike(Lowering &node, ArrayRef<int64_t> shape) {
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  return node.reshape(uniforms(node, count), shape);
+  return node.reshape(uniforms(node, node.extents().product(shape)), shape);
 }
 
 //===-- Dropout --------------------------------------------------------------------------------------------------===//
@@ -84,10 +81,6 @@ LogicalResult inferDropout(const Node &node, SmallVectorImpl<Type> &types) {
   for (unsigned i = 1; i < node.inputs.size(); ++i)
     if (node.has(i) && (isOpen(node.shapeOf(i)) || node.typeOf(i).getNumElements() != 1))
       return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i)) << " (expected one number)";
-  std::optional<SmallVector<int64_t>> training = node.knownIntegers(2);
-  if (node.has(2) && isOpen(node.shapeOf(0)) && !(training && !(*training)[0]))
-    return node.error() << "draws for " << node.extents().text(node.typeOf(0))
-                        << ", of a size known only at run time, which is not supported";
   types.push_back(node.typeOf(0));
   Type mask = node.since < 10 ? node.elementOf(0) : Type(IntegerType::get(node.settings.getContext(), 1));
   types.push_back(RankedTensorType::get(node.shapeOf(0), mask));
@@ -163,8 +156,8 @@ LogicalResult lowerNormal(Lowering &node, SmallVectorImpl<Value> &results) {
   ArrayRef<int64_t> shape = node.resultType().getShape();
   Type element = node.resultElement(), f64 = node.b.getF64Type();
   double mean = node.real("mean", 0), scale = node.real("scale", 1);
-  int64_t count = node.resultType().getNumElements();
-  Value pairs = node.reshape(uniforms(node, 2 * count), {count, 2});
+  int64_t count = node.extents().product(shape);
+  Value pairs = node.reshape(uniforms(node, node.extents().mul(2, count)), {count, 2});
   Value flat = node.generate({count}, element, [&](Body &b, ValueRange at) -> Value {
     Value first = b.extract(pairs, {at[0], b.index(0)}), second = b.extract(pairs, {at[0], b.index(1)});
     Value log = math::LogOp::create(b, b.sub(b.number(f64, 1), first));
@@ -192,7 +185,7 @@ LogicalResult inferMultinomial(const Node &node, SmallVectorImpl<Type> &types) {
   Type element = elementFromNumber(node.settings.getContext(), node.integer("dtype", 6));
   int64_t size = node.integer("sample_size", 1);
   if (node.rankOf(0) != 2 || size < 0)
-    return node.error() << "cannot take " << size << " samples of " << node.typeOf(0);
+    return node.error() << "cannot take " << size << " samples of " << node.extents().text(node.typeOf(0));
   if (!element || !(element.isInteger(32) || element.isInteger(64)) || element.isUnsignedInteger())
     return node.error() << "attribute 'dtype' = " << node.integer("dtype", 6) << " (expected 6 or 7)";
   if (node.shapeOf(0)[1] == 0)
@@ -235,12 +228,12 @@ LogicalResult lowerMultinomial(Lowering &node, SmallVectorImpl<Value> &results) 
 
 void addRandom(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Dropout", 7, inferDropout, lowerDropout, true});
-  rows.push_back({"Bernoulli", 15, inferRandom, lowerBernoulli});
+  rows.push_back({"Bernoulli", 15, inferRandom, lowerBernoulli, true});
   rows.push_back({"RandomUniform", 1, inferRandom, lowerUniform});
-  rows.push_back({"RandomUniformLike", 1, inferRandom, lowerUniform});
+  rows.push_back({"RandomUniformLike", 1, inferRandom, lowerUniform, true});
   rows.push_back({"RandomNormal", 1, inferRandom, lowerNormal});
-  rows.push_back({"RandomNormalLike", 1, inferRandom, lowerNormal});
-  rows.push_back({"Multinomial", 7, inferMultinomial, lowerMultinomial});
+  rows.push_back({"RandomNormalLike", 1, inferRandom, lowerNormal, true});
+  rows.push_back({"Multinomial", 7, inferMultinomial, lowerMultinomial, true});
 }
 
 } // namespace llmc::onnx_import

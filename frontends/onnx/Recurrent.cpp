@@ -96,8 +96,8 @@ LogicalResult readCell(const Node &node, Cell &cell) {
   cell.batchFirst = node.integer("layout", 0);
   cell.clip = node.real("clip", 0);
   if (node.rankOf(0) != 3 || node.rankOf(1) != 3 || node.rankOf(2) != 3)
-    return node.error() << "needs an input and weights of rank 3 (found " << node.typeOf(0) << ", " << node.typeOf(1)
-                        << " and " << node.typeOf(2) << ")";
+    return node.error() << "needs an input and weights of rank 3 (found " << node.extents().text(node.typeOf(0)) << ", "
+                        << node.extents().text(node.typeOf(1)) << " and " << node.extents().text(node.typeOf(2)) << ")";
   ArrayRef<int64_t> x = node.shapeOf(0);
   cell.time = x[cell.batchFirst ? 1 : 0];
   cell.batch = x[cell.batchFirst ? 0 : 1];
@@ -113,10 +113,20 @@ LogicalResult readCell(const Node &node, Cell &cell) {
                                                                 {5, state},
                                                                 {6, state},
                                                                 {7, {cell.directions, 3 * cell.hidden}}};
-  for (const auto &[input, shape] : expected)
-    if (node.has(input) && node.shapeOf(input) != ArrayRef<int64_t>(shape))
-      return node.error() << "input " << input << " is " << node.typeOf(input) << " (expected "
-                          << RankedTensorType::get(shape, node.elementOf(input)) << ")";
+  Extents &e = node.extents();
+  for (unsigned weights : {1, 2})
+    if (isOpen(node.shapeOf(weights)))
+      return node.error() << "weights " << e.text(node.typeOf(weights)) << " are of sizes known only at run time";
+  for (const auto &[input, shape] : expected) {
+    if (!node.has(input))
+      continue;
+    bool fits = node.rankOf(input) == static_cast<int64_t>(shape.size());
+    for (size_t i = 0; fits && i < shape.size(); ++i)
+      fits = e.agree(node.shapeOf(input)[i], shape[i]);
+    if (!fits)
+      return node.error() << "input " << input << " is " << e.text(node.typeOf(input)) << " (expected "
+                          << e.text(RankedTensorType::get(shape, node.elementOf(input))) << ")";
+  }
   if (int64_t said = node.integer("hidden_size", cell.hidden); said != cell.hidden)
     return node.error() << "attribute 'hidden_size' = " << said << " is not that of the weights (" << cell.hidden
                         << ")";
@@ -340,7 +350,7 @@ LogicalResult lowerCell(Lowering &node, SmallVectorImpl<Value> &results) {
 
 void addRecurrent(SmallVectorImpl<OperatorRow> &rows) {
   for (StringRef name : {"RNN", "GRU", "LSTM"})
-    rows.push_back({name, 7, inferCell, lowerCell});
+    rows.push_back({name, 7, inferCell, lowerCell, true});
 }
 
 } // namespace llmc::onnx_import

@@ -63,7 +63,7 @@ LogicalResult readFacts(const Node &node, Facts &facts) {
       facts.axes.push_back(i);
   }
   auto given = [&](unsigned input) {
-    return node.has(input) && node.typeOf(input).getNumElements() > 0 ? static_cast<int64_t>(input) : -1;
+    return node.has(input) && node.extents().product(node.shapeOf(input)) != 0 ? static_cast<int64_t>(input) : -1;
   };
   if (node.type == "Upsample" && node.since < 9) {
     auto list = dyn_cast_or_null<DenseF32ArrayAttr>(node.settings.get("scales"));
@@ -83,7 +83,7 @@ LogicalResult readFacts(const Node &node, Facts &facts) {
     facts.knownSizes = node.knownIntegers(facts.sizes);
   if (!old && (facts.scales >= 0) == (facts.sizes >= 0))
     return node.error() << "needs either scales or sizes";
-  auto count = [&](int64_t input) { return input < 0 ? -1 : node.typeOf(input).getNumElements(); };
+  auto count = [&](int64_t input) { return input < 0 ? -1 : node.extents().product(node.shapeOf(input)); };
   int64_t wanted = facts.axes.size();
   if ((facts.scales >= 0 && count(facts.scales) != wanted) || (facts.sizes >= 0 && count(facts.sizes) != wanted) ||
       (facts.knownScales && static_cast<int64_t>(facts.knownScales->size()) != wanted))
@@ -99,6 +99,12 @@ LogicalResult readFacts(const Node &node, Facts &facts) {
   return success();
 }
 
+/// Whether all sides are known that a ratio is to be kept of.
+bool knowsSides(const Node &node, const Facts &facts) {
+  return facts.knownSizes && !isOpen(*facts.knownSizes) &&
+         llvm::none_of(facts.axes, [&](int64_t axis) { return isOpen(node.shapeOf(0)[axis]); });
+}
+
 /// The scale that keeps the ratio of sides, of sizes that are known.
 double keptScale(const Node &node, const Facts &facts) {
   double scale = 0;
@@ -109,15 +115,26 @@ double keptScale(const Node &node, const Facts &facts) {
   return scale;
 }
 
+/// floor(size * scale) of a size that is open: an f32 is a whole number over a power of two.
+int64_t scaledSize(Extents &e, int64_t size, double scale) {
+  int64_t below = 1;
+  for (; scale != std::floor(scale) && below < int64_t(1) << 40; below *= 2)
+    scale *= 2;
+  return e.div(e.mul(size, static_cast<int64_t>(scale)), below);
+}
+
 LogicalResult inferResize(const Node &node, SmallVectorImpl<Type> &types) {
   Facts facts;
   if (failed(readFacts(node, facts)))
     return failure();
   SmallVector<int64_t> shape(node.shapeOf(0));
-  if (facts.knownSizes || facts.knownScales) {
+  Extents &e = node.extents();
+  if (facts.knownSizes ? facts.policy == "stretch" || knowsSides(node, facts) : facts.knownScales.has_value()) {
     for (auto [i, axis] : llvm::enumerate(facts.axes)) {
       double size = static_cast<double>(shape[axis]);
-      if (!facts.knownSizes) {
+      if (!facts.knownSizes && isOpen(shape[axis])) {
+        shape[axis] = scaledSize(e, shape[axis], (*facts.knownScales)[i]);
+      } else if (!facts.knownSizes) {
         shape[axis] = static_cast<int64_t>(size * (*facts.knownScales)[i]);
         // 10 * 0.7 in f32 is 7, in f64 of that f32 a little less: the file may have counted in either way.
         RankedTensorType said = node.declared.empty() ? RankedTensorType() : node.declared[0];
@@ -126,11 +143,19 @@ LogicalResult inferResize(const Node &node, SmallVectorImpl<Type> &types) {
           shape[axis] = narrow;
       } else {
         int64_t wanted = (*facts.knownSizes)[i];
-        if (wanted < 0 || (wanted > 0 && shape[axis] == 0))
-          return node.error() << "cannot resize dimension " << axis << " from " << shape[axis] << " to " << wanted;
+        if (e.minimum(wanted) < 0 || (e.maximum(wanted) > 0 && shape[axis] == 0))
+          return node.error() << "cannot resize dimension " << axis << " from " << e.text(shape[axis]) << " to "
+                              << e.text(wanted);
         shape[axis] = facts.policy == "stretch" ? wanted : static_cast<int64_t>(keptScale(node, facts) * size + 0.5);
       }
     }
+    types.push_back(ofShape(node, shape));
+    return success();
+  }
+  bool isDeclared = node.declared.size() == 1 && node.declared[0];
+  if (!isDeclared) {
+    for (int64_t axis : facts.axes)
+      shape[axis] = node.computedSize(0, axis, 0, -1, static_cast<int64_t>(facts.axes.size()));
     types.push_back(ofShape(node, shape));
     return success();
   }
@@ -148,6 +173,13 @@ struct Axis {
   int64_t index, in, out;
 };
 
+/// What is asked for along an axis, an index.
+Value askedSize(Lowering &node, const Facts &facts, Body &b, int64_t index) {
+  if (facts.knownSizes)
+    return b.index((*facts.knownSizes)[index]);
+  return b.asIndex(b.extract(node.tensors[facts.sizes], {b.index(index)}), node.elementOf(facts.sizes));
+}
+
 /// The scale of an axis, in f64.
 Value scaleOf(Lowering &node, const Facts &facts, Body &b, const Axis &axis) {
   Type f64 = b.getF64Type();
@@ -160,14 +192,20 @@ Value scaleOf(Lowering &node, const Facts &facts, Body &b, const Axis &axis) {
     // Nothing sensible comes of others; the least positive number keeps what follows finite or NaN.
     return arith::MaxNumFOp::create(b, scale, b.number(f64, 1e-30));
   }
-  if (facts.policy == "stretch")
+  auto ratio = [&](Value size, int64_t of) -> Value {
+    // Where there are no places nothing is read.
+    Value below = arith::MaxNumFOp::create(b, b.count(b.getF64Type(), of), b.number(f64, 1));
+    return arith::MaxNumFOp::create(b, b.div(size, below, f64), b.number(f64, 1e-30));
+  };
+  if (facts.policy == "stretch" && !isOpen(axis.out) && !isOpen(axis.in))
     return b.number(f64, static_cast<double>(axis.out) / static_cast<double>(axis.in));
-  if (facts.knownSizes)
+  if (facts.policy == "stretch")
+    return ratio(b.count(b.getF64Type(), axis.out), axis.in);
+  if (knowsSides(node, facts))
     return b.number(f64, keptScale(node, facts));
   Value scale;
   for (auto [i, dim] : llvm::enumerate(facts.axes)) {
-    Value size = b.convert(b.extract(node.tensors[facts.sizes], {b.index(i)}), b.getI64Type(), f64);
-    Value own = b.div(size, b.number(f64, static_cast<double>(node.shapeOf(0)[dim])), f64);
+    Value own = ratio(b.real(askedSize(node, facts, b, i), f64), node.shapeOf(0)[dim]);
     scale = !scale ? own : facts.policy == "not_larger" ? b.min(scale, own, f64) : b.max(scale, own, f64);
   }
   return arith::MaxNumFOp::create(b, scale, b.number(f64, 1e-30));
@@ -177,13 +215,13 @@ Value scaleOf(Lowering &node, const Facts &facts, Body &b, const Axis &axis) {
 Value sourceOf(Lowering &node, const Facts &facts, Body &b, const Axis &axis, Value at, Value scale) {
   Type f64 = b.getF64Type();
   auto number = [&](double value) { return b.number(f64, value); };
-  Value y = b.real(at, f64), in = number(static_cast<double>(axis.in));
+  Value y = b.real(at, f64), in = b.count(b.getF64Type(), axis.in);
   // The size that the scale makes, which need not be whole.
   Value size = b.mul(scale, in), one = b.equal(size, number(1));
   auto halfPixel = [&] { return b.sub(b.div(b.add(y, number(0.5)), scale, f64), number(0.5)); };
   if (facts.coordinates == "align_corners") {
     Value last = b.sub(size, number(1));
-    Value source = b.div(b.mul(y, number(static_cast<double>(axis.in) - 1)), b.select(one, number(1), last), f64);
+    Value source = b.div(b.mul(y, b.sub(in, number(1))), b.select(one, number(1), last), f64);
     return b.select(one, number(0), source);
   }
   if (facts.coordinates == "asymmetric")
@@ -193,8 +231,8 @@ Value sourceOf(Lowering &node, const Facts &facts, Body &b, const Axis &axis, Va
   if (facts.coordinates == "pytorch_half_pixel")
     return b.select(one, number(-0.5), halfPixel());
   if (facts.coordinates == "half_pixel_symmetric") {
-    Value adjustment = b.div(number(static_cast<double>(axis.out)), size, f64);
-    Value offset = b.mul(number(static_cast<double>(axis.in) / 2), b.sub(number(1), adjustment));
+    Value adjustment = b.div(b.count(b.getF64Type(), axis.out), size, f64);
+    Value offset = b.mul(b.mul(in, number(0.5)), b.sub(number(1), adjustment));
     return b.add(offset, halfPixel());
   }
   if (facts.coordinates == "tf_crop_and_resize") {
@@ -204,7 +242,7 @@ Value sourceOf(Lowering &node, const Facts &facts, Body &b, const Axis &axis, Va
       return b.convert(b.load(b.extract(node.tensors[facts.roi], {index}), element), element, f64);
     };
     Value from = bound(axis.index), to = bound(axis.index + static_cast<int64_t>(facts.axes.size()));
-    Value last = number(static_cast<double>(axis.in) - 1), wide = b.mul(b.sub(to, from), last);
+    Value last = b.sub(in, number(1)), wide = b.mul(b.sub(to, from), last);
     Value steps = b.select(one, number(1), b.sub(size, number(1)));
     Value source = b.select(one, b.mul(wide, number(0.5)), b.div(b.mul(y, wide), steps, f64));
     return b.add(source, b.mul(from, last));
@@ -219,13 +257,28 @@ struct Tables {
   Value first, weights, outside;
 };
 
+/// The first of the places that have weights, from the one at or below the source, and how many there are.
+std::pair<int64_t, int64_t> reachOf(Lowering &node, const Facts &facts, const Axis &axis) {
+  // A scale that comes at run time makes `out` of `in` places: it is not below this. Places beyond its reach weigh 0.
+  double reach = facts.mode == "linear" ? 1 : 2, least = 1;
+  if (facts.antialias) {
+    auto [fewest, most] = std::pair(node.extents().minimum(axis.out), node.extents().maximum(axis.in));
+    least = (static_cast<double>(std::max<int64_t>(1, fewest)) - 0.5) / static_cast<double>(most);
+    if (facts.knownScales)
+      least = (*facts.knownScales)[axis.index];
+    least = std::min(1.0, least);
+  }
+  int64_t start = static_cast<int64_t>(std::floor(-reach / least)) + 1;
+  return {start, 2 - 2 * start};
+}
+
 Tables makeTables(Lowering &node, const Facts &facts, const Axis &axis) {
   Type f64 = node.b.getF64Type(), i64 = node.b.getI64Type();
   Tables tables;
   auto source = [&](Body &b, Value at) { return sourceOf(node, facts, b, axis, at, scaleOf(node, facts, b, axis)); };
   if (facts.coordinates == "tf_crop_and_resize")
     tables.outside = node.generate({axis.out}, node.b.getI1Type(), [&](Body &b, ValueRange at) {
-      Value x = source(b, at[0]), last = b.number(f64, static_cast<double>(axis.in) - 1);
+      Value x = source(b, at[0]), last = b.sub(b.count(b.getF64Type(), axis.in), b.number(f64, 1));
       return b.either(b.less(x, b.number(f64, 0), f64), b.less(last, x, f64));
     });
   if (facts.mode == "nearest") {
@@ -244,16 +297,8 @@ Tables makeTables(Lowering &node, const Facts &facts, const Axis &axis) {
     });
     return tables;
   }
-  // A scale that comes at run time makes `out` of `in` places: it is not below this.
-  double reach = facts.mode == "linear" ? 1 : 2, least = 1;
-  if (facts.antialias) {
-    least = (static_cast<double>(axis.out) - 0.5) / static_cast<double>(axis.in);
-    if (facts.knownScales)
-      least = (*facts.knownScales)[axis.index];
-    least = std::min(1.0, least);
-  }
-  int64_t start = static_cast<int64_t>(std::floor(-reach / least)) + 1;
-  tables.taps = 2 - 2 * start;
+  int64_t start;
+  std::tie(start, tables.taps) = reachOf(node, facts, axis);
   tables.first = node.generate({axis.out}, i64, [&](Body &b, ValueRange at) -> Value {
     Value place = b.add(b.floorIndex(source(b, at[0])), b.index(start));
     return arith::IndexCastOp::create(b, i64, place);
@@ -289,9 +334,40 @@ bool moves(const Facts &facts, const Axis &axis, double scale) {
   return !(std::fabs(scale - 1) < 1e-9);
 }
 
+/// Sizes that scales or sizes decide which come at run time.
+LogicalResult defineSizes(Lowering &node, const Facts &facts) {
+  Type i64 = node.b.getI64Type(), f64 = node.b.getF64Type();
+  SmallVector<int64_t> shape(node.resultType().getShape());
+  for (auto [i, dim] : llvm::enumerate(facts.axes)) {
+    std::optional<unsigned> symbol = node.extents().symbolOf(shape[dim]);
+    if (!symbol || node.extents().symbols()[*symbol].kind != Extents::Kind::Value || node.shared.symbols.count(*symbol))
+      continue;
+    Axis axis = {static_cast<int64_t>(i), node.shapeOf(0)[dim], shape[dim]};
+    Value made = node.generate({}, i64, [&](Body &b, ValueRange) -> Value {
+      Value size;
+      if (facts.scales >= 0) {
+        // In the scales' own type, as ONNX Runtime has it: 10 * 0.7 is 7.
+        Type own = node.elementOf(facts.scales);
+        Value scale = b.load(b.extract(node.tensors[facts.scales], {b.index(axis.index)}), own);
+        size = b.floorIndex(b.convert(b.mul(b.real(b.index(axis.in), scale.getType()), scale), own, f64));
+      } else if (facts.policy == "stretch") {
+        size = askedSize(node, facts, b, axis.index);
+      } else {
+        Value kept = b.mul(scaleOf(node, facts, b, axis), b.count(b.getF64Type(), axis.in));
+        size = b.floorIndex(b.add(kept, b.number(f64, 0.5)));
+      }
+      return arith::IndexCastOp::create(b, i64, size);
+    });
+    Body outside(node.b.getLoc(), node.b, &node);
+    Value index = arith::IndexCastOp::create(outside, outside.getIndexType(), outside.extract(made, {}));
+    node.define(shape[dim], index, /*mayBeOutside=*/true);
+  }
+  return node.checkConditions();
+}
+
 LogicalResult lowerResize(Lowering &node, SmallVectorImpl<Value> &results) {
   Facts facts;
-  if (failed(readFacts(node, facts)))
+  if (failed(readFacts(node, facts)) || failed(defineSizes(node, facts)))
     return failure();
   Type element = node.elementOf(0);
   ArrayRef<int64_t> in = node.shapeOf(0), out = node.resultType().getShape();
@@ -300,13 +376,19 @@ LogicalResult lowerResize(Lowering &node, SmallVectorImpl<Value> &results) {
     Axis axis = {static_cast<int64_t>(i), in[dim], out[dim]};
     double scale = facts.knownScales           ? (*facts.knownScales)[i]
                    : facts.scales >= 0         ? 0
-                   : facts.policy == "stretch" ? static_cast<double>(axis.out) / static_cast<double>(axis.in)
-                   : facts.knownSizes          ? keptScale(node, facts)
+                   : facts.policy == "stretch" ? (axis.out == axis.in ? 1 : 0)
+                   : knowsSides(node, facts)   ? keptScale(node, facts)
                                                : 0;
-    if (moves(facts, axis, scale))
-      axes.push_back(axis);
+    if (!moves(facts, axis, scale))
+      continue;
+    axes.push_back(axis);
+    constexpr int64_t kMostWeights = int64_t(1) << 31;
+    if (int64_t taps = reachOf(node, facts, axis).second;
+        facts.antialias && taps > kMostWeights / std::max<int64_t>(1, node.extents().maximum(axis.out)))
+      return node.error() << "makes " << node.extents().text(axis.out) << " places of up to " << taps
+                          << " weights each, which is too many";
   }
-  if (axes.empty() || node.resultType().getNumElements() == 0) {
+  if (axes.empty() || node.extents().product(out) == 0) {
     results.push_back(axes.empty() ? node.tensors[0] : node.filled(out, element, 0));
     return success();
   }
@@ -375,8 +457,8 @@ LogicalResult lowerResize(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addResize(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Resize", 10, inferResize, lowerResize});
-  rows.push_back({"Upsample", 7, inferResize, lowerResize});
+  rows.push_back({"Resize", 10, inferResize, lowerResize, true});
+  rows.push_back({"Upsample", 7, inferResize, lowerResize, true});
 }
 
 } // namespace llmc::onnx_import

@@ -46,7 +46,7 @@ std::optional<SmallVector<int64_t>> sizesOf(const Node &node) {
   int64_t rank = from.size();
   if (type == "Reshape") {
     std::optional<int64_t> count = lengthOf(node, 1);
-    if (!count || *count > 8)
+    if (!count || *count > kMaxRank)
       return std::nullopt;
     for (int64_t i = 0; i < *count; ++i)
       computed(i, e.maximum(e.product(from)));
@@ -55,7 +55,7 @@ std::optional<SmallVector<int64_t>> sizesOf(const Node &node) {
   }
   if (type == "Expand") {
     std::optional<int64_t> count = lengthOf(node, 1);
-    if (!count || *count > 8)
+    if (!count || *count > kMaxRank)
       return std::nullopt;
     int64_t wide = std::max<int64_t>(rank, *count);
     for (int64_t i = 0; i < wide; ++i) {

@@ -35,9 +35,10 @@ namespace {
 
 LogicalResult inferGridSample(const Node &node, SmallVectorImpl<Type> &types) {
   int64_t rank = node.rankOf(0);
+  Extents &e = node.extents();
   if (rank < 3 || node.rankOf(1) != rank || node.shapeOf(1).back() != rank - 2 ||
-      node.shapeOf(1)[0] != node.shapeOf(0)[0])
-    return node.error() << "cannot sample " << node.typeOf(0) << " on a grid of " << node.typeOf(1);
+      !e.agree(node.shapeOf(1)[0], node.shapeOf(0)[0]))
+    return node.error() << "cannot sample " << e.text(node.typeOf(0)) << " on a grid of " << e.text(node.typeOf(1));
   SmallVector<int64_t> shape(node.shapeOf(0).take_front(2));
   llvm::append_range(shape, node.shapeOf(1).drop_front().drop_back());
   if (!llvm::is_contained({"bilinear", "linear", "nearest", "bicubic", "cubic"}, node.text("mode", "linear")))
@@ -48,31 +49,30 @@ LogicalResult inferGridSample(const Node &node, SmallVectorImpl<Type> &types) {
                         << "' (expected zeros, border or reflection)";
   for (int64_t size : node.shapeOf(0).drop_front(2))
     if (size == 0)
-      return node.error() << "cannot sample " << node.typeOf(0) << ", which has no places";
+      return node.error() << "cannot sample " << e.text(node.typeOf(0)) << ", which has no places";
   types.push_back(ofShape(node, shape));
   return success();
 }
 
 /// A place mirrored at both borders as often as it takes.
-Value reflected(Body &b, Value x, double low, double high) {
+Value reflected(Body &b, Value x, Value low, Value high) {
   Type type = x.getType();
-  auto number = [&](double value) { return b.number(type, value); };
-  double range = high - low;
-  if (range <= 0)
-    return number(low);
-  auto folded = [&](Value beyond, double from, double to) {
-    Value turns = math::TruncOp::create(b, b.div(beyond, number(range), type));
-    Value rest = b.sub(beyond, b.mul(turns, number(range)));
-    Value half = b.mul(turns, number(0.5));
+  Value zero = b.number(type, 0), range = b.sub(high, low), some = b.less(zero, range, type);
+  Value safe = b.select(some, range, b.number(type, 1));
+  auto folded = [&](Value beyond, Value from, Value to, bool up) {
+    Value turns = math::TruncOp::create(b, b.div(beyond, safe, type));
+    Value rest = b.sub(beyond, b.mul(turns, safe));
+    Value half = b.mul(turns, b.number(type, 0.5));
     Value even = b.equal(math::FloorOp::create(b, half), half);
     // `from` is the border that was crossed: an even number of turns comes back from there.
-    Value near = from < to ? b.add(number(from), rest) : b.sub(number(from), rest);
-    Value far = from < to ? b.sub(number(to), rest) : b.add(number(to), rest);
+    Value near = up ? b.add(from, rest) : b.sub(from, rest);
+    Value far = up ? b.sub(to, rest) : b.add(to, rest);
     return b.select(even, near, far);
   };
-  Value under = b.less(x, number(low), type), over = b.less(number(high), x, type);
-  return b.select(under, folded(b.sub(number(low), x), low, high),
-                  b.select(over, folded(b.sub(x, number(high)), high, low), x));
+  Value under = b.less(x, low, type), over = b.less(high, x, type);
+  Value inside = b.select(under, folded(b.sub(low, x), low, high, true),
+                          b.select(over, folded(b.sub(x, high), high, low, false), x));
+  return b.select(some, inside, low);
 }
 
 LogicalResult lowerGridSample(Lowering &node, SmallVectorImpl<Value> &results) {
@@ -84,8 +84,8 @@ LogicalResult lowerGridSample(Lowering &node, SmallVectorImpl<Value> &results) {
   Type real = element.isF64() || gridElement.isF64() ? Type(node.b.getF64Type()) : Type(node.b.getF32Type());
   if (!nearest && !isa<FloatType>(element))
     return node.error() << "samples " << element << " only with attribute 'mode' = nearest";
-  auto low = [&](int64_t i) { return aligned ? 0 : -0.5; };
-  auto high = [&](int64_t i) { return static_cast<double>(dims[i]) - (aligned ? 1 : 0.5); };
+  auto low = [&](Body &b) { return b.number(real, aligned ? 0 : -0.5); };
+  auto high = [&](Body &b, int64_t i) { return b.sub(b.count(real, dims[i]), b.number(real, aligned ? 1 : 0.5)); };
   results.push_back(node.generate(node.resultType().getShape(), element, [&](Body &b, ValueRange at) -> Value {
     auto number = [&](double value) { return b.number(real, value); };
     SmallVector<Value> x;
@@ -94,16 +94,16 @@ LogicalResult lowerGridSample(Lowering &node, SmallVectorImpl<Value> &results) {
       llvm::append_range(places, at.drop_front(2));
       places.push_back(b.index(spatial - 1 - i)); // the last dimension's coordinate comes first
       Value n = b.convert(b.load(b.extract(node.tensors[1], places), gridElement), gridElement, real);
-      Value up = b.add(n, number(1)), size = number(static_cast<double>(dims[i]));
+      Value up = b.add(n, number(1)), size = b.count(real, dims[i]);
       Value place = aligned ? b.mul(b.mul(up, number(0.5)), b.sub(size, number(1)))
                             : b.mul(b.sub(b.mul(up, size), number(1)), number(0.5));
       if (nearest)
         place = math::RoundEvenOp::create(b, place);
-      Value beyond = b.either(b.less(place, number(low(i)), real), b.less(number(high(i)), place, real));
+      Value beyond = b.either(b.less(place, low(b), real), b.less(high(b, i), place, real));
       if (padding == "border")
         place = b.select(beyond, b.min(b.max(place, number(0), real), b.sub(size, number(1)), real), place);
       else if (padding == "reflection")
-        place = reflected(b, place, low(i), high(i));
+        place = reflected(b, place, low(b), high(b, i));
       x.push_back(place);
     }
     // A place of the input, or what the padding has there.
@@ -115,7 +115,7 @@ LogicalResult lowerGridSample(Lowering &node, SmallVectorImpl<Value> &results) {
         if (padding == "zeros")
           inside = body.both(inside, body.inside(place, dims[i]));
         else if (padding == "reflection")
-          place = body.floorIndex(reflected(body, body.real(place, real), low(i), high(i)));
+          place = body.floorIndex(reflected(body, body.real(place, real), low(body), high(body, i)));
         places.push_back(body.clamped(place, dims[i]));
       }
       Value value = body.load(body.extract(node.tensors[0], places), element);
@@ -151,16 +151,17 @@ LogicalResult lowerGridSample(Lowering &node, SmallVectorImpl<Value> &results) {
 
 LogicalResult inferAffineGrid(const Node &node, SmallVectorImpl<Type> &types) {
   ArrayRef<int64_t> theta = node.shapeOf(0);
-  int64_t spatial = node.typeOf(1).getNumElements() - 2;
+  Extents &e = node.extents();
+  int64_t spatial = e.product(node.shapeOf(1)) - 2;
   if ((spatial != 2 && spatial != 3) || theta.size() != 3 || theta[1] != spatial || theta[2] != spatial + 1)
-    return node.error() << "cannot make a grid of " << spatial << " dimensions with " << node.typeOf(0);
+    return node.error() << "cannot make a grid of " << e.text(spatial) << " dimensions with " << e.text(node.typeOf(0));
   std::optional<SmallVector<int64_t>> size = node.knownIntegers(1);
   if (!size)
     return declaredOr(node, types, "input 1 (the size)", spatial + 2);
   SmallVector<int64_t> shape = {theta[0]};
   for (int64_t value : ArrayRef<int64_t>(*size).drop_front(2)) {
-    if (value < 0)
-      return node.error() << "input 1 holds the size " << value;
+    if (e.minimum(value) < 0)
+      return node.error() << "input 1 holds the size " << e.text(value);
     shape.push_back(value);
   }
   shape.push_back(spatial);
@@ -173,7 +174,8 @@ LogicalResult lowerAffineGrid(Lowering &node, SmallVectorImpl<Value> &results) {
   bool aligned = node.integer("align_corners", 0);
   Type element = node.elementOf(0), real = realElement(element);
   if (shape[0] != node.shapeOf(0)[0] || shape.back() != spatial)
-    return node.error() << "its output is declared as " << node.resultType() << " for " << node.typeOf(0);
+    return node.error() << "its output is declared as " << node.extents().text(node.resultType()) << " for "
+                        << node.extents().text(node.typeOf(0));
   results.push_back(node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
     auto theta = [&](int64_t column) {
       return b.load(b.extract(node.tensors[0], {at[0], at.back(), b.index(column)}), element);
@@ -181,11 +183,18 @@ LogicalResult lowerAffineGrid(Lowering &node, SmallVectorImpl<Value> &results) {
     Value sum = theta(spatial);
     for (int64_t i = 0; i < spatial; ++i) {
       int64_t dim = spatial - 1 - i; // the last dimension's coordinate comes first
-      double size = static_cast<double>(shape[1 + dim]);
-      // From -1 to 1: ends of the first and the last place, or their middles.
-      double step = aligned ? (size > 1 ? 2 / (size - 1) : 0) : 2 / size,
-             start = aligned ? (size > 1 ? -1 : 0) : step / 2 - 1;
-      Value place = b.add(b.mul(b.real(at[1 + dim], real), b.number(real, step)), b.number(real, start));
+      // From -1 to 1: ends of the first and the last place, or their middles. There is a place, so a size of 1 or more.
+      Type f64 = b.getF64Type();
+      Value size = b.count(f64, shape[1 + dim]), one = b.number(f64, 1), two = b.number(f64, 2), step, start;
+      if (aligned) {
+        Value some = b.less(one, size, f64);
+        step = b.select(some, b.div(two, b.select(some, b.sub(size, one), one), f64), b.number(f64, 0));
+        start = b.select(some, b.number(f64, -1), b.number(f64, 0));
+      } else {
+        step = b.div(two, size, f64);
+        start = b.sub(b.mul(step, b.number(f64, 0.5)), one);
+      }
+      Value place = b.add(b.mul(b.real(at[1 + dim], real), b.convert(step, f64, real)), b.convert(start, f64, real));
       sum = b.add(sum, b.mul(theta(i), place));
     }
     return sum;
@@ -196,10 +205,11 @@ LogicalResult lowerAffineGrid(Lowering &node, SmallVectorImpl<Value> &results) {
 //===-- regions --------------------------------------------------------------------------------------------------===//
 
 LogicalResult inferRoiAlign(const Node &node, SmallVectorImpl<Type> &types) {
+  Extents &e = node.extents();
   if (node.rankOf(0) != 4 || node.rankOf(1) != 2 || node.shapeOf(1)[1] != 4 || node.rankOf(2) != 1 ||
-      node.shapeOf(2)[0] != node.shapeOf(1)[0])
-    return node.error() << "cannot pool regions " << node.typeOf(1) << " of images " << node.typeOf(2) << " in "
-                        << node.typeOf(0);
+      !e.agree(node.shapeOf(2)[0], node.shapeOf(1)[0]))
+    return node.error() << "cannot pool regions " << e.text(node.typeOf(1)) << " of images " << e.text(node.typeOf(2))
+                        << " in " << e.text(node.typeOf(0));
   StringRef mode = node.text("mode", "avg");
   if (mode != "avg" && mode != "max")
     return node.error() << "unsupported attribute 'mode' = '" << mode << "' (expected avg or max)";
@@ -216,7 +226,7 @@ LogicalResult lowerRoiAlign(Lowering &node, SmallVectorImpl<Value> &results) {
   double scale = node.real("spatial_scale", 1);
   int64_t ratio = node.integer("sampling_ratio", 0);
   ArrayRef<int64_t> in = node.shapeOf(0), shape = node.resultType().getShape();
-  if (node.typeOf(0).getNumElements() == 0) {
+  if (node.extents().product(in) == 0) {
     results.push_back(node.filled(shape, element, 0));
     return success();
   }
@@ -246,12 +256,12 @@ LogicalResult lowerRoiAlign(Lowering &node, SmallVectorImpl<Value> &results) {
       Value inside = body.integer(body.getI1Type(), 1);
       SmallVector<Value> low, high, part;
       for (int64_t i = 0; i < 2; ++i) {
-        double size = static_cast<double>(in[2 + i]);
+        Value size = body.count(real, in[2 + i]);
         Value middle = body.add(body.real(tap[i], real), body.number(real, 0.5));
         Value x = body.add(start[i], body.div(body.mul(middle, bin[i]), samples[i], real));
-        Value before = body.less(x, body.number(real, -1), real), after = body.less(body.number(real, size), x, real);
+        Value before = body.less(x, body.number(real, -1), real), after = body.less(size, x, real);
         inside = body.both(inside, body.equal(body.either(before, after), body.integer(body.getI1Type(), 0)));
-        x = body.min(body.max(x, body.number(real, 0), real), body.number(real, size - 1), real);
+        x = body.min(body.max(x, body.number(real, 0), real), body.sub(size, body.number(real, 1)), real);
         Value whole = body.clamped(body.floorIndex(x), in[2 + i]);
         low.push_back(whole);
         high.push_back(body.clamped(body.add(whole, body.index(1)), in[2 + i]));
@@ -296,7 +306,7 @@ LogicalResult lowerMaxRoiPool(Lowering &node, SmallVectorImpl<Value> &results) {
   Type element = node.elementOf(0), real = realElement(element);
   double scale = node.real("spatial_scale", 1);
   ArrayRef<int64_t> in = node.shapeOf(0), shape = node.resultType().getShape();
-  if (node.typeOf(0).getNumElements() == 0) {
+  if (node.extents().product(in) == 0) {
     results.push_back(node.filled(shape, element, 0));
     return success();
   }
@@ -458,9 +468,9 @@ LogicalResult lowerDeformConv(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addSampling(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"GridSample", 16, inferGridSample, lowerGridSample});
-  rows.push_back({"AffineGrid", 20, inferAffineGrid, lowerAffineGrid});
-  rows.push_back({"RoiAlign", 10, inferRoiAlign, lowerRoiAlign});
+  rows.push_back({"GridSample", 16, inferGridSample, lowerGridSample, true});
+  rows.push_back({"AffineGrid", 20, inferAffineGrid, lowerAffineGrid, true});
+  rows.push_back({"RoiAlign", 10, inferRoiAlign, lowerRoiAlign, true});
   rows.push_back({"MaxRoiPool", 1, inferMaxRoiPool, lowerMaxRoiPool});
   rows.push_back({"DeformConv", 19, inferDeformConv, lowerDeformConv});
 }

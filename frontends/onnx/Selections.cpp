@@ -261,7 +261,8 @@ LogicalResult lowerUnique(Lowering &node, SmallVectorImpl<Value> &results) {
 
 LogicalResult inferSuppression(const Node &node, SmallVectorImpl<Type> &types) {
   if (node.rankOf(0) != 3 || node.rankOf(1) != 3 || node.shapeOf(0)[2] != 4 ||
-      node.shapeOf(0)[0] != node.shapeOf(1)[0] || node.shapeOf(0)[1] != node.shapeOf(1)[2])
+      !node.extents().agree(node.shapeOf(0)[0], node.shapeOf(1)[0]) ||
+      !node.extents().agree(node.shapeOf(0)[1], node.shapeOf(1)[2]))
     return node.error() << "boxes are " << node.extents().text(node.typeOf(0)) << " and scores "
                         << node.extents().text(node.typeOf(1)) << " (expected [B, N, 4] and [B, C, N])";
   int64_t most = node.extents().maximum(node.extents().product(node.shapeOf(1)));

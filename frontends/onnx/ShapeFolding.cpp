@@ -273,6 +273,16 @@ DenseElementsAttr foldElements(const Node &node, RankedTensorType type) {
   return {};
 }
 
+DenseElementsAttr wholeFloats(RankedTensorType type, ArrayRef<int64_t> values) {
+  SmallVector<APFloat> numbers;
+  for (int64_t value : values) {
+    numbers.emplace_back(cast<FloatType>(type.getElementType()).getFloatSemantics());
+    numbers.back().convertFromAPInt(APInt(64, static_cast<uint64_t>(value)), /*IsSigned=*/true,
+                                    APFloat::rmNearestTiesToEven);
+  }
+  return DenseElementsAttr::get(type, numbers);
+}
+
 } // namespace
 
 Folded foldNode(const Node &node, RankedTensorType type) {
@@ -294,6 +304,8 @@ Folded foldNode(const Node &node, RankedTensorType type) {
     folded.integers = *values;
   else if (isInteger(type.getElementType()))
     folded.constant = elements(type, *values);
+  else if (node.type == "Cast" ? isInteger(node.elementOf(0)) : !llvm::is_contained(*values, 0))
+    folded.constant = wholeFloats(type, *values); // but zeros, which may be negative ones
   return folded;
 }
 

@@ -21,7 +21,7 @@ LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
   Extents &e = node.extents();
   int64_t total = e.product(from), known = 1, open = -1;
   if (wanted->size() > 8)
-    return node.error() << "reshapes to rank " << wanted->size() << " (expected at most 8)";
+    return node.error() << "reshapes to rank " << wanted->size() << " (expected at most " << kMaxRank << ")";
   for (auto [i, size] : llvm::enumerate(*wanted)) {
     if (size == 0 && !node.integer("allowzero", 0)) {
       if (i >= from.size())
@@ -100,8 +100,8 @@ LogicalResult inferUnsqueeze(const Node &node, SmallVectorImpl<Type> &types) {
   if (!axes && !(axes = node.knownIntegers(1)))
     return declaredOr(node, types, "input 1 (the axes)");
   int64_t rank = node.rankOf(0) + axes->size();
-  if (rank > 8)
-    return node.error() << "gives rank " << rank << " (expected at most 8)";
+  if (rank > kMaxRank)
+    return node.error() << "gives rank " << rank << " (expected at most " << kMaxRank << ")";
   SmallVector<int64_t> shape(rank, 0);
   for (int64_t value : *axes) {
     FailureOr<int64_t> axis = node.axis(value, rank);
@@ -420,26 +420,32 @@ LogicalResult inferDepthToSpace(const Node &node, SmallVectorImpl<Type> &types) 
   int64_t block = node.integer("blocksize", 0);
   ArrayRef<int64_t> s = node.shapeOf(0);
   bool toSpace = node.type == "DepthToSpace";
-  if (s.size() != 4 || block < 1 || (toSpace ? s[1] % (block * block) : s[2] % block || s[3] % block))
-    return node.error() << "cannot move blocks of " << block << " in " << node.typeOf(0);
+  Extents &e = node.extents();
+  auto whole = [&](int64_t size, int64_t parts) { return e.agree(e.mul(e.div(size, parts), parts), size); };
+  if (s.size() != 4 || block < 1 || block > (1 << 20) ||
+      !(toSpace ? whole(s[1], e.mul(block, block)) : whole(s[2], block) && whole(s[3], block)))
+    return node.error() << "cannot move blocks of " << block << " in " << e.text(node.typeOf(0));
+  int64_t all = e.mul(block, block);
   if (toSpace)
-    types.push_back(ofShape(node, {s[0], s[1] / (block * block), s[2] * block, s[3] * block}));
+    types.push_back(ofShape(node, {s[0], e.div(s[1], all), e.mul(s[2], block), e.mul(s[3], block)}));
   else
-    types.push_back(ofShape(node, {s[0], s[1] * block * block, s[2] / block, s[3] / block}));
+    types.push_back(ofShape(node, {s[0], e.mul(s[1], all), e.div(s[2], block), e.div(s[3], block)}));
   return success();
 }
 LogicalResult lowerDepthToSpace(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t block = node.integer("blocksize", 0);
   ArrayRef<int64_t> s = node.shapeOf(0);
   Value x = node.tensors[0];
+  Extents &e = node.extents();
+  int64_t channels = node.resultType().getShape()[1];
   if (node.type == "SpaceToDepth") {
-    x = node.reshape(x, {s[0], s[1], s[2] / block, block, s[3] / block, block});
+    x = node.reshape(x, {s[0], s[1], e.div(s[2], block), block, e.div(s[3], block), block});
     x = node.transpose(x, {0, 3, 5, 1, 2, 4});
   } else if (node.text("mode", "DCR") == "DCR") {
-    x = node.reshape(x, {s[0], block, block, s[1] / (block * block), s[2], s[3]});
+    x = node.reshape(x, {s[0], block, block, channels, s[2], s[3]});
     x = node.transpose(x, {0, 3, 4, 1, 5, 2});
   } else {
-    x = node.reshape(x, {s[0], s[1] / (block * block), block, block, s[2], s[3]});
+    x = node.reshape(x, {s[0], channels, block, block, s[2], s[3]});
     x = node.transpose(x, {0, 1, 4, 2, 5, 3});
   }
   results.push_back(node.reshape(x, node.resultType().getShape()));
@@ -501,8 +507,8 @@ void addShapes(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Shape", 1, inferShape, lowerFolded, true});
   rows.push_back({"Size", 1, inferSize, lowerFolded, true});
   rows.push_back({"llmc.Sizes", 1, inferSizes, lowerFolded, true});
-  rows.push_back({"DepthToSpace", 1, inferDepthToSpace, lowerDepthToSpace});
-  rows.push_back({"SpaceToDepth", 1, inferDepthToSpace, lowerDepthToSpace});
+  rows.push_back({"DepthToSpace", 1, inferDepthToSpace, lowerDepthToSpace, true});
+  rows.push_back({"SpaceToDepth", 1, inferDepthToSpace, lowerDepthToSpace, true});
   rows.push_back({"EyeLike", 9, inferEyeLike, lowerEyeLike, true});
   rows.push_back({"Trilu", 14, inferSame, lowerTrilu, true});
 }

@@ -31,7 +31,7 @@ Value turnTable(Lowering &node, int64_t length, bool inverse, Type real) {
 /// The transform of [outer, L, inner, 2] along L, not divided by L.
 Value transform(Lowering &node, Value x, int64_t length, bool inverse) {
   Type real = elementOf(x);
-  ArrayRef<int64_t> shape = cast<RankedTensorType>(x.getType()).getShape();
+  SmallVector<int64_t> shape = node.sizesOf(x);
   if (length < 2)
     return x;
   Value table = turnTable(node, length, inverse, real);
@@ -74,10 +74,11 @@ Value transform(Lowering &node, Value x, int64_t length, bool inverse) {
   return x;
 }
 
-/// One transform: of which axis, how many places go in, how long it is (-1: only known at run time).
+/// One transform: of which axis, how many places go in, how long it is (-1: only known at run time, as `open` may be).
 struct Plan {
   int64_t axis, in, length;
   bool inverse, onesided;
+  int64_t open = -1; ///< a length that is the size of something
 };
 
 /// Place k of what is transformed along an axis: the input, zero behind its end; for the one-sided inverse the second
@@ -102,14 +103,12 @@ Value spectrumAt(Body &b, const Plan &plan, Value k, Value part, Value length, T
 /// The whole operator along one axis. `lengthAt` gives a length that comes at run time.
 Value fourier(Lowering &node, Value x, Type element, const Plan &plan, ArrayRef<int64_t> out,
               llvm::function_ref<Value(Body &)> lengthAt) {
-  ArrayRef<int64_t> in = cast<RankedTensorType>(x.getType()).getShape();
+  SmallVector<int64_t> in = node.sizesOf(x);
   // Sums over all places cancel: what is left is held in double.
   Type real = node.b.getF64Type(), own = realElement(element);
-  int64_t outer = 1, inner = 1, parts = in.back();
-  for (int64_t i = 0; i < plan.axis; ++i)
-    outer *= in[i];
-  for (size_t i = plan.axis + 1; i + 1 < in.size(); ++i)
-    inner *= in[i];
+  Extents &e = node.extents();
+  int64_t outer = e.product(ArrayRef<int64_t>(in).take_front(plan.axis)), parts = in.back();
+  int64_t inner = e.product(ArrayRef<int64_t>(in).slice(plan.axis + 1, in.size() - plan.axis - 2));
   Value flat = node.reshape(x, {outer, plan.in, inner, parts});
   auto reader = [&](Value outerAt, Value innerAt) {
     return [=](Body &b, Value place, Value part) -> Value {
@@ -123,7 +122,7 @@ Value fourier(Lowering &node, Value x, Type element, const Plan &plan, ArrayRef<
   if (plan.length < 0) {
     Type f64 = node.b.getF64Type();
     Value sums = node.generate(shape, element, [&](Body &b, ValueRange at) -> Value {
-      Value length = lengthAt(b), size = b.real(length, f64);
+      Value length = plan.open < 0 ? lengthAt(b) : b.index(plan.open), size = b.real(length, f64);
       auto read = reader(at[0], at[2]);
       Value sum = b.loop(b.index(0), length, {b.number(f64, 0)}, [&](Body &body, Value k, ValueRange carried) {
         auto part = [&](int64_t i) {
@@ -166,8 +165,8 @@ Value fourier(Lowering &node, Value x, Type element, const Plan &plan, ArrayRef<
 LogicalResult dftAxis(const Node &node, std::optional<int64_t> &axis) {
   int64_t rank = node.rankOf(0), given = -2;
   if (rank < 2 || (node.shapeOf(0).back() != 1 && node.shapeOf(0).back() != 2))
-    return node.error() << "needs real numbers or pairs of parts in its last dimension (found " << node.typeOf(0)
-                        << ")";
+    return node.error() << "needs real numbers or pairs of parts in its last dimension (found "
+                        << node.extents().text(node.typeOf(0)) << ")";
   if (node.since < 20) {
     given = node.integer("axis", 1);
   } else if (node.has(2)) {
@@ -191,7 +190,8 @@ int64_t dftLength(const Node &node, int64_t axis, bool inverse, bool onesided) {
     return known && known->size() == 1 ? (*known)[0] : -1;
   }
   int64_t places = node.shapeOf(0)[axis];
-  return inverse && onesided ? 2 * (places - 1) : places;
+  Extents &e = node.extents();
+  return inverse && onesided ? e.mul(2, e.sub(places, 1)) : places;
 }
 
 LogicalResult inferDFT(const Node &node, SmallVectorImpl<Type> &types) {
@@ -202,10 +202,11 @@ LogicalResult inferDFT(const Node &node, SmallVectorImpl<Type> &types) {
   int64_t length = axis ? dftLength(node, *axis, inverse, onesided) : -1;
   if (!axis || (length < 0 && node.has(1) && !node.knownIntegers(1)))
     return declaredOr(node, types, axis ? "input 1 (the length)" : "input 2 (the axis)", node.rankOf(0));
-  if (length < 1 || length > 1 << 30)
-    return node.error() << "transforms " << length << " places (expected at least 1)";
+  Extents &e = node.extents();
+  if (e.maximum(length) < 1 || e.maximum(length) > 1 << 30)
+    return node.error() << "transforms " << e.text(length) << " places (expected at least 1)";
   SmallVector<int64_t> shape(node.shapeOf(0));
-  shape[*axis] = onesided && !inverse ? length / 2 + 1 : length;
+  shape[*axis] = onesided && !inverse ? e.add(e.div(length, 2), 1) : e.most(length, 0);
   shape.back() = inverse && onesided ? 1 : 2;
   types.push_back(ofShape(node, shape));
   return success();
@@ -219,8 +220,9 @@ LogicalResult lowerDFT(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t rank = node.rankOf(0);
   Type element = node.elementOf(0);
   ArrayRef<int64_t> in = node.shapeOf(0), out = node.resultType().getShape();
+  Extents &e = node.extents();
   if (out.back() != (inverse && onesided ? 1 : 2))
-    return node.error() << "its output is declared as " << node.resultType();
+    return node.error() << "its output is declared as " << e.text(node.resultType());
   // Every axis that could have given this shape.
   Value result;
   Value axisTensor = known ? Value() : node.reshape(node.tensors[2], {});
@@ -233,14 +235,18 @@ LogicalResult lowerDFT(Lowering &node, SmallVectorImpl<Value> &results) {
       plan.length = out[axis];
     bool fits = true;
     for (int64_t i = 0; i + 1 < rank; ++i)
-      fits &= i == axis ? plan.length < 0 || out[i] == (onesided && !inverse ? plan.length / 2 + 1 : plan.length)
+      fits &= i == axis ? plan.length < 0 || isOpen(plan.length) ||
+                              out[i] == (onesided && !inverse ? plan.length / 2 + 1 : plan.length)
                         : out[i] == in[i];
     if (!fits || plan.in == 0 || plan.length == 0)
       continue;
+    if (isOpen(plan.length))
+      plan.open = std::exchange(plan.length, -1);
     Value one = fourier(node, node.tensors[0], element, plan, out, [&](Body &b) -> Value {
       Value given = b.asIndex(b.extract(node.reshape(node.tensors[1], {}), {}), node.elementOf(1));
       // One of the two lengths that give so many places.
-      Value least = b.index(std::max<int64_t>(1, 2 * out[axis] - 2)), most = b.index(2 * out[axis] - 1);
+      int64_t twice = e.mul(2, out[axis]);
+      Value least = b.index(e.most(1, e.sub(twice, 2))), most = b.index(e.sub(twice, 1));
       return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, given, least), most);
     });
     if (!result) {
@@ -255,8 +261,8 @@ LogicalResult lowerDFT(Lowering &node, SmallVectorImpl<Value> &results) {
         });
   }
   if (!result)
-    return node.error() << "its output is declared as " << node.resultType() << ", which no axis of " << node.typeOf(0)
-                        << " gives";
+    return node.error() << "its output is declared as " << e.text(node.resultType()) << ", which no axis of "
+                        << e.text(node.typeOf(0)) << " gives";
   results.push_back(result);
   return success();
 }
@@ -276,7 +282,9 @@ LogicalResult inferSTFT(const Node &node, SmallVectorImpl<Type> &types) {
   int64_t rank = node.rankOf(0);
   if (rank < 2 || rank > 3 || (rank == 3 && node.shapeOf(0)[2] != 1 && node.shapeOf(0)[2] != 2) ||
       (node.has(2) && node.rankOf(2) != 1))
-    return node.error() << "needs a signal of batches, places and parts (found " << node.typeOf(0) << ")";
+    return node.error() << "needs a signal of batches, places and parts (found " << node.extents().text(node.typeOf(0))
+                        << ")";
+  Extents &e = node.extents();
   std::optional<SmallVector<int64_t>> step = node.knownIntegers(1);
   int64_t length = frameLength(node), places = node.shapeOf(0)[1];
   if (!step || step->size() != 1 || (node.has(3) && !node.knownIntegers(3))) {
@@ -284,13 +292,15 @@ LogicalResult inferSTFT(const Node &node, SmallVectorImpl<Type> &types) {
       return failure();
     auto said = cast<RankedTensorType>(types[0]).getShape();
     if (said[0] != node.shapeOf(0)[0] || said[3] != 2)
-      return node.error() << "its output is declared as " << types[0] << " for " << node.typeOf(0);
+      return node.error() << "its output is declared as " << types[0] << " for " << e.text(node.typeOf(0));
     return success();
   }
-  if ((*step)[0] < 1 || length < 1 || length > places)
-    return node.error() << "cuts " << places << " places into frames of " << length << ", " << (*step)[0] << " apart";
+  if (isOpen(length) || isOpen((*step)[0]) || (*step)[0] < 1 || length < 1 || e.maximum(e.sub(places, length)) < 0)
+    return node.error() << "cuts " << e.text(places) << " places into frames of " << e.text(length) << ", "
+                        << e.text((*step)[0]) << " apart";
   int64_t bins = node.integer("onesided", 1) ? length / 2 + 1 : length;
-  types.push_back(ofShape(node, {node.shapeOf(0)[0], 1 + (places - length) / (*step)[0], bins, 2}));
+  int64_t frames = e.add(1, e.div(e.sub(places, length), (*step)[0]));
+  types.push_back(ofShape(node, {node.shapeOf(0)[0], e.most(0, frames), bins, 2}));
   return success();
 }
 
@@ -435,8 +445,8 @@ LogicalResult lowerMel(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addSignals(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"DFT", 17, inferDFT, lowerDFT});
-  rows.push_back({"STFT", 17, inferSTFT, lowerSTFT});
+  rows.push_back({"DFT", 17, inferDFT, lowerDFT, true});
+  rows.push_back({"STFT", 17, inferSTFT, lowerSTFT, true});
   for (StringRef name : {"HannWindow", "HammingWindow", "BlackmanWindow"})
     rows.push_back({name, 17, inferWindow, lowerWindow});
   rows.push_back({"MelWeightMatrix", 17, inferMel, lowerMel});

@@ -18,9 +18,16 @@ struct Linear {
 };
 
 LogicalResult readLinear(const Node &node, Linear &facts) {
+  Extents &e = node.extents();
+  auto said = [&](unsigned i) { return e.text(node.typeOf(i)); };
+  auto fitsShape = [&](unsigned i, ArrayRef<int64_t> shape) {
+    return node.rankOf(i) == static_cast<int64_t>(shape.size()) &&
+           llvm::all_of(llvm::zip(node.shapeOf(i), shape),
+                        [&](auto pair) { return e.agree(std::get<0>(pair), std::get<1>(pair)); });
+  };
   for (unsigned i = 0; i < 3; ++i)
-    if (node.rankOf(i) != 3)
-      return node.error() << "input " << i << " is " << node.typeOf(i) << " (expected rank 3)";
+    if (node.rankOf(i) != 3 || isOpen(node.shapeOf(i)[2]))
+      return node.error() << "input " << i << " is " << said(i) << " (expected rank 3, and columns that are known)";
   ArrayRef<int64_t> q = node.shapeOf(0), k = node.shapeOf(1), v = node.shapeOf(2);
   facts.batch = q[0];
   facts.time = q[1];
@@ -28,13 +35,12 @@ LogicalResult readLinear(const Node &node, Linear &facts) {
   facts.kvHeads = node.integer("kv_num_heads", 0);
   if (facts.heads < 1 || facts.kvHeads < 1 || facts.heads % facts.kvHeads || q[2] % facts.heads ||
       k[2] % facts.kvHeads || v[2] % facts.kvHeads)
-    return node.error() << facts.heads << " query and " << facts.kvHeads << " key heads do not fit " << node.typeOf(0)
-                        << ", " << node.typeOf(1) << " and " << node.typeOf(2);
+    return node.error() << facts.heads << " query and " << facts.kvHeads << " key heads do not fit " << said(0) << ", "
+                        << said(1) << " and " << said(2);
   facts.width = q[2] / facts.heads;
   facts.valueWidth = v[2] / facts.kvHeads;
-  if (k[0] != q[0] || v[0] != q[0] || k[1] != q[1] || v[1] != q[1] || k[2] / facts.kvHeads != facts.width)
-    return node.error() << "keys " << node.typeOf(1) << " and values " << node.typeOf(2) << " do not fit "
-                        << node.typeOf(0);
+  if (!fitsShape(1, {q[0], q[1], facts.kvHeads * facts.width}) || !fitsShape(2, {q[0], q[1], v[2]}))
+    return node.error() << "keys " << said(1) << " and values " << said(2) << " do not fit " << said(0);
   StringRef rule = node.text("update_rule", "gated_delta");
   if (!llvm::is_contained({"linear", "gated", "delta", "gated_delta"}, rule))
     return node.error() << "unsupported attribute 'update_rule' = '" << rule
@@ -45,17 +51,15 @@ LogicalResult readLinear(const Node &node, Linear &facts) {
     return node.error() << "attribute 'update_rule' = '" << rule << "' needs " << (facts.gated ? "a" : "no")
                         << " decay and " << (facts.delta ? "a" : "no") << " beta";
   auto fits = [&](unsigned input, ArrayRef<int64_t> lasts) {
-    ArrayRef<int64_t> shape = node.shapeOf(input);
-    return shape.size() == 3 && shape[0] == facts.batch && shape[1] == facts.time &&
-           llvm::is_contained(lasts, shape[2]);
+    return node.rankOf(input) == 3 && llvm::is_contained(lasts, node.shapeOf(input)[2]) &&
+           fitsShape(input, {facts.batch, facts.time, node.shapeOf(input)[2]});
   };
   if (facts.gated && !fits(4, {facts.kvHeads, facts.kvHeads * facts.width}))
-    return node.error() << "decay " << node.typeOf(4) << " does not fit " << facts.kvHeads << " key heads";
+    return node.error() << "decay " << said(4) << " does not fit " << facts.kvHeads << " key heads";
   if (facts.delta && !fits(5, {facts.kvHeads, 1}))
-    return node.error() << "beta " << node.typeOf(5) << " does not fit " << facts.kvHeads << " key heads";
-  if (node.has(3) && node.shapeOf(3) != ArrayRef<int64_t>({facts.batch, facts.kvHeads, facts.width, facts.valueWidth}))
-    return node.error() << "past state " << node.typeOf(3) << " does not fit " << node.typeOf(1) << " and "
-                        << node.typeOf(2);
+    return node.error() << "beta " << said(5) << " does not fit " << facts.kvHeads << " key heads";
+  if (node.has(3) && !fitsShape(3, {facts.batch, facts.kvHeads, facts.width, facts.valueWidth}))
+    return node.error() << "past state " << said(3) << " does not fit " << said(1) << " and " << said(2);
   return success();
 }
 
@@ -76,7 +80,7 @@ LogicalResult lowerLinearAttention(Lowering &node, SmallVectorImpl<Value> &resul
     return failure();
   Type f32 = node.b.getF32Type(), element = node.elementOf(0), stateElement = node.resultElement(1);
   int64_t group = facts.heads / facts.kvHeads, batch = facts.batch, heads = facts.kvHeads;
-  if (node.typeOf(1).getNumElements() == 0 || node.typeOf(2).getNumElements() == 0) {
+  if (node.extents().product(node.shapeOf(1)) == 0 || node.extents().product(node.shapeOf(2)) == 0) {
     // Nothing comes in: zeros go out, and the state stays.
     results.push_back(node.filled(node.resultType(0).getShape(), element, 0));
     if (node.numOutputs > 1)
@@ -145,17 +149,19 @@ LogicalResult lowerLinearAttention(Lowering &node, SmallVectorImpl<Value> &resul
 //===-- CausalConvWithState --------------------------------------------------------------------------------------===//
 
 LogicalResult inferCausalConv(const Node &node, SmallVectorImpl<Type> &types) {
+  Extents &e = node.extents();
+  auto said = [&](unsigned i) { return e.text(node.typeOf(i)); };
   if (node.rankOf(0) != 3 || node.rankOf(1) != 3)
-    return node.error() << "needs an input and a weight of rank 3 (found " << node.typeOf(0) << " and "
-                        << node.typeOf(1) << ")";
+    return node.error() << "needs an input and a weight of rank 3 (found " << said(0) << " and " << said(1) << ")";
   ArrayRef<int64_t> x = node.shapeOf(0), w = node.shapeOf(1);
-  if (w[0] != x[1] || w[1] != 1 || w[2] < 1)
-    return node.error() << "weight " << node.typeOf(1) << " does not fit " << x[1] << " channels";
+  if (isOpen(w) || w[0] != x[1] || w[1] != 1 || w[2] < 1)
+    return node.error() << "weight " << said(1) << " does not fit " << e.text(x[1]) << " channels";
   if (node.has(2) && node.shapeOf(2) != ArrayRef<int64_t>({x[1]}))
-    return node.error() << "adds a bias of " << node.typeOf(2) << " to " << x[1] << " channels";
+    return node.error() << "adds a bias of " << said(2) << " to " << x[1] << " channels";
   SmallVector<int64_t> state = {x[0], x[1], w[2] - 1};
-  if (node.has(3) && node.shapeOf(3) != ArrayRef<int64_t>(state))
-    return node.error() << "past state is " << node.typeOf(3) << " (expected " << w[2] - 1 << " places)";
+  if (node.has(3) && (node.rankOf(3) != 3 || !e.agree(node.shapeOf(3)[0], x[0]) ||
+                      node.shapeOf(3).drop_front() != ArrayRef<int64_t>(state).drop_front()))
+    return node.error() << "past state is " << said(3) << " (expected " << w[2] - 1 << " places)";
   StringRef activation = node.text("activation", "none");
   if (!llvm::is_contained({"none", "silu", "swish"}, activation))
     return node.error() << "unsupported attribute 'activation' = '" << activation << "' (expected none, silu or swish)";
@@ -212,11 +218,15 @@ LogicalResult inferTensorScatter(const Node &node, SmallVectorImpl<Type> &types)
   FailureOr<int64_t> axis = node.axis(node.integer("axis", -2), rank);
   if (failed(axis))
     return failure();
+  Extents &e = node.extents();
   bool fits = *axis > 0 && node.rankOf(1) == rank;
+  // More than there are places for are cut; nothing is written but in the result's own places.
   for (int64_t i = 0; fits && i < rank; ++i)
-    fits = i == *axis ? node.shapeOf(1)[i] <= node.shapeOf(0)[i] : node.shapeOf(1)[i] == node.shapeOf(0)[i];
-  if (!fits || (node.has(2) && node.shapeOf(2) != ArrayRef<int64_t>({node.shapeOf(0)[0]})))
-    return node.error() << "cannot write " << node.typeOf(1) << " into " << node.typeOf(0) << " along axis " << *axis;
+    fits = i == *axis ? e.minimum(e.sub(node.shapeOf(1)[i], node.shapeOf(0)[i])) <= 0
+                      : e.agree(node.shapeOf(1)[i], node.shapeOf(0)[i]);
+  if (!fits || (node.has(2) && (node.rankOf(2) != 1 || !e.agree(node.shapeOf(2)[0], node.shapeOf(0)[0]))))
+    return node.error() << "cannot write " << e.text(node.typeOf(1)) << " into " << e.text(node.typeOf(0))
+                        << " along axis " << *axis;
   StringRef mode = node.text("mode", "linear");
   if (mode != "linear" && mode != "circular")
     return node.error() << "unsupported attribute 'mode' = '" << mode << "' (expected linear or circular)";
@@ -229,7 +239,7 @@ LogicalResult lowerTensorScatter(Lowering &node, SmallVectorImpl<Value> &results
   bool circular = node.text("mode", "linear") == "circular";
   Type element = node.elementOf(0);
   int64_t size = node.shapeOf(0)[axis], count = node.shapeOf(1)[axis];
-  if (count == 0 || node.typeOf(0).getNumElements() == 0) {
+  if (count == 0 || node.extents().product(node.shapeOf(0)) == 0) {
     results.push_back(node.tensors[0]);
     return success();
   }
@@ -251,9 +261,9 @@ LogicalResult lowerTensorScatter(Lowering &node, SmallVectorImpl<Value> &results
 } // namespace
 
 void addStates(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"LinearAttention", 27, inferLinearAttention, lowerLinearAttention});
-  rows.push_back({"CausalConvWithState", 27, inferCausalConv, lowerCausalConv});
-  rows.push_back({"TensorScatter", 24, inferTensorScatter, lowerTensorScatter});
+  rows.push_back({"LinearAttention", 27, inferLinearAttention, lowerLinearAttention, true});
+  rows.push_back({"CausalConvWithState", 27, inferCausalConv, lowerCausalConv, true});
+  rows.push_back({"TensorScatter", 24, inferTensorScatter, lowerTensorScatter, true});
 }
 
 } // namespace llmc::onnx_import

@@ -60,7 +60,18 @@ Value padSpatial(Lowering &node, Value x, const Window &window, unsigned leading
   SmallVector<int64_t> low(leading, 0), high(leading, 0);
   llvm::append_range(low, window.low);
   llvm::append_range(high, window.high);
-  return node.pad(x, low, high, scalar);
+  Value padded = node.pad(x, low, high, scalar);
+  // One window alone takes all that is there: how far its loops go is read off the input once the loop over windows is
+  // gone. What it does not reach is cut off.
+  Extents &e = node.extents();
+  SmallVector<int64_t> shape = node.sizesOf(padded), whole = shape;
+  for (size_t i = 0; i < window.out.size(); ++i)
+    if (window.out[i] == 1)
+      shape[leading + i] = e.add(e.mul(e.sub(window.kernel[i], 1), window.dilations[i]), 1);
+  if (shape == whole)
+    return padded;
+  SmallVector<OpFoldResult> zeros(shape.size(), node.b.getIndexAttr(0)), ones(shape.size(), node.b.getIndexAttr(1));
+  return node.sized(tensor::ExtractSliceOp::create(node.b, padded, zeros, node.folded(shape), ones), shape);
 }
 
 } // namespace llmc::onnx_import

@@ -4,9 +4,10 @@
 // The reader of the format has a fuzzer of its own under sanitizers (test/fuzz/OnnxFuzzer.cpp); this one is built with
 // MLIR's shared libraries, which are not instrumented, with assertions on.
 //
-//   build/dev/test/onnx/fuzz-onnx-import -runs=1000000 -max_len=2048 FOLDER test/onnx/cases
+//   build/dev/test/onnx/fuzz-onnx-import -runs=1000000 -seed=1 test/onnx/cases test/onnx/microsoft
 //
-// New inputs go to FOLDER.
+// `-first=N -runs=M -seed=S` runs files N to N + M of those that S makes; of one file alone it shows what is said of
+// it.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/ONNX/IR/ONNX.h"
@@ -206,6 +207,7 @@ struct Importer {
   std::unique_ptr<MLIRContext> context;
   unsigned files = 0, errors = 0;
   long imported = 0, lowered = 0;
+  bool shows = false; ///< what is said of files
   int file = ::memfd_create("m.onnx", 0);
   std::string path = "/proc/self/fd/" + std::to_string(file);
 
@@ -221,6 +223,8 @@ struct Importer {
     context->loadAllAvailableDialects();
     context->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
       errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
+      if (shows)
+        std::fprintf(stderr, "%s\n", diagnostic.str().c_str());
       return success();
     });
   }
@@ -286,6 +290,7 @@ int main(int count, char **arguments) {
   for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM})
     std::signal(number, onSignal);
   Importer importer;
+  importer.shows = runs == 1;
   for (long run = first; run < first + runs; ++run) {
     currentRun = static_cast<sig_atomic_t>(run);
     Random random(static_cast<uint64_t>(seed) << 32 ^ static_cast<uint64_t>(run));

@@ -70,10 +70,14 @@ COMPILES = {
     model([node("Relu", ["x"], ["y"], "r")], [X], [value("y", [3, 5], 7)]):
         "m.onnx: error: output 'y' is declared as 'tensor<3x5xi64>', but its node makes 'tensor<3x5xf32>'\n",
     # Sizes known only at run time, where they cannot be taken; what is taken to be their bounds is said first.
-    model([node("Einsum", ["x"], ["y"], "t", field(5, field(1, "equation") + field(4, "ij->ji") + field(20, 3)))],
-          [value("x", ["batch", 5])], []):
-        TAKEN + "m.onnx: error: node 't' (Einsum, version 12): input 0 is 'tensor<(batch)x5xf32>', of a size known only at run time, "
+    model([node("Det", ["x"], ["y"], "t")], [value("x", ["batch", 5])], []):
+        TAKEN + "m.onnx: error: node 't' (Det, version 11): input 0 is 'tensor<(batch)x5xf32>', of a size known only at run time, "
         "which this operator is not compiled for\nnote: give the dimension one size: --dim NAME=N\n",
+    # 2^31 places become one: each is weighed where antialiasing is asked for.
+    model([node("Constant", [], ["s"], "", field(5, field(1, "value_ints") + field(8, 1) + field(20, 7))),
+           node("Resize", ["x", "", "", "s"], ["y"], "small", attribute("antialias", 1) + field(5, field(1, "mode") + field(4, "linear") + field(20, 3)))],
+          [value("x", [1 << 31])], [value("y", [1])], 19):
+        "m.onnx: error: node 'small' (Resize, version 19): makes 1 places of up to 8589934592 weights each, which is too many\n",
     model([node("Relu", ["x"], ["y"], "r", attribute("alpha", 7))], [X], [value("y", [3, 5])]):
         "m.onnx: error: node 'r' (Relu, opset 17): unknown attribute 'alpha' (expected one of: )\n",
     model([node("Identity", ["x"], ["y"])], [value("x", [3], 8)], [value("y", [3], 8)]):

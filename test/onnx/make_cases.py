@@ -17,6 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 import open_cases as more_cases
 import operator_cases
+import sized_cases
 
 HERE = Path(__file__).resolve().parent / "cases"
 RANDOM = np.random.default_rng(20261127)
@@ -137,6 +138,7 @@ def main():
     open_cases(node)
     operator_cases.add(case, node)
     more_cases.add(case, open_case, node)
+    sized_cases.add(case, open_case, node)
 
 
 def open_cases(node):

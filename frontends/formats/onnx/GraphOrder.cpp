@@ -35,10 +35,7 @@ public:
     }
     if (Checked checked = nodes(graph.nodes, given, outer); !checked)
       return checked;
-    Names wanted;
     for (const ValueInfo &output : graph.outputs) {
-      if (outer.empty() && !wanted.insert(output.name).second)
-        return mistake("output '" + json::printable(output.name, 120) + "' is there twice");
       const bool known = given.count(output.name) || isOuter(outer, output.name);
       if (!known)
         return mistake("output '" + json::printable(output.name, 120) + "' of graph '" +

@@ -99,8 +99,6 @@ TEST(Onnx, RefusesGraphsThatAreNone) {
   EXPECT_EQ(refusedGraph(bytes(1, node("a", "Add", {"x", "c"}, {"b"})) + bytes(1, node("c", "Relu", {"b"}, {"c"})) + x),
             "m.onnx: error: node 'a' (Add, opset 17): stands in a cycle: it needs what it makes\n");
   EXPECT_EQ(refusedGraph(x + y), "m.onnx: error: output 'y' of graph '' is made by no node\n");
-  EXPECT_EQ(refusedGraph(bytes(1, node("r", "Relu", {"x"}, {"y"})) + x + y + y),
-            "m.onnx: error: output 'y' is there twice\n");
   EXPECT_EQ(refusedGraph(x + x), "m.onnx: error: input 'x' is there twice\n");
   EXPECT_EQ(refusedGraph(bytes(1, bytes(1, "x") + bytes(3, "n")) + x), "m.onnx: error: node 'n' names no operator\n");
 }
@@ -127,8 +125,8 @@ TEST(Onnx, RefusesTensorsThatLie) {
   EXPECT_EQ(refusedTensor(tensor("t", 1, {-1}, "")), "t.pb: error: tensor 't' has a dimension of -1\n");
   EXPECT_EQ(refusedTensor(tensor("t", 1, {1ll << 40, 1ll << 40}, "")),
             "t.pb: error: tensor 't' has more elements than memory has addresses\n");
-  EXPECT_EQ(refusedTensor(tensor("t", 1, {1, 1, 1, 1, 1, 1, 1, 1, 1}, "1234")),
-            "t.pb: error: tensor 't' has rank 9 (expected at most 8)\n");
+  EXPECT_EQ(refusedTensor(tensor("t", 1, std::vector<int64_t>(17, 1), "1234")),
+            "t.pb: error: tensor 't' has rank 17 (expected at most 16)\n");
   EXPECT_EQ(refusedTensor(number(1, 3) + number(2, 7) + bytes(7, varint(1) + varint(2))),
             "t.pb: error: tensor '' has 2 elements, its shape says 3\n");
   EXPECT_EQ(refusedTensor(number(1, 1) + number(2, 1) + bytes(7, varint(1))),
