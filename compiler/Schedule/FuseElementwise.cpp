@@ -46,6 +46,9 @@ bool isFused(OpOperand *operand) {
   // Reshapes are moved out of the way.
   if (!from || !to)
     return true;
+  // A sum is not made anew for each place that reads it.
+  if (llvm::any_of(from.getRegionOutputArgs(), [](BlockArgument sum) { return !sum.use_empty(); }))
+    return false;
   // Each element is read once.
   if (to.getMatchingIndexingMap(operand).isPermutation() || onlyMoves(from))
     return true;
@@ -66,7 +69,26 @@ struct FuseElementwise : llmc::impl::FuseElementwisePassBase<FuseElementwise> {
     linalg::populateFoldUnitExtentDimsPatterns(patterns, control);
     linalg::populateFoldUnitExtentDimsCanonicalizationPatterns(patterns, control);
     linalg::FillOp::getCanonicalizationPatterns(patterns, context);
-    return applyPatternsGreedily(getOperation(), std::move(patterns));
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return failure();
+    foldStarts();
+    return success();
+  }
+
+  /// A sum of one place, whose loop is gone, begins with a number and not with memory.
+  void foldStarts() {
+    getOperation().walk([](linalg::GenericOp op) {
+      if (op.getNumReductionLoops() != 0)
+        return;
+      for (OpOperand &init : op.getDpsInitsMutable()) {
+        auto fill = init.get().getDefiningOp<linalg::FillOp>();
+        BlockArgument argument = op.getMatchingBlockArgument(&init);
+        if (!fill || argument.use_empty() || fill.getInputs()[0].getType() != argument.getType())
+          continue;
+        argument.replaceAllUsesWith(fill.getInputs()[0]);
+        init.set(fill.getOutputs()[0]);
+      }
+    });
   }
 
   void runOnOperation() override {
