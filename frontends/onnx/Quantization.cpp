@@ -179,17 +179,35 @@ LogicalResult lowerDynamic(Lowering &node, SmallVectorImpl<Value> &results) {
   return success();
 }
 
+/// A zero point's shape beside x: one number, or one for each row or column, or what is spread as it stands.
+SmallVector<int64_t> shapeOfPoint(const Node &node, unsigned point, bool columns) {
+  int64_t count = node.typeOf(point).getNumElements();
+  if (count == 1)
+    return {};
+  if (node.rankOf(point) == 1)
+    return columns ? SmallVector<int64_t>{count} : SmallVector<int64_t>{count, 1};
+  return SmallVector<int64_t>(node.shapeOf(point));
+}
+LogicalResult checkPoint(const Node &node, unsigned x, unsigned point, bool columns) {
+  if (!node.has(point))
+    return success();
+  Extents &e = node.extents();
+  SmallVector<int64_t> own = shapeOfPoint(node, point, columns);
+  ArrayRef<int64_t> shape = node.shapeOf(x);
+  bool fits = own.size() <= shape.size();
+  for (size_t i = 0; fits && i < own.size(); ++i)
+    fits = own[i] == 1 || e.agree(own[i], shape[shape.size() - own.size() + i]);
+  if (fits)
+    return success();
+  return node.error() << "zero point " << e.text(node.typeOf(point)) << " does not fit " << e.text(node.typeOf(x));
+}
+
 /// x less its zero point in 32 bits; the point is one number, or one for each row or column.
 Value shifted(Lowering &node, unsigned x, unsigned point, bool columns) {
   Type i32 = node.b.getI32Type();
   SmallVector<Operand> operands = {node.input(x)};
   if (node.has(point)) {
-    int64_t count = node.typeOf(point).getNumElements();
-    SmallVector<int64_t> shape;
-    if (count > 1 && node.rankOf(point) == 1)
-      shape = columns ? SmallVector<int64_t>{count} : SmallVector<int64_t>{count, 1};
-    else if (count > 1)
-      shape.assign(node.shapeOf(point).begin(), node.shapeOf(point).end());
+    SmallVector<int64_t> shape = shapeOfPoint(node, point, columns);
     operands.push_back({node.reshape(node.tensors[point], shape), node.elementOf(point)});
   }
   return node.elementwise(operands, node.shapeOf(x), i32, [&](Body &b, ValueRange v) {
@@ -199,7 +217,8 @@ Value shifted(Lowering &node, unsigned x, unsigned point, bool columns) {
 }
 
 LogicalResult inferMatMulInteger(const Node &node, SmallVectorImpl<Type> &types) {
-  if (failed(needKnownSizes(node, {2, 3})))
+  if (failed(needKnownSizes(node, {2, 3})) || failed(checkPoint(node, 0, 2, false)) ||
+      failed(checkPoint(node, 1, 3, true)))
     return failure();
   FailureOr<SmallVector<int64_t>> shape = matmulShape(node, node.shapeOf(0), node.shapeOf(1));
   if (failed(shape))
@@ -215,7 +234,8 @@ LogicalResult lowerMatMulInteger(Lowering &node, SmallVectorImpl<Value> &results
 }
 
 LogicalResult inferQLinearMatMul(const Node &node, SmallVectorImpl<Type> &types) {
-  if (failed(needKnownSizes(node, {1, 2, 4, 5, 6, 7})))
+  if (failed(needKnownSizes(node, {1, 2, 4, 5, 6, 7})) || failed(checkPoint(node, 0, 2, false)) ||
+      failed(checkPoint(node, 3, 5, true)))
     return failure();
   Node product = node;
   product.inputs = {node.inputs[0], node.inputs[3]};

@@ -73,6 +73,8 @@ COMPILES = {
     model([node("Det", ["x"], ["y"], "t")], [value("x", ["batch", 5])], []):
         TAKEN + "m.onnx: error: node 't' (Det, version 11): input 0 is 'tensor<(batch)x5xf32>', of a size known only at run time, "
         "which this operator is not compiled for\nnote: give the dimension one size: --dim NAME=N\n",
+    model([node("MatMulInteger", ["x", "z", "p"], ["y"], "codes")], [value("x", [3, 5], 2), value("z", [5, 7], 2), value("p", [2, 5, 15], 2)], []):
+        "m.onnx: error: node 'codes' (MatMulInteger, version 10): zero point 'tensor<2x5x15xui8>' does not fit 'tensor<3x5xui8>'\n",
     # 2^31 places become one: each is weighed where antialiasing is asked for.
     model([node("Constant", [], ["s"], "", field(5, field(1, "value_ints") + field(8, 1) + field(20, 7))),
            node("Resize", ["x", "", "", "s"], ["y"], "small", attribute("antialias", 1) + field(5, field(1, "mode") + field(4, "linear") + field(20, 3)))],
