@@ -103,6 +103,17 @@ private:
         readsOf(inner, visit);
   }
 
+  /// A call of one of the model's functions takes what the function gives, and no more.
+  Checked callGives(const Node &node) const {
+    for (const Function &function : model.functions)
+      if (function.name == node.op && function.domain == node.domain && function.overload == node.overload &&
+          node.outputs.size() > function.outputs.size())
+        return mistake(describeNode(node, model.opset()) + ": takes " + std::to_string(node.outputs.size()) +
+                       " outputs of function '" + json::printable(function.name, 60) + "', which gives " +
+                       std::to_string(function.outputs.size()));
+    return Success{};
+  }
+
   /// Kahn's algorithm; of nodes that are ready the one that stands first in the file goes first.
   Checked nodes(std::vector<Node> &list, Names &given, const std::vector<const Names *> &outer) {
     std::unordered_map<std::string_view, size_t> makers;
@@ -121,6 +132,9 @@ private:
         list[kept - 1] = std::move(list[i]);
     list.resize(kept);
     makers.clear();
+    for (size_t i = 0; i < list.size(); ++i)
+      if (Checked checked = callGives(list[i]); !checked)
+        return checked;
     for (size_t i = 0; i < list.size(); ++i)
       for (std::string_view output : list[i].outputs) {
         if (output.empty())

@@ -117,6 +117,16 @@ TEST(Onnx, RefusesFunctionsThatCallThemselves) {
   EXPECT_EQ(refused(model(reluGraph()) + bytes(25, function)), "m.onnx: error: function 'f' calls itself\n");
 }
 
+TEST(Onnx, RefusesCallsThatTakeMoreThanTheFunctionGives) {
+  const std::string function =
+      bytes(1, "f") + bytes(4, "a") + bytes(10, "d") + bytes(7, node("n", "Relu", {"a"}, {"b"}));
+  const std::string call = bytes(1, node("c", "f", {"x"}, {"y"}, bytes(7, "d"))) + bytes(11, value("x", 1, {3})) +
+                           bytes(12, value("y", 1, {3}));
+  EXPECT_EQ(refused(model(call) + bytes(25, function)),
+            "m.onnx: error: node 'c' (d.f, opset 17): takes 1 outputs of function 'f', which gives 0\n");
+  EXPECT_EQ(refused(model(call) + bytes(25, function + bytes(5, "b"))), "accepted");
+}
+
 TEST(Onnx, RefusesTensorsThatLie) {
   EXPECT_EQ(refusedTensor(tensor("t", 1, {3}, "12345678")),
             "t.pb: error: tensor 't' has 8 bytes of raw_data, its shape and type float say 12\n");
@@ -126,7 +136,7 @@ TEST(Onnx, RefusesTensorsThatLie) {
   EXPECT_EQ(refusedTensor(tensor("t", 1, {1ll << 40, 1ll << 40}, "")),
             "t.pb: error: tensor 't' has more elements than memory has addresses\n");
   EXPECT_EQ(refusedTensor(tensor("t", 1, std::vector<int64_t>(17, 1), "1234")),
-            "t.pb: error: tensor 't' has rank 17 (expected at most 16)\n");
+            "t.pb: error: tensor 't' has rank 17 (expected at most 8)\n");
   EXPECT_EQ(refusedTensor(number(1, 3) + number(2, 7) + bytes(7, varint(1) + varint(2))),
             "t.pb: error: tensor '' has 2 elements, its shape says 3\n");
   EXPECT_EQ(refusedTensor(number(1, 1) + number(2, 1) + bytes(7, varint(1))),

@@ -28,7 +28,7 @@ class SpeedBench(Bench):
         args.reference, args.fuzz_runs, args.asan = None, 0, args.build
         super().__init__(args)
         self.threads, self.prompts, self.contexts, self.new = args.threads, args.prompts, args.contexts, args.new_tokens
-        self.lean, self.prepare = args.lean, args.prepare
+        self.lean, self.prepare, self.models = args.lean, args.prepare, args.models.split(",")
 
     # --------------------------------------------------------------- files
 

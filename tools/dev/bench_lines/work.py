@@ -36,7 +36,7 @@ def batch(bench):
 
 
 def long_context(bench):
-    for shape in ("smollm2", "1.1b"):
+    for shape in bench.models:
         program = bench.compile(bench.source(shape, "f16")[0], "--emit", "llmc", "--max-context", str(LONG + 64))
         turns = Turns()
         for _ in range(bench.rounds):
