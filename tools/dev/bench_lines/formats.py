@@ -7,6 +7,7 @@ import numpy as np
 
 from first_slice.bench import REPOSITORY, Failure, Line
 from first_slice.exact import compare
+from first_slice.speed import cache_anew
 from formats.beside_peer import library
 
 from .measure import Turns, counted, limits, matmul_rate, ours, theirs
@@ -113,6 +114,9 @@ def group(shape, kind, bench):
     if bench.prepare:
         yield from quality(bench, shape, kind, program, peer) if peer else ()
         return
+    for file in (peer, program):
+        if file:
+            cache_anew(file)
     try:
         turns = measure(bench, shape, kind, program, peer)
         unit, share = PRODUCTS[kind]

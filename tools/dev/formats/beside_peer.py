@@ -7,7 +7,7 @@ import numpy as np
 
 from first_slice.bench import DEV, Failure, Line
 from first_slice.exact import compare
-from first_slice.speed import GENERATED, PROMPT, ours, theirs
+from first_slice.speed import GENERATED, PROMPT, cache_anew, ours, theirs
 
 from .quality import divergence
 
@@ -73,6 +73,8 @@ def peer_speed(bench):
                 gguf.parent.mkdir(exist_ok=True)
                 bench.run(sys.executable, bench.shared / "bench" / "make_gguf.py", "--shape", shape, "--type", kind, gguf, limit=900)
             program = bench.compile(gguf, "--max-context", "1024")
+            for file in (gguf, program):
+                cache_anew(file)
             seen = {(who, threads): [] for who in ("ours", "theirs") for threads in (1, 2)}
             for _ in range(bench.rounds):  # in turns, so that a busy neighbour does not fall on one of them only
                 for threads in (1, 2):

@@ -50,8 +50,8 @@ def bytes_back(bench):
 
 
 def gguf(bench):
-    good, rows, error = script(bench, E2E / "check_gguf.py")
-    yield Line("GGUF files of 22 models, one of them in every block format: the logits of transformers",
+    good, rows, error = script(bench, E2E / "check_gguf.py", "--compile-arg=--activations=f32")
+    yield Line("GGUF files of 22 models, one of them in every block format, rows in f32: the logits of transformers",
                f"{good} of {rows}, largest error {error:.1e} of the range", good == rows >= 22)
     done = bench.run(sys.executable, E2E / "check_gguf_stories.py", "--llmc", bench.llmc, status=None)
     yield Line("vespa-tinyllm-gguf gives the known text", (done.stdout.strip().splitlines() or ["nothing"])[-1][:70],
