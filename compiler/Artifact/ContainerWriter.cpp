@@ -71,7 +71,6 @@ Error ContainerWriter::writeAt(OutputFile &file, uint64_t start) const {
     // The size first: a place that the filling leaves out lies inside the file then.
     if (Error error = file.resize(at + section.size))
       return error;
-    file.preferHugePages(at, section.size);
     auto write = [&](uint64_t offset, ArrayRef<uint8_t> bytes) {
       assert(offset + bytes.size() <= section.size);
       return file.write(at + offset, bytes);

@@ -3,21 +3,17 @@
 #include "compiler/Artifact/OutputFile.h"
 
 #include "compiler/Artifact/Sha256.h"
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include <vector>
 
@@ -100,32 +96,6 @@ Error OutputFile::resize(uint64_t size) {
   if (::ftruncate(descriptor, static_cast<off_t>(size)) != 0)
     return systemError(errno);
   return Error::success();
-}
-
-void OutputFile::preferHugePages(uint64_t offset, uint64_t size) {
-#if defined(MADV_HUGEPAGE) && defined(MADV_POPULATE_READ)
-  // Written piece by piece a file is cached in small pages. Those that are there are written to, and reading a hole
-  // through a mapping that asks for huge ones puts them there.
-  constexpr uint64_t huge = 2 << 20, atOnce = 64 * huge;
-  // Others have no huge pages, and some would send for the zeros.
-  struct statfs system;
-  if (::fstatfs(descriptor, &system) != 0 ||
-      !llvm::is_contained({EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC}, static_cast<long>(system.f_type)))
-    return;
-  uint64_t begin = offset / huge * huge, end = offset + size;
-  for (; begin < end; begin += atOnce) {
-    size_t length = static_cast<size_t>(std::min(atOnce, end - begin));
-    if (length < huge)
-      return;
-    void *mapped = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, static_cast<off_t>(begin));
-    if (mapped == MAP_FAILED)
-      return;
-    bool works = ::madvise(mapped, length, MADV_HUGEPAGE) == 0 && ::madvise(mapped, length, MADV_POPULATE_READ) == 0;
-    ::munmap(mapped, length);
-    if (!works)
-      return;
-  }
-#endif
 }
 
 Expected<MutableArrayRef<uint8_t>> OutputFile::map(uint64_t size) {

@@ -29,9 +29,6 @@ public:
   llvm::Error write(uint64_t offset, llvm::ArrayRef<uint8_t> bytes);
   /// Sets the size, so that a tail of zeros is part of the file.
   llvm::Error resize(uint64_t size);
-  /// Lets the system hold a range, not yet written and inside the file's size, in huge pages: who runs the file next
-  /// finds it in memory as it was written. A hint.
-  void preferHugePages(uint64_t offset, uint64_t size);
   /// Makes `size` bytes of the file, zero where nothing was written, and maps them for reading and writing until
   /// commit() or the end of the object; at most once. They are not the process's own memory: the system writes them out
   /// when it needs room.

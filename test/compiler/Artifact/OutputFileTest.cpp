@@ -55,20 +55,6 @@ TEST_F(OutputFileTest, CommitGivesTheName) {
   EXPECT_EQ(contents("out"), "abcdef");
 }
 
-// A hint, and no more: what is written is what is read, and holes are zero.
-TEST_F(OutputFileTest, HugePagesChangeNoByte) {
-  std::string expected((5 << 20) + 77, '\0');
-  auto file = create("out");
-  llvm::cantFail(file->resize(expected.size()));
-  file->preferHugePages(64 << 10, expected.size() - (64 << 10));
-  for (uint64_t at : {uint64_t(0), uint64_t(65537), uint64_t((2 << 20) - 3), uint64_t(expected.size() - 6)}) {
-    llvm::cantFail(file->write(at, bytes("abcdef")));
-    expected.replace(at, 6, "abcdef");
-  }
-  llvm::cantFail(file->commit());
-  EXPECT_TRUE(contents("out") == expected);
-}
-
 TEST_F(OutputFileTest, DroppedLeavesNothing) {
   llvm::cantFail(create("out")->write(0, bytes("abc")));
   EXPECT_TRUE(files().empty());
