@@ -139,7 +139,7 @@ def speed(bench):
     sources = [DEV / "formats" / "quantise_speed.cpp", REPOSITORY / "compiler" / "Weights" / "WeightValue.cpp"]
     formats = REPOSITORY / "dialects" / "Transformer" / "Formats"
     objects = []
-    for name, level in (("BlockFormats", "-O2"), ("BlockSearch", "-O3")):  # As the build compiles them.
+    for name, level in (("BlockCalibration", "-O3"), ("BlockFormats", "-O2"), ("BlockSearch", "-O3")):  # As the build compiles them.
         objects.append(bench.work / f"{name}.o")
         bench.run("clang++-22", "-std=c++17", level, "-ffp-contract=off", "-fno-exceptions", "-I", REPOSITORY, "-c", formats / f"{name}.cpp", "-o",
                   objects[-1])
