@@ -162,12 +162,7 @@ void release(void *memory) { free(memory); }
 void willNeed(const uint8_t *data, uint64_t size) {
   uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
   uintptr_t begin = reinterpret_cast<uintptr_t>(data) & ~(page - 1);
-  void *start = reinterpret_cast<void *>(begin);
-  size_t length = reinterpret_cast<uintptr_t>(data) + size - begin;
-  // First, so that what is read fills large pages where the file system can: a processor that walks small ones reads a
-  // fifth slower.
-  madvise(start, length, MADV_HUGEPAGE);
-  madvise(start, length, MADV_WILLNEED);
+  madvise(reinterpret_cast<void *>(begin), reinterpret_cast<uintptr_t>(data) + size - begin, MADV_WILLNEED);
 }
 
 struct Thread {

@@ -53,7 +53,7 @@ void releaseMemory(void *memory, uint64_t size);
 void *allocate(size_t size);
 void release(void *memory);
 
-/// Tells the system that a mapped range will be read soon, and best lies in huge pages. A hint.
+/// Tells the system that a mapped range will be read soon. A hint.
 void willNeed(const uint8_t *data, uint64_t size);
 
 using ThreadFunction = void (*)(void *argument);
