@@ -14,22 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-
-def varint(value):
-    value &= 2**64 - 1
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, content):
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    if isinstance(content, str):
-        content = content.encode()
-    return varint(number << 3 | 2) + varint(len(content)) + content
+sys.dont_write_bytecode = True
+from protobuf import field  # noqa: E402
 
 
 def value(name, dims, kind=1):

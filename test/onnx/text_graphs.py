@@ -11,26 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from protobuf import field, varint
+
 LAYERS, HEADS, DIM, VOCABULARY, POSITIONS = 2, 3, 5, 61, 48
 HIDDEN = HEADS * DIM
 EOS = 2
-
-
-def varint(value):
-    value &= 2**64 - 1
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, content):
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    if isinstance(content, str):
-        content = content.encode()
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 KINDS = {"f4": 1, "f2": 10, "i8": 7, "i4": 6, "b1": 9}

@@ -166,12 +166,8 @@ private:
       messages.error(options.file, error.message, "sizes and inputs of your own: --dim NAME=N, --input NAME=FILE");
       return false;
     }
-    DialectRegistry registry;
-    registerDialects(registry);
-    registerPasses();
-    MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-    context.loadAllAvailableDialects();
-    context.printOpOnDiagnostic(false);
+    std::unique_ptr<MLIRContext> owned = makeContext();
+    MLIRContext &context = *owned;
     MessageHandler handler(&context, messages);
     // What compiling has said once.
     ScopedDiagnosticHandler quiet(&context, [](mlir::Diagnostic &diagnostic) {

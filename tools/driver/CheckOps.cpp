@@ -341,12 +341,7 @@ ExitCode OpCheck::report() {
 }
 
 ExitCode OpCheck::run() {
-  DialectRegistry registry;
-  registerDialects(registry);
-  registerPasses();
-  context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-  context->loadAllAvailableDialects();
-  context->printOpOnDiagnostic(false);
+  context = makeContext();
   MessageHandler handler(context.get(), messages);
   Result<std::string> found = findModel(options.model);
   if (!found)

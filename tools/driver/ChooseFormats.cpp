@@ -129,12 +129,8 @@ void FormatChoice::add(kernel::WeightOp weight, const TensorIndex &index, std::m
 
 /// With all linears in the narrow format.
 bool FormatChoice::rank() {
-  DialectRegistry registry;
-  registerDialects(registry);
-  registerPasses();
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  context.printOpOnDiagnostic(false);
+  std::unique_ptr<MLIRContext> owned = makeContext();
+  MLIRContext &context = *owned;
   MessageHandler handler(&context, messages);
   OwningOpRef<ModuleOp> module = models::parseCheckpoint(directory, &context);
   if (!module)

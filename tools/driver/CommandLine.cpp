@@ -32,19 +32,19 @@ namespace llmc::driver {
 namespace {
 
 constexpr const char *compileExamples =
-    R"(  llmc compile ./my-model -o assistant               one file: code, weights, tokenizer
-  ./assistant "Why is the sky blue?"                 runs it
+    R"(  llmc compile ./my-model -o writer                  one file: code, weights, tokenizer
+  ./writer "Why is the sky blue?"                    runs it
   llmc compile ./model --weights bf16 --cpu native   for this machine alone
   llmc compile ./model --emit mlir --compile-to lower -o -    the IR at a stop
   llmc compile - -o model < lower.mlir               goes on from there
 )";
 
 constexpr const char *mainExamples =
-    R"(  llmc compile ./my-model -o assistant           a checkpoint directory becomes one executable
-  ./assistant "Why is the sky blue?"             runs it
+    R"(  llmc compile ./my-model -o writer              a checkpoint directory becomes one executable
+  ./writer "Why is the sky blue?"                runs it
   llmc compile ./model --emit llmc -o model.llmc
   llmc run model.llmc "Once upon a time"         runs a .llmc file
-  llmc inspect assistant                         what is inside
+  llmc inspect writer                            what is inside
 )";
 
 constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 3 a requested threshold failed, 70 "
@@ -408,14 +408,14 @@ const CommandOption helpOption = {{"-h", "--help"}, "", "this page", {}, false};
 const Command inspectCommand = {"inspect",
                                 "llmc inspect FILE",
                                 "Tells what a compiled model or a checkpoint holds.",
-                                "  llmc inspect assistant\n  llmc inspect ./my-model\n",
+                                "  llmc inspect writer\n  llmc inspect ./my-model\n",
                                 "",
                                 {diagnosticsOption, helpOption},
                                 {}};
 const Command verifyCommand = {"verify",
                                "llmc verify FILE",
                                "Checks structure and hashes of a compiled model.",
-                               "  llmc verify assistant\n",
+                               "  llmc verify writer\n",
                                "Exit code 3 when it is damaged.\n",
                                {diagnosticsOption, helpOption},
                                {}};

@@ -99,12 +99,7 @@ public:
   CompileJob(const CompileOptions &options, Messages &messages) : options(options), messages(messages) {}
 
   ExitCode run() {
-    DialectRegistry registry;
-    registerDialects(registry);
-    registerPasses();
-    context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-    context->loadAllAvailableDialects();
-    context->printOpOnDiagnostic(false); // a message has two lines at most
+    context = makeContext();
     MessageHandler handler(context.get(), messages);
 
     if (options.tempsFolder)

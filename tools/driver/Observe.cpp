@@ -313,12 +313,7 @@ bool Observation::finish() {
 }
 
 ExitCode Observation::run() {
-  DialectRegistry registry;
-  registerDialects(registry);
-  registerPasses();
-  context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-  context->loadAllAvailableDialects();
-  context->printOpOnDiagnostic(false);
+  context = makeContext();
   MessageHandler handler(context.get(), messages);
   pipeline.lower.activations = "f32"; // rows as they are, also before weights of codes
   if (!load() || !compileArtifact())

@@ -107,12 +107,8 @@ std::optional<Plan> planModel(const std::string &model, const PipelineOptions &o
                             "llmc inspect tells its inputs, outputs and operators"),
              std::nullopt;
   }
-  DialectRegistry registry;
-  registerDialects(registry);
-  registerPasses();
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  context.printOpOnDiagnostic(false);
+  std::unique_ptr<MLIRContext> owned = makeContext();
+  MLIRContext &context = *owned;
   MessageHandler handler(&context, messages);
   OwningOpRef<ModuleOp> module = !isConfig && hasWeights(path) ? models::parseCheckpoint(path, &context)
                                                                : models::declareCheckpoint(path, &context);

@@ -3,8 +3,11 @@
 #ifndef LLMC_TOOLS_DRIVER_REGISTRATION_H
 #define LLMC_TOOLS_DRIVER_REGISTRATION_H
 
+#include <memory>
+
 namespace mlir {
 class DialectRegistry;
+class MLIRContext;
 } // namespace mlir
 
 namespace llmc::driver {
@@ -15,6 +18,9 @@ void registerDialects(mlir::DialectRegistry &registry);
 /// The project's passes: frontends, every phase of the compiler, and the reference interpreter. Call once a process;
 /// later calls do nothing.
 void registerPasses();
+
+/// A context of one thread with all of that loaded, whose messages do not print the op that they are about.
+std::unique_ptr<mlir::MLIRContext> makeContext();
 
 } // namespace llmc::driver
 

@@ -1,11 +1,11 @@
 /* answer.c - a C program with a model inside: continues the text of its command line.
  *
- * CMakeLists.txt beside it links the model in, under the name `assistant`.
+ * CMakeLists.txt beside it links the model in, under the name `writer`.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "assistant.h"
 #include "llmc/generate.h"
+#include "writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
 
   /* The model lies in the program; nothing is read from a file. */
   llmc_model *model;
-  if (llmc_model_open_memory(assistant.data, assistant.size, &model, &error))
+  if (llmc_model_open_memory(writer.data, writer.size, &model, &error))
     return failed(&error);
 
   size_t room = strlen(text) + 64, num_ids;

@@ -1,9 +1,9 @@
 // answer.cpp - a C++ program with a model inside: continues the text of its command line.
 //
-// CMakeLists.txt beside it links the model in, under the name `assistant`. Works with exceptions off as well.
+// CMakeLists.txt beside it links the model in, under the name `writer`. Works with exceptions off as well.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "assistant.h"
 #include "llmc/llmc.hpp"
+#include "writer.h"
 
 #include <cstdio>
 
@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
   const char *text = argc > 1 ? argv[1] : "Once upon a time";
 
   // The model lies in the program; nothing is read from a file.
-  llmc::Result<llmc::Model> model = llmc::Model::open(assistant);
+  llmc::Result<llmc::Model> model = llmc::Model::open(writer);
   if (!model)
     return failed(model.error());
   llmc::Result<std::vector<int32_t>> ids = model->tokenize(text);
