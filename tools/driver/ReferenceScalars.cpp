@@ -6,9 +6,9 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/bit.h"
 
 #include <cmath>
-#include <cstring>
 
 using namespace mlir;
 
@@ -34,17 +34,10 @@ static const llvm::fltSemantics &semantics(ScalarType type) {
 
 double toDouble(uint64_t bits, ScalarType type) {
   switch (type.kind) {
-  case ScalarType::F32: {
-    auto low = static_cast<uint32_t>(bits);
-    float value;
-    std::memcpy(&value, &low, sizeof value);
-    return value;
-  }
-  case ScalarType::F64: {
-    double value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
+  case ScalarType::F32:
+    return llvm::bit_cast<float>(static_cast<uint32_t>(bits));
+  case ScalarType::F64:
+    return llvm::bit_cast<double>(bits);
   case ScalarType::F16:
   case ScalarType::BF16: {
     llvm::APFloat value(semantics(type), llvm::APInt(16, bits & 0xffff));
@@ -59,17 +52,10 @@ double toDouble(uint64_t bits, ScalarType type) {
 
 uint64_t fromDouble(double value, ScalarType type) {
   switch (type.kind) {
-  case ScalarType::F32: {
-    auto single = static_cast<float>(value);
-    uint32_t bits;
-    std::memcpy(&bits, &single, sizeof bits);
-    return bits;
-  }
-  case ScalarType::F64: {
-    uint64_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits;
-  }
+  case ScalarType::F32:
+    return llvm::bit_cast<uint32_t>(static_cast<float>(value));
+  case ScalarType::F64:
+    return llvm::bit_cast<uint64_t>(value);
   default: {
     llvm::APFloat rounded(value);
     bool lost;
