@@ -47,7 +47,7 @@ llmc_range tensors(Layout &layout, const std::vector<Tensor> &list) {
     row.element_type = tensor.elementType;
     row.role = tensor.role;
     row.rank = static_cast<uint32_t>(tensor.sizes.size());
-    assert(row.rank <= 8);
+    assert(row.rank <= LLMC_MAX_RANK);
     row.row_stride = tensor.rowStride;
     for (size_t i = 0; i < tensor.sizes.size(); ++i)
       row.sizes[i] = tensor.sizes[i].isDim ? LLMC_SIZE_IS_DIM | tensor.sizes[i].value : tensor.sizes[i].value;

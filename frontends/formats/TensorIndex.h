@@ -36,10 +36,10 @@ std::optional<BlockFormatId> dtypeBlockFormat(DType dtype);
 /// The type of that name in safetensors, or nothing.
 std::optional<DType> dtypeFromName(std::string_view name);
 
-/// Up to 8 dimensions, none negative; rank 0 is a scalar and a dimension may be 0.
+/// Up to 16 dimensions, none negative; rank 0 is a scalar and a dimension may be 0.
 class TensorShape {
 public:
-  static constexpr size_t kMaxRank = 8;
+  static constexpr size_t kMaxRank = 16;
   TensorShape() = default;
   TensorShape(std::initializer_list<int64_t> sizes) {
     for (int64_t size : sizes)

@@ -26,7 +26,7 @@ constexpr int64_t kMostExtents = int64_t(1) << 20;
 /// No size, and no bound of one, is above.
 constexpr int64_t kLargestExtent = int64_t(1) << 40;
 /// No tensor has more dimensions: what an artifact can say of its inputs and outputs.
-constexpr int64_t kMaxRank = 8;
+constexpr int64_t kMaxRank = 16;
 
 /// Whether a size is the number of an expression.
 inline bool isOpen(int64_t size) { return size >= kFirstExtent && size < kFirstExtent + kMostExtents; }

@@ -287,7 +287,7 @@ LogicalResult GraphImporter::emit(const Node &node, SmallVectorImpl<Value> &resu
   for (Type type : types) {
     auto shaped = cast<RankedTensorType>(type);
     if (shaped.getRank() > kMaxRank || !isSane(shaped.getShape()))
-      return facts.error() << "an output has more than 2^40 elements, or more than 8 dimensions";
+      return facts.error() << "an output has more than 2^40 elements, or more than " << kMaxRank << " dimensions";
   }
 
   Folded folded;

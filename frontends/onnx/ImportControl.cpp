@@ -141,8 +141,9 @@ LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope
                                << ", whose sizes a turn computes, which is not supported";
       shape.push_back(size);
     }
-    if (shape.size() > 8)
-      return facts.error() << "output " << i - 1 << " has rank " << shape.size() << " (expected at most 8)";
+    if (shape.size() > kMaxRank)
+      return facts.error() << "output " << i - 1 << " has rank " << shape.size() << " (expected at most " << kMaxRank
+                           << ")";
     types.push_back(RankedTensorType::get(shape, row.getElementType()));
   }
   Operation *op = createNode(builder, facts, state, types);

@@ -450,7 +450,7 @@ artifact_case("artifact-cut-short",
       # The size that the header tells, which grows with the code, is set to one that the message can be compared with.
       lambda data: data[:16] + (400000).to_bytes(8, "little") + data[24:100000])
 artifact_case("artifact-of-another-version",
-      "made.llmc: error: artifact format version 7.5, this runtime reads 1.x\n"
+      "made.llmc: error: artifact format version 7.0, this runtime reads 2.x\n"
       "note: compile the model again, or use the runtime of the llmc that compiled it\n", lambda data: data[:8] + b"\x07" + data[9:])
 
 

@@ -13,7 +13,7 @@ using llmc::test::require;
 namespace {
 
 void checkTensor(const onnx::Tensor &tensor) {
-  require(tensor.dims.size() <= 8);
+  require(tensor.dims.size() <= TensorShape::kMaxRank);
   if (tensor.external || tensor.type == onnx::ElementType::String)
     return;
   require(tensor.decoded().size() == tensor.bytes);

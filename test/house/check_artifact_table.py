@@ -121,7 +121,7 @@ class Page(unittest.TestCase):
             self.skipTest("the page has no dump")
         take = lambda offset, size: bytes(data[offset + i] for i in range(size))
         magic, major, minor, size, table, count, entry = struct.unpack("<8sIIQQII", take(0, 40))
-        self.assertEqual((magic, major, table, entry), (b"\x89LLMC\r\n\x1a", 1, 96, 64))
+        self.assertEqual((magic, major, table, entry), (b"\x89LLMC\r\n\x1a", 2, 96, 64))
         rows = take(table, count * entry)
         self.assertEqual(hashlib.sha256(rows).digest(), take(40, 32))
         end = 0

@@ -77,10 +77,10 @@ COMPILES = {
         "m.onnx: error: node 'cut' (Slice, version 13): input 1 is 'tensor<1099511627776xi64>' (expected at most 16 integers)\n",
     # 2^45 elements in 200 bytes: refused before anything is computed.
     model([node("Add", ["x", "z"], ["y"], "wide")], [value("x", [1 << 22, 1]), value("z", [1, 1 << 23])], []):
-        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 8 dimensions\n",
+        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 16 dimensions\n",
     # A product of sizes that is 0 in 64 bits.
     model([node("Add", ["x", "z"], ["y"], "wide")], [value("x", [1 << 32, 1]), value("z", [1, 1 << 32])], []):
-        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 8 dimensions\n",
+        "m.onnx: error: node 'wide' (Add, version 14): an output has more than 2^40 elements, or more than 16 dimensions\n",
     model([node("Relu", ["x"], ["y"])], [value("x", [1 << 62, 1 << 62])], []):
         "m.onnx: error: input 'x' has more than 2^40 elements\n",
     # Types that do not belong together, and one that the operator does not have.

@@ -15,6 +15,7 @@ from onnx import helper as h
 from onnx import numpy_helper as nh
 from onnx.reference import ReferenceEvaluator
 
+import late_cases
 import open_cases as more_cases
 import operator_cases
 import sized_cases
@@ -139,6 +140,7 @@ def main():
     operator_cases.add(case, node)
     more_cases.add(case, open_case, node)
     sized_cases.add(case, open_case, node)
+    late_cases.add(case, open_case, node)
 
 
 def open_cases(node):

@@ -171,7 +171,7 @@ ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messag
     const std::string name(info.name.data, info.name.size), path = inputs.find(name, i);
     if (path.empty())
       return messages.error(options.against, "holds no input '" + name + "'"), exitInput;
-    uint64_t sizes[8] = {};
+    uint64_t sizes[LLMC_MAX_RANK] = {};
     if (!runtime::readTensorFile(path, info, llmc_call_input(own.call, i), sizes, mistake))
       return messages.error(path, mistake + ", for input '" + name + "'"), exitInput;
     if (llmc_call_set_sizes(own.call, i, sizes, info.rank, &error))
@@ -188,7 +188,7 @@ ExitCode checkGraph(const CheckOptions &options, const llmc_model &model, Messag
     // As large as it came out, and no other size is expected.
     llmc_call_output_info(own.call, i, &(info = blank()));
     std::copy(info.sizes, info.sizes + info.rank, info.minimums);
-    uint64_t sizes[8] = {};
+    uint64_t sizes[LLMC_MAX_RANK] = {};
     std::vector<char> expected(std::max<uint64_t>(info.bytes, 1));
     if (!runtime::readTensorFile(path, info, expected.data(), sizes, mistake))
       return messages.error(path, mistake + ", for output '" + name + "'"), exitInput;

@@ -31,7 +31,7 @@ namespace llmc::driver {
 
 namespace {
 
-/// Values that one compile hands out: an artifact has 256 outputs and dims, and a value up to 8 dims.
+/// Values that one compile hands out: an artifact has 256 outputs and dims, and a value up to LLMC_MAX_RANK dims.
 constexpr int64_t kValuesAtOnce = 24;
 
 llmc_tensor_info blank() {
@@ -248,7 +248,7 @@ private:
       auto file = files.find(std::string(info.name.data, info.name.size));
       if (file == files.end())
         continue;
-      uint64_t sizes[8] = {};
+      uint64_t sizes[LLMC_MAX_RANK] = {};
       std::string mistake;
       inputs[i].bytes.resize(std::max<uint64_t>(info.bytes, 1));
       if (!runtime::readTensorFile(file->second, info, inputs[i].bytes.data(), sizes, mistake))
@@ -304,7 +304,7 @@ private:
   }
 
   void draw(const llmc_tensor_info &info, Given &given, size_t number) {
-    uint64_t sizes[8];
+    uint64_t sizes[LLMC_MAX_RANK];
     for (uint32_t d = 0; d < info.rank; ++d)
       sizes[d] = info.dims[d].size
                      ? sizeOf(std::string(info.dims[d].data, info.dims[d].size), info.minimums[d], info.sizes[d])

@@ -241,7 +241,7 @@ private:
                   std::to_string(kLastElementType) + ")");
     out.type = ElementType(type);
     if (out.dims.size() > TensorShape::kMaxRank)
-      return fail(shown + " has rank " + std::to_string(out.dims.size()) + " (expected at most 8)");
+      return fail(shown + " has rank " + std::to_string(out.dims.size()) + " (expected at most 16)");
     for (int64_t dim : out.dims) {
       if (dim < 0)
         return fail(shown + " has a dimension of " + std::to_string(dim));
@@ -373,7 +373,7 @@ private:
         });
         if (out.dims.size() > TensorShape::kMaxRank)
           fail("value '" + json::printable(out.name, 120) + "' has rank " + std::to_string(out.dims.size()) +
-               " (expected at most 8)");
+               " (expected at most 16)");
       }
     });
   }

@@ -69,7 +69,7 @@ struct ExternalPlace {
 struct Tensor {
   std::string_view name;
   ElementType type = ElementType::Undefined;
-  std::vector<int64_t> dims; ///< none negative, at most 8
+  std::vector<int64_t> dims; ///< none negative, at most TensorShape::kMaxRank
   uint64_t elements = 1;     ///< their product
   uint64_t bytes = 0;        ///< of its elements, packed as in raw data; 0 for strings
   std::optional<std::string_view> raw;

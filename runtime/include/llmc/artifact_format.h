@@ -22,9 +22,8 @@ extern "C" {
 
 #define LLMC_ARTIFACT_MAGIC "\x89LLMC\r\n\x1a" /* 8 bytes: high bit, name, line ends, end-of-file */
 #define LLMC_TRAILER_MAGIC "LLMCTAIL"          /* 8 bytes */
-#define LLMC_ARTIFACT_MAJOR 1u                 /* readers refuse another major */
-/* 1 added chat templates, 2 element types, 3 computed dims, 4 launches, 5 pasts */
-#define LLMC_ARTIFACT_MINOR 5u
+#define LLMC_ARTIFACT_MAJOR 2u                 /* readers refuse another major; 2: tensors of rank 16 */
+#define LLMC_ARTIFACT_MINOR 0u
 #define LLMC_SECTION_ALIGNMENT 65536u /* of every section and of the container inside an executable */
 
 /** First bytes of a container. 96 bytes. */
@@ -41,6 +40,7 @@ typedef struct llmc_artifact_header {
 } llmc_artifact_header;
 
 #define LLMC_MAX_SECTIONS 64u
+#define LLMC_MAX_RANK 16u
 
 enum llmc_section_kind {
   LLMC_SECTION_MANIFEST = 1,  /* exactly one */
@@ -171,10 +171,10 @@ typedef struct llmc_tensor {
   llmc_text name;
   uint32_t element_type; /* enum llmc_element_type */
   uint32_t role;         /* enum llmc_role */
-  uint32_t rank;         /* 0 .. 8 */
+  uint32_t rank;         /* 0 .. LLMC_MAX_RANK */
   uint32_t reserved;
   uint64_t row_stride; /* elements between rows of the last dimension; >= its size */
-  uint64_t sizes[8];   /* a constant, or LLMC_SIZE_IS_DIM | index into dims */
+  uint64_t sizes[16];  /* a constant, or LLMC_SIZE_IS_DIM | index into dims */
 } llmc_tensor;
 #define LLMC_SIZE_IS_DIM (1ull << 63)
 

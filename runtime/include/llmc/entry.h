@@ -28,11 +28,11 @@ typedef struct llmc_tensor_info {
   size_t struct_size; /* in: sizeof(llmc_tensor_info) */
   llmc_text_view name;
   uint32_t element_type; /* enum llmc_element_type of artifact_format.h */
-  uint32_t rank;         /* 0 .. 8 */
-  uint64_t sizes[8];
+  uint32_t rank;         /* 0 .. 16 */
+  uint64_t sizes[16];
   uint64_t bytes; /* of all elements */
-  uint64_t minimums[8];
-  llmc_text_view dims[8]; /* name of a dimension whose size is not constant; else empty */
+  uint64_t minimums[16];
+  llmc_text_view dims[16]; /* name of a dimension whose size is not constant; else empty */
 } llmc_tensor_info;
 
 /** Describes input or output `index` of entry `entry`, with the largest sizes that it may have.

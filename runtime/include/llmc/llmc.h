@@ -41,8 +41,8 @@ extern "C" {
 #endif
 
 /** Version of this interface. A minor version only adds; structs grow at their end and carry their size. */
-#define LLMC_API_MAJOR 1u
-#define LLMC_API_MINOR 2u
+#define LLMC_API_MAJOR 2u
+#define LLMC_API_MINOR 0u
 
 /** The version of the library linked, as major << 16 | minor. */
 uint32_t llmc_api_version(void);

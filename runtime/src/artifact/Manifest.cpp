@@ -121,8 +121,9 @@ private:
       return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown element type %u", where, tensor.element_type);
     if (tensor.role > LLMC_ROLE_PRESENT)
       return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown role %u", where, tensor.role);
-    if (tensor.rank > 8)
-      return fail(error, LLMC_INVALID_FILE, "manifest: %srank %u, expected at most 8", where, tensor.rank);
+    if (tensor.rank > LLMC_MAX_RANK)
+      return fail(error, LLMC_INVALID_FILE, "manifest: %srank %u, expected at most %u", where, tensor.rank,
+                  LLMC_MAX_RANK);
     if (tensor.reserved)
       return fail(error, LLMC_INVALID_FILE, "manifest: %sreserved field is not zero", where);
     for (uint32_t i = 0; i < tensor.rank; ++i) {

@@ -108,7 +108,7 @@ private:
         return false;
       }
       std::string mistake;
-      uint64_t sizes[8] = {};
+      uint64_t sizes[LLMC_MAX_RANK] = {};
       if (!readTensorFile(path, info, llmc_call_input(call, index), sizes, mistake)) {
         printError(path.c_str(), (mistake + ", for input '" + name + "'").c_str(), "");
         return false;

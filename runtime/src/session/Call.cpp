@@ -76,7 +76,8 @@ void setDims(llmc_call &call) {
 bool place(llmc_call &call, Parts &parts, uint64_t arenaSize) {
   const Artifact &artifact = call.model->artifact;
   call.dims = reinterpret_cast<uint64_t *>(parts.take(artifact.manifest.dims.count * sizeof(uint64_t)));
-  call.inputSizes = reinterpret_cast<uint64_t *>(parts.take(call.entry.inputs.count * 8 * sizeof(uint64_t)));
+  call.inputSizes =
+      reinterpret_cast<uint64_t *>(parts.take(call.entry.inputs.count * LLMC_MAX_RANK * sizeof(uint64_t)));
   call.slotOffsets = reinterpret_cast<uint64_t *>(parts.take(call.entry.slots.count * sizeof(uint64_t)));
   call.inputs = reinterpret_cast<void **>(parts.take(call.entry.inputs.count * sizeof(void *)));
   call.outputs = reinterpret_cast<void **>(parts.take(call.entry.outputs.count * sizeof(void *)));
@@ -128,7 +129,7 @@ Status openMemory(llmc_call &call, Error &error) {
   for (uint32_t i = 0; i < call.entry.inputs.count; ++i) {
     llmc_tensor tensor = call.model->artifact.row<llmc_tensor>(call.entry.inputs, i);
     for (uint32_t d = 0; d < tensor.rank; ++d)
-      call.inputSizes[8 * i + d] = largestSize(call.model->artifact, tensor, d);
+      call.inputSizes[LLMC_MAX_RANK * i + d] = largestSize(call.model->artifact, tensor, d);
   }
   planArena(call.model->artifact, call.entry, call.dims, call.slotOffsets, arena);
   return LLMC_OK;
@@ -223,7 +224,7 @@ Status setSizes(llmc_call &call, uint32_t index, const uint64_t *sizes, uint32_t
     return addNote(error, "compile the model with other bounds: --dim NAME=LO..HI");
   }
   for (uint32_t d = 0; d < rank; ++d)
-    call.inputSizes[8 * index + d] = sizes[d];
+    call.inputSizes[LLMC_MAX_RANK * index + d] = sizes[d];
   return LLMC_OK;
 }
 
@@ -235,7 +236,7 @@ static Status setInputDims(llmc_call &call, Error &error) {
     for (uint32_t d = 0; d < tensor.rank; ++d) {
       if (!(tensor.sizes[d] & LLMC_SIZE_IS_DIM))
         continue;
-      uint64_t size = call.inputSizes[8 * i + d], dim = tensor.sizes[d];
+      uint64_t size = call.inputSizes[LLMC_MAX_RANK * i + d], dim = tensor.sizes[d];
       // The first that names it; there is one, this input if no other.
       uint32_t first = 0, at = 0;
       for (bool found = false; !found;) {
@@ -245,7 +246,7 @@ static Status setInputDims(llmc_call &call, Error &error) {
         found = at < other.rank;
         first += !found;
       }
-      uint64_t agreed = call.inputSizes[8 * first + at];
+      uint64_t agreed = call.inputSizes[LLMC_MAX_RANK * first + at];
       if (size != agreed) {
         char place[200];
         describePlace(artifact, tensor, d, place);
@@ -266,7 +267,7 @@ void actualSizes(const llmc_call &call, bool output, uint32_t index, uint64_t *s
   for (uint32_t d = 0; d < tensor.rank; ++d) {
     uint64_t size = tensor.sizes[d];
     if (!output)
-      size = call.inputSizes[8 * index + d];
+      size = call.inputSizes[LLMC_MAX_RANK * index + d];
     else if (size & LLMC_SIZE_IS_DIM)
       size = call.dims[size & ~LLMC_SIZE_IS_DIM];
     sizes[d] = size;

@@ -16,7 +16,7 @@ struct llmc_call {
   uint8_t *block = nullptr;
   uint64_t blockSize = 0;
   uint64_t *dims = nullptr;        ///< [dims of the manifest]
-  uint64_t *inputSizes = nullptr;  ///< [inputs][8]: as the caller says
+  uint64_t *inputSizes = nullptr;  ///< [inputs][LLMC_MAX_RANK]: as the caller says
   uint64_t *slotOffsets = nullptr; ///< [slots]
   void **inputs = nullptr;         ///< [inputs]
   void **outputs = nullptr;        ///< [outputs]

@@ -136,7 +136,7 @@ TEST(Onnx, RefusesTensorsThatLie) {
   EXPECT_EQ(refusedTensor(tensor("t", 1, {1ll << 40, 1ll << 40}, "")),
             "t.pb: error: tensor 't' has more elements than memory has addresses\n");
   EXPECT_EQ(refusedTensor(tensor("t", 1, std::vector<int64_t>(17, 1), "1234")),
-            "t.pb: error: tensor 't' has rank 17 (expected at most 8)\n");
+            "t.pb: error: tensor 't' has rank 17 (expected at most 16)\n");
   EXPECT_EQ(refusedTensor(number(1, 3) + number(2, 7) + bytes(7, varint(1) + varint(2))),
             "t.pb: error: tensor '' has 2 elements, its shape says 3\n");
   EXPECT_EQ(refusedTensor(number(1, 1) + number(2, 1) + bytes(7, varint(1))),

@@ -36,8 +36,8 @@ int main(int argc, char **argv) {
   check(llmc_call_open(model, NULL, &options, &call, &error));
   for (int i = 3; i + 1 < argc; i += 2) {
     uint32_t index = (uint32_t)(i - 3) / 2, rank = 0;
-    uint64_t sizes[8];
-    for (char *at = argv[i]; *at && rank < 8; at += *at == 'x')
+    uint64_t sizes[16];
+    for (char *at = argv[i]; *at && rank < 16; at += *at == 'x')
       sizes[rank++] = strtoull(at, &at, 10);
     check(llmc_call_set_sizes(call, index, sizes, rank, &error));
     llmc_tensor_info info = {sizeof info};
