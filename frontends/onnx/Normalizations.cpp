@@ -85,16 +85,38 @@ LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
   return success();
 }
 
-/// Mean and 1 / sqrt(variance + epsilon) over axes, with the axes kept.
-std::pair<Value, Value> moments(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes,
-                                double epsilon) {
+/// Of values over axes, with the axes kept.
+struct Moments {
+  Value mean;
+  Value rest;    ///< the mean of what the values are beyond `mean`: what its rounding leaves
+  Value inverse; ///< 1 / sqrt(variance + epsilon)
+
+  /// What a body that computes with normalised values reads, behind x.
+  void addTo(SmallVectorImpl<Operand> &operands, Type wide) const {
+    llvm::append_range(operands, ArrayRef<Operand>{{mean, wide}, {rest, wide}, {inverse, wide}});
+  }
+};
+
+Value centred(Body &b, ValueRange x) { return b.sub(b.sub(x[0], x[1]), x[2]); }
+/// Of what `addTo` lists.
+Value normalised(Body &b, ValueRange x) { return b.mul(centred(b, x), x[3]); }
+
+/// Where values lie close together and far from 0, a rounded mean is off by a part of what they differ by, and so is
+/// all that is computed with it. Differences from a mean nearby are exact: they are averaged once more.
+Moments moments(Lowering &node, Operand x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes, double epsilon) {
   Type wide = realElement(node.elementOf(0));
   int64_t count = countOf(node, shape, axes);
   SmallVector<int64_t> kept = without(shape, axes);
-  Value mean = node.elementwise({{sumOver(node, x, shape, axes), wide}}, kept, wide,
-                                [&](Body &b, ValueRange v) { return b.div(v[0], b.count(wide, count), wide); });
-  Value squares = node.elementwise({x, {mean, wide}}, shape, wide, [&](Body &b, ValueRange v) {
-    Value d = b.sub(v[0], v[1]);
+  auto average = [&](Operand of) {
+    return node.elementwise({{sumOver(node, of, shape, axes), wide}}, kept, wide,
+                            [&](Body &b, ValueRange v) { return b.div(v[0], b.count(wide, count), wide); });
+  };
+  Value mean = average(x);
+  Value beyond =
+      node.elementwise({x, {mean, wide}}, shape, wide, [](Body &b, ValueRange v) { return b.sub(v[0], v[1]); });
+  Value rest = average({beyond, wide});
+  Value squares = node.elementwise({x, {mean, wide}, {rest, wide}}, shape, wide, [](Body &b, ValueRange v) {
+    Value d = centred(b, v);
     return b.mul(d, d);
   });
   Value inverse = node.elementwise({{sumOver(node, {squares, wide}, shape, axes), wide}}, kept, wide,
@@ -103,7 +125,7 @@ std::pair<Value, Value> moments(Lowering &node, Operand x, ArrayRef<int64_t> sha
                                      Value root = math::SqrtOp::create(b, b.add(variance, b.number(wide, epsilon)));
                                      return b.div(b.number(wide, 1), root, wide);
                                    });
-  return {mean, inverse};
+  return {mean, rest, inverse};
 }
 
 SmallVector<int64_t> axesFrom(int64_t axis, int64_t rank) {
@@ -148,19 +170,26 @@ LogicalResult lowerLayerNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t axis = *node.axis(node.integer("axis", -1), node.rankOf(0));
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(axis, shape.size());
   Type wide = realElement(node.elementOf(0));
-  auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
-  SmallVector<Operand> operands = {node.input(0), {mean, wide}, {inverse, wide}, node.input(1)};
+  Moments found = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
+  SmallVector<Operand> operands = {node.input(0)};
+  found.addTo(operands, wide);
+  operands.push_back(node.input(1));
   if (node.has(2))
     operands.push_back(node.input(2));
   results.push_back(node.elementwise(operands, shape, node.resultElement(), [](Body &b, ValueRange x) {
-    Value y = b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]);
-    return x.size() > 4 ? b.add(y, x[4]) : y;
+    Value y = b.mul(normalised(b, x), x[4]);
+    return x.size() > 5 ? b.add(y, x[5]) : y;
   }));
   // The statistics are of type float, whatever they were computed in.
-  for (unsigned i = 1; i < node.numOutputs; ++i)
-    results.push_back(node.elementwise({{i == 1 ? mean : inverse, wide}}, node.resultType(i).getShape(),
-                                       node.resultElement(i),
-                                       [&](Body &b, ValueRange x) { return as(b, x[0], b.getF32Type()); }));
+  for (unsigned i = 1; i < node.numOutputs; ++i) {
+    SmallVector<Operand> sum = {{i == 1 ? found.mean : found.inverse, wide}};
+    if (i == 1)
+      sum.push_back({found.rest, wide});
+    results.push_back(
+        node.elementwise(sum, node.resultType(i).getShape(), node.resultElement(i), [&](Body &b, ValueRange x) {
+          return as(b, x.size() > 1 ? b.add(x[0], x[1]) : x[0], b.getF32Type());
+        }));
+  }
   return success();
 }
 
@@ -276,10 +305,12 @@ LogicalResult lowerInstanceNorm(Lowering &node, SmallVectorImpl<Value> &results)
     return failure();
   SmallVector<int64_t> shape(node.shapeOf(0)), axes = axesFrom(2, shape.size());
   Type wide = realElement(node.elementOf(0));
-  auto [mean, inverse] = moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f));
-  results.push_back(node.elementwise(
-      {node.input(0), {mean, wide}, {inverse, wide}, channels(node, 1), channels(node, 2)}, shape, node.resultElement(),
-      [](Body &b, ValueRange x) { return b.add(b.mul(b.mul(b.sub(x[0], x[1]), x[2]), x[3]), x[4]); }));
+  SmallVector<Operand> operands = {node.input(0)};
+  moments(node, node.input(0), shape, axes, node.real("epsilon", 1e-5f)).addTo(operands, wide);
+  operands.push_back(channels(node, 1));
+  operands.push_back(channels(node, 2));
+  results.push_back(node.elementwise(operands, shape, node.resultElement(),
+                                     [](Body &b, ValueRange x) { return b.add(b.mul(normalised(b, x), x[4]), x[5]); }));
   return success();
 }
 
@@ -302,9 +333,9 @@ LogicalResult lowerGroupNorm(Lowering &node, SmallVectorImpl<Value> &results) {
   split.append(shape.begin() + 2, shape.end());
   Type wide = realElement(node.elementOf(0)), element = node.elementOf(0);
   Operand x = {node.reshape(node.tensors[0], split), element};
-  auto [mean, inverse] = moments(node, x, split, axesFrom(2, split.size()), node.real("epsilon", 1e-5f));
-  Value normal = node.elementwise({x, {mean, wide}, {inverse, wide}}, split, wide,
-                                  [](Body &b, ValueRange v) { return b.mul(b.sub(v[0], v[1]), v[2]); });
+  SmallVector<Operand> operands = {x};
+  moments(node, x, split, axesFrom(2, split.size()), node.real("epsilon", 1e-5f)).addTo(operands, wide);
+  Value normal = node.elementwise(operands, split, wide, normalised);
   auto beside = [&](unsigned input) {
     if (!grouped)
       return channels(node, input);
@@ -356,9 +387,9 @@ LogicalResult lowerMeanVariance(Lowering &node, SmallVectorImpl<Value> &results)
   llvm::sort(axes);
   SmallVector<int64_t> shape(node.shapeOf(0));
   Type wide = realElement(node.elementOf(0));
-  auto [mean, inverse] = moments(node, node.input(0), shape, axes, 0);
-  results.push_back(node.elementwise({node.input(0), {mean, wide}, {inverse, wide}}, shape, node.resultElement(),
-                                     [](Body &b, ValueRange x) { return b.mul(b.sub(x[0], x[1]), x[2]); }));
+  SmallVector<Operand> operands = {node.input(0)};
+  moments(node, node.input(0), shape, axes, 0).addTo(operands, wide);
+  results.push_back(node.elementwise(operands, shape, node.resultElement(), normalised));
   return success();
 }
 

@@ -1,0 +1,2 @@
+JøPÃGPÃG&PÃGðOÃG%PÃGýOÃG	PÃG»OÃG±OÃGÔOÃG×OÃGPÃGÙOÃGPÃGPÃGÝOÃG+PÃGPÃGèOÃGPÃGãOÃGPÃGÙOÃGõOÃGåOÃG!PÃGèOÃG)PÃGPÃGPÃGPÃG PÃGPÃGãOÃGÛOÃGÝOÃGðOÃGûOÃGPÃG7PÃGPÃGÞOÃG%PÃGÖOÃGñOÃGøOÃGùOÃGFPÃGõOÃG
+PÃG²OÃGüOÃGðOÃG-PÃGÞOÃGðOÃGPÃGPÃGâOÃGüOÃG PÃGÓOÃGêOÃG÷OÃGûOÃGÒOÃGPÃGäOÃGPÃGÔOÃG÷OÃGÚOÃGêOÃGPÃGéOÃGøOÃGúOÃG$PÃGPÃGäOÃGâOÃGPÃG×OÃGáOÃGáOÃGüOÃGáOÃG×OÃGPÃGPÃGëOÃG˜OÃG.PÃGPÃGòOÃGÑOÃGPÃG;PÃGÛOÃGóOÃGPÃGèOÃGFPÃGPÃGìOÃGüOÃGPÃGúOÃGPÃGïOÃGPÃGôOÃGÊOÃGàOÃGPÃGPÃGöOÃGÕOÃGPÃGÖOÃGPÃGñOÃG4PÃGÕOÃGëOÃGëOÃG
