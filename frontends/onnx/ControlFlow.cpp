@@ -82,25 +82,32 @@ Value wholeOf(Value value) {
   return value;
 }
 
-/// In a branch: `value` to its destination; adds what the branch yields.
+/// In a branch or turn: `value` to its destination; adds what is yielded. A value that is larger than its memory is cut
+/// off, and its sizes say so.
 void store(Lowering &at, Value value, const Destination &to, SmallVectorImpl<Value> &yields) {
   if (!to.line) {
     yields.push_back(copyTo(at.b, at.b.getLoc(), value, to.memory));
     return;
   }
   SmallVector<int64_t> sizes = at.sizesOf(value);
-  int64_t count = at.extents().product(sizes);
+  int64_t count = at.extents().product(sizes), room = cast<RankedTensorType>(to.memory.getType()).getDimSize(0);
   Value flat = at.reshape(value, {count});
-  SmallVector<OpFoldResult> zero = {at.b.getIndexAttr(0)}, one = {at.b.getIndexAttr(1)};
-  yields.push_back(tensor::InsertSliceOp::create(at.b, flat, to.memory, zero, {at.folded(count)}, one));
+  SmallVector<OpFoldResult> zero = {at.b.getIndexAttr(0)}, one = {at.b.getIndexAttr(1)}, length = {at.folded(count)};
+  if (at.extents().maximum(count) > room) {
+    Value fits = arith::MinSIOp::create(at.b, at.index(at.b, count), arith::ConstantIndexOp::create(at.b, room));
+    length = {fits};
+    flat = tensor::ExtractSliceOp::create(at.b, flat, zero, length, one);
+  }
+  yields.push_back(tensor::InsertSliceOp::create(at.b, flat, to.memory, zero, length, one));
   for (auto [memory, dim] : llvm::zip(to.sizes, to.dims)) {
     Value size = arith::IndexCastOp::create(at.b, at.b.getI64Type(), at.index(at.b, sizes[dim]));
     yields.push_back(linalg::FillOp::create(at.b, ValueRange{size}, ValueRange{memory}).getResult(0));
   }
 }
 
-/// After the branch: the result, of which `values` are what was yielded for it.
-Value load(Lowering &node, const Destination &from, ArrayRef<Value> &values) {
+/// After the branch, or in a turn: the value, of which `values` are what was yielded for it. Where its sizes could be
+/// outside of their bounds the caller learns of it.
+Value load(Lowering &node, const Destination &from, ArrayRef<Value> &values, bool mayBeOutside = false) {
   Value memory = values.front();
   values = values.drop_front();
   if (!from.line)
@@ -108,7 +115,7 @@ Value load(Lowering &node, const Destination &from, ArrayRef<Value> &values) {
   for (int64_t dim : from.dims) {
     Value size = tensor::ExtractOp::create(node.b, values.front(), ValueRange{});
     values = values.drop_front();
-    node.define(from.shape[dim], arith::IndexCastOp::create(node.b, node.b.getIndexType(), size));
+    node.define(from.shape[dim], arith::IndexCastOp::create(node.b, node.b.getIndexType(), size), mayBeOutside);
   }
   int64_t count = node.extents().product(from.shape);
   Type element = cast<RankedTensorType>(memory.getType()).getElementType();
@@ -186,12 +193,15 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
   memories.push_back(node.has(1) ? copyTo(node.b, loc, node.reshape(node.tensors[1], {}), memoryFor(node, {}, i8))
                                  : yes);
   memories.push_back(node.filled({}, i64, arith::ConstantOp::create(node.b, node.b.getI64IntegerAttr(0)).getResult()));
+  SmallVector<Destination> places;
   for (unsigned i = 0; i < carried; ++i) {
-    Value init = node.tensors[2 + i];
-    SmallVector<int64_t> shape = node.sizesOf(init);
-    Value own = memoryFor(node, shape, cast<RankedTensorType>(init.getType()).getElementType());
-    memories.push_back(node.sized(copyTo(node.b, loc, init, own), shape));
+    places.push_back(destinationOf(node, node.resultType(i)));
+    store(node, node.tensors[2 + i], places[i], memories);
+    if (!places[i].line)
+      node.sized(memories.back(), places[i].shape);
   }
+  // In `memories`: where what turns hand on begins, and what is behind it.
+  unsigned begin = 2, behind = memories.size();
   for (unsigned i = 0; i < scans; ++i) {
     RankedTensorType type = node.resultType(carried + i);
     SmallVector<int64_t> shape(type.getShape());
@@ -224,8 +234,9 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
     keep(body.getArgument(0),
          at.reshape(at.filled({}, i64, number), cast<RankedTensorType>(body.getArgument(0).getType()).getShape()));
     keep(body.getArgument(1), at.reshape(now[0], cast<RankedTensorType>(body.getArgument(1).getType()).getShape()));
+    ArrayRef<Value> values = ArrayRef(now).slice(begin, behind - begin);
     for (unsigned i = 0; i < carried; ++i)
-      keep(body.getArgument(2 + i), now[2 + i]);
+      keep(body.getArgument(2 + i), load(at, places[i], values));
   }
   if (failed(lowerBlock(body)))
     return failure();
@@ -237,7 +248,7 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
   for (unsigned i = 0; i < carried; ++i)
     handed.push_back(made(1 + i));
   for (unsigned i = 0; i < scans; ++i) {
-    Value row = made(1 + carried + i), all = now[2 + carried + i];
+    Value row = made(1 + carried + i), all = now[behind + i];
     SmallVector<int64_t> shape = at.sizesOf(row);
     shape.insert(shape.begin(), 1);
     SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0)), strides(shape.size(), b.getIndexAttr(1));
@@ -254,17 +265,42 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
     Value memory = memoryFor(aside, shape, cast<RankedTensorType>(value.getType()).getElementType());
     value = aside.sized(copyTo(b, loc, value, memory), shape);
   }
-  SmallVector<Value> yields = {copyTo(b, loc, handed[0], now[0])};
+  // What has become larger than its memory ends the loop.
+  Value fits;
+  for (unsigned i = 0; i < carried; ++i)
+    for (int64_t dim : places[i].dims) {
+      int64_t size = at.sizesOf(handed[1 + i])[dim], room = at.extents().maximum(places[i].shape[dim]);
+      if (at.extents().maximum(size) <= room)
+        continue;
+      Value here = arith::CmpIOp::create(at.b, arith::CmpIPredicate::sle, at.index(at.b, size),
+                                         arith::ConstantIndexOp::create(at.b, room));
+      fits = fits ? arith::AndIOp::create(at.b, fits, here).getResult() : here;
+    }
+  SmallVector<Value> yields;
+  if (fits) {
+    Value flag = tensor::ExtractOp::create(at.b, handed[0], ValueRange{});
+    flag = arith::SelectOp::create(at.b, fits, flag, arith::ConstantOp::create(at.b, at.b.getI8IntegerAttr(0)));
+    yields.push_back(tensor::InsertOp::create(at.b, flag, now[0], ValueRange{}));
+  } else {
+    yields.push_back(copyTo(b, loc, handed[0], now[0]));
+  }
   Value next = arith::IndexCastOp::create(b, loc, i64, arith::AddIOp::create(b, loc, loop.getInductionVar(), step));
   yields.push_back(tensor::InsertOp::create(b, loc, next, now[1], ValueRange{}));
-  for (unsigned i = 0; i < carried; ++i)
-    yields.push_back(copyTo(b, loc, handed[1 + i], now[2 + i]));
+  for (unsigned i = 0, from = begin; i < carried; ++i) {
+    Destination own = places[i];
+    own.memory = now[from++];
+    for (Value &size : own.sizes)
+      size = now[from++];
+    store(at, handed[1 + i], own, yields);
+  }
   llvm::append_range(yields, rows);
   scf::YieldOp::create(b, loc, yields);
   shared.symbols = outer;
 
+  SmallVector<Value> all(loop.getResults());
+  ArrayRef<Value> values = ArrayRef(all).slice(begin, behind - begin);
   for (unsigned i = 0; i < carried; ++i)
-    results.push_back(node.sized(loop.getResult(2 + i), node.resultType(i).getShape()));
+    results.push_back(load(node, places[i], values, /*mayBeOutside=*/true));
   // Where the bound ended it and not the loop itself, the count is one that no bound allows.
   Value count = tensor::ExtractOp::create(node.b, loop.getResult(1), ValueRange{});
   count = arith::IndexCastOp::create(node.b, index, count);
@@ -284,7 +320,7 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
         strides(shape.size(), node.b.getIndexAttr(1));
     Type element = storageElement(node.resultElement(carried + i));
     results.push_back(
-        node.sized(tensor::ExtractSliceOp::create(node.b, node.plain(shape, element), loop.getResult(2 + carried + i),
+        node.sized(tensor::ExtractSliceOp::create(node.b, node.plain(shape, element), loop.getResult(behind + i),
                                                   offsets, node.folded(shape), strides),
                    shape));
   }

@@ -76,10 +76,16 @@ private:
   mlir::LogicalResult emit(const Node &facts, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
                                  const Call *call);
-  /// A graph inside of a node as a region; `outputs` are the values that it yields.
-  mlir::LogicalResult body(const onnx::Graph &graph, const Scope &around, llvm::ArrayRef<mlir::Type> inputs,
-                           mlir::Region &region, int64_t opset, const Call *call,
+  /// Writes what a region holds on its arguments; gives what it yields.
+  using WriteBody = llvm::function_ref<mlir::LogicalResult(mlir::ValueRange, llvm::SmallVectorImpl<mlir::Value> &)>;
+  mlir::LogicalResult body(llvm::ArrayRef<mlir::Type> inputs, mlir::Region &region, WriteBody write,
                            llvm::SmallVectorImpl<mlir::Value> &outputs);
+  /// The nodes of a graph inside of a node, on values for its inputs.
+  mlir::LogicalResult writeGraph(const onnx::Graph &graph, const Scope &around, mlir::ValueRange inputs, int64_t opset,
+                                 const Call *call, llvm::SmallVectorImpl<mlir::Value> &outputs);
+  /// A Loop whose body `write` makes: the condition, what is handed on, rows. Sizes that turns change are up to
+  /// `largest`; below 0 a default is taken.
+  mlir::LogicalResult loop(Node &facts, WriteBody write, int64_t largest, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult branchNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult loopNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,

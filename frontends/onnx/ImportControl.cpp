@@ -8,32 +8,29 @@ using namespace mlir;
 
 namespace llmc::onnx_import {
 
-LogicalResult GraphImporter::body(const onnx::Graph &graph, const Scope &around, ArrayRef<Type> inputs, Region &region,
-                                  int64_t opset, const Call *call, SmallVectorImpl<Value> &outputs) {
+LogicalResult GraphImporter::body(ArrayRef<Type> inputs, Region &region, WriteBody write,
+                                  SmallVectorImpl<Value> &outputs) {
   OpBuilder::InsertionGuard guard(builder);
   Location loc = FileLineColLoc::get(builder.getContext(), file, 0, 0);
   Block &block = region.emplaceBlock();
   builder.setInsertionPointToStart(&block);
-  Scope inner = around;
-  for (auto [i, type] : llvm::enumerate(inputs)) {
-    Value argument = block.addArgument(type, loc);
-    if (i < graph.inputs.size())
-      inner[graph.inputs[i].name] = argument;
-  }
-  for (const onnx::Tensor &tensor : graph.initializers) {
-    FailureOr<DenseElementsAttr> value = elementsOf(tensor);
-    if (failed(value))
-      return failure();
-    inner[tensor.name] = constant(loc, *value);
-  }
-  if (failed(nodes(graph.nodes, inner, opset, call)))
+  for (Type type : inputs)
+    block.addArgument(type, loc);
+  if (failed(write(block.getArguments(), outputs)))
     return failure();
-  for (const onnx::ValueInfo &output : graph.outputs)
-    outputs.push_back(inner.at(output.name));
   OperationState yield(loc, "onnx.yield");
   yield.addOperands(outputs);
   builder.create(yield);
   return success();
+}
+
+LogicalResult GraphImporter::writeGraph(const onnx::Graph &graph, const Scope &around, ValueRange inputs, int64_t opset,
+                                        const Call *call, SmallVectorImpl<Value> &outputs) {
+  Scope inner = around;
+  Location loc = FileLineColLoc::get(builder.getContext(), file, 0, 0);
+  if (failed(openBody(graph, loc, inner)))
+    return failure();
+  return turn(graph, inner, inputs, opset, call, outputs);
 }
 
 /// An op for a node with regions, its results in the scope.
@@ -61,7 +58,10 @@ LogicalResult GraphImporter::branchNode(Node &facts, const onnx::Node &node, Sco
     const onnx::Attribute *branch = node.find(i ? "then_branch" : "else_branch");
     if (!branch || branch->graphs.size() != 1)
       return facts.error() << "has no graph for its branch";
-    if (failed(body(branch->graphs[0], scope, {}, *state.addRegion(), opset, call, made[i])))
+    auto write = [&](ValueRange, SmallVectorImpl<Value> &outputs) {
+      return writeGraph(branch->graphs[0], scope, {}, opset, call, outputs);
+    };
+    if (failed(body({}, *state.addRegion(), write, made[i])))
       return failure();
   }
   if (made[0].size() != node.outputs.size() || made[1].size() != node.outputs.size())
@@ -87,9 +87,57 @@ LogicalResult GraphImporter::branchNode(Node &facts, const onnx::Node &node, Sco
   return success();
 }
 
+namespace {
+
+/// Sizes of what turns hand on that the turns change. They are known only while running; those that begin alike and
+/// change alike are one size, so that what is made of them fits together.
+class TurningSizes {
+public:
+  using Place = std::pair<size_t, int64_t>; ///< what is handed on, its dimension
+
+  /// Takes into account what a turn makes of sizes; whether that changes which are one. Numbers of sizes are compared
+  /// within one import of the body alone.
+  bool refine(ArrayRef<RankedTensorType> first, ArrayRef<RankedTensorType> made) {
+    std::map<std::tuple<int64_t, int64_t, int64_t>, int64_t> numbers;
+    std::map<Place, int64_t> next;
+    for (size_t i = 0; i < first.size(); ++i)
+      for (int64_t d = 0; d < first[i].getRank(); ++d) {
+        auto own = classes.find({i, d});
+        int64_t old = own == classes.end() ? 0 : own->second;
+        int64_t begin = first[i].getDimSize(d), end = made[i].getDimSize(d);
+        if (old != 0 || begin != end)
+          next[{i, d}] = numbers.try_emplace({old, old ? 0 : begin, end}, numbers.size() + 1).first->second;
+      }
+    bool changed = next.size() != classes.size() || numbers.size() != count;
+    classes = std::move(next);
+    count = numbers.size();
+    return changed;
+  }
+
+  /// The types at a turn's begin; `open` makes the size of a class.
+  SmallVector<RankedTensorType> types(ArrayRef<RankedTensorType> first, llvm::function_ref<int64_t(Place)> open) const {
+    SmallVector<RankedTensorType> result(first);
+    std::map<int64_t, int64_t> sizes;
+    for (const auto &[place, number] : classes) {
+      if (!sizes.count(number))
+        sizes[number] = open(place);
+      RankedTensorType &type = result[place.first];
+      SmallVector<int64_t> shape(type.getShape());
+      shape[place.second] = sizes[number];
+      type = RankedTensorType::get(shape, type.getElementType());
+    }
+    return result;
+  }
+
+private:
+  std::map<Place, int64_t> classes; ///< from 1 on
+  size_t count = 0;
+};
+
+} // namespace
+
 LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                       const Call *call) {
-  Extents &e = facts.extents();
   const onnx::Attribute *attribute = node.find("body");
   if (!attribute || attribute->graphs.size() != 1)
     return facts.error() << "has no graph for its body";
@@ -99,38 +147,80 @@ LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope
       node.outputs.size() < carried)
     return facts.error() << "its body has " << graph.inputs.size() << " inputs and " << graph.outputs.size()
                          << " outputs (expected " << carried + 2 << " and " << node.outputs.size() + 1 << ")";
-  SmallVector<Type> inputs = {RankedTensorType::get({}, builder.getI64Type()),
-                              RankedTensorType::get({}, builder.getI1Type())};
+  SmallVector<Value> results;
+  auto write = [&](ValueRange arguments, SmallVectorImpl<Value> &outputs) {
+    return writeGraph(graph, scope, arguments, opset, call, outputs);
+  };
+  if (failed(loop(facts, write, -1, results)))
+    return failure();
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    if (!node.outputs[i].empty())
+      scope[node.outputs[i]] = results[i];
+  return success();
+}
+
+LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest, SmallVectorImpl<Value> &results) {
+  Extents &e = facts.extents();
+  facts.takesOpen = true;
+  size_t carried = std::max<size_t>(facts.inputs.size(), 2) - 2;
   for (unsigned i = 0; i < 2; ++i)
     if (facts.has(i) && e.product(facts.shapeOf(i)) != 1)
       return facts.error() << "input " << i << " is " << e.text(facts.typeOf(i)) << " (expected one element)";
-  SmallVector<Type> types;
+  SmallVector<RankedTensorType> first;
   for (size_t i = 0; i < carried; ++i) {
     if (!facts.has(2 + i))
       return facts.error() << "input " << 2 + i << " is left out, which it may not be";
-    inputs.push_back(facts.inputs[2 + i].getType());
-    types.push_back(facts.typeOf(2 + i));
+    first.push_back(facts.typeOf(2 + i));
   }
-  OperationState state(facts.loc, nameOfNode(facts));
+
+  // The body is imported until the sizes are found that stay as they are; what is said on the way is said once.
+  std::optional<OperationState> state;
   SmallVector<Value> made;
+  SmallVector<RankedTensorType> types;
+  TurningSizes turning;
   size_t known = e.symbols().size();
-  if (failed(body(graph, scope, inputs, *state.addRegion(), opset, call, made)))
-    return failure();
+  const GraphFacts before = this->facts;
+  for (bool changed = true; changed;) {
+    this->facts = before;
+    state.emplace(facts.loc, nameOfNode(facts));
+    made.clear();
+    std::vector<mlir::Diagnostic> said;
+    LogicalResult done = success();
+    {
+      ScopedDiagnosticHandler hold(builder.getContext(), [&](mlir::Diagnostic &diagnostic) {
+        said.push_back(std::move(diagnostic));
+        return success();
+      });
+      types = turning.types(
+          first, [&](TurningSizes::Place place) { return facts.computedSize(place.first, place.second, 0, largest); });
+      SmallVector<Type> inputs = {RankedTensorType::get({}, builder.getI64Type()),
+                                  RankedTensorType::get({}, builder.getI1Type())};
+      for (RankedTensorType type : types)
+        inputs.push_back(e.toIR(type));
+      done = body(inputs, *state->addRegion(), write, made);
+    }
+    SmallVector<RankedTensorType> after;
+    for (size_t i = 0; succeeded(done) && i < carried; ++i) {
+      after.push_back(e.fromIR(cast<RankedTensorType>(made[1 + i].getType())));
+      if (after[i].getRank() == types[i].getRank() && after[i].getElementType() == types[i].getElementType())
+        continue;
+      done = facts.error() << "what turns hand on in place " << i << " is " << e.text(types[i]) << " first and "
+                           << e.text(after[i]) << " after a turn (expected one type and rank)";
+    }
+    changed = succeeded(done) && turning.refine(first, after);
+    for (mlir::Diagnostic &diagnostic : said)
+      if (!changed)
+        builder.getContext()->getDiagEngine().emit(std::move(diagnostic));
+    if (failed(done))
+      return failure();
+  }
   RankedTensorType goesOn = e.fromIR(cast<RankedTensorType>(made[0].getType()));
   if (e.product(goesOn.getShape()) != 1 || !goesOn.getElementType().isInteger(1))
     return facts.error() << "its body's condition is " << e.text(goesOn) << " (expected one bool)";
-  for (size_t i = 0; i < carried; ++i)
-    if (made[1 + i].getType() != inputs[2 + i])
-      return facts.error() << "what turns hand on in place " << i << " is "
-                           << e.text(e.fromIR(cast<RankedTensorType>(inputs[2 + i]))) << " first and "
-                           << e.text(e.fromIR(cast<RankedTensorType>(made[1 + i].getType())))
-                           << " after a turn, which is not supported (expected one shape)";
-  facts.takesOpen = true;
   std::optional<SmallVector<int64_t>> limit = facts.has(0) ? facts.knownIntegers(0) : std::nullopt;
   int64_t most = limit && limit->size() == 1 ? std::max<int64_t>(0, e.maximum((*limit)[0])) : -1;
   // Only a loop that adds rows has a bound that matters to memory.
-  int64_t turns =
-      node.outputs.size() > carried ? facts.computedSize(carried, 0, 0, std::min<int64_t>(most, 1 << 24)) : 0;
+  int64_t turns = facts.numOutputs > carried ? facts.computedSize(carried, 0, 0, std::min<int64_t>(most, 1 << 24)) : 0;
   for (size_t i = 1 + carried; i < made.size(); ++i) {
     RankedTensorType row = e.fromIR(cast<RankedTensorType>(made[i].getType()));
     SmallVector<int64_t> shape = {turns};
@@ -146,10 +236,9 @@ LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope
                            << ")";
     types.push_back(RankedTensorType::get(shape, row.getElementType()));
   }
-  Operation *op = createNode(builder, facts, state, types);
-  for (size_t i = 0; i < node.outputs.size(); ++i)
-    if (!node.outputs[i].empty())
-      scope[node.outputs[i]] = op->getResult(i);
+  SmallVector<Type> given(types.begin(), types.end());
+  Operation *op = createNode(builder, facts, *state, given);
+  results.append(op->result_begin(), op->result_end());
   return success();
 }
 

@@ -2,6 +2,8 @@
 # make_cases.py writes them.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import numpy as np
+from onnx import TensorProto as T
+from onnx import helper as h
 
 
 def floats(name, *shape):
@@ -35,6 +37,45 @@ def norms(case, node):
                                            normal(wide, (0, 2, 3), 0)[0])])
 
 
+def growing(open_case, node):
+    """What a turn hands on becomes longer: two of one length that are multiplied, one of another, and one that is cut."""
+    info = lambda name, kind, dims: h.make_tensor_value_info(name, kind, dims)
+    body = h.make_graph(
+        [node("Concat", ["keys", "row"], ["more_keys"], axis=0), node("Concat", ["values", "twice"], ["more_values"], axis=0),
+         node("Transpose", ["more_keys"], ["turned"]), node("MatMul", ["row", "turned"], ["scores"]), node("Softmax", ["scores"], ["p"]),
+         node("MatMul", ["p", "more_values"], ["next"]), node("Add", ["next", "next"], ["doubled"]),
+         node("Concat", ["trace", "next", "next"], ["more_trace"], axis=0), node("Slice", ["rest", "one", "end", "axis"], ["less"]),
+         node("Identity", ["go"], ["on"])],
+        "body", [info("i", T.INT64, []), info("go", T.BOOL, []), info("keys", T.FLOAT, None), info("values", T.FLOAT, None),
+                 info("row", T.FLOAT, None), info("twice", T.FLOAT, None), info("trace", T.FLOAT, None), info("rest", T.FLOAT, None)],
+        [info("on", T.BOOL, []), *(info(n, T.FLOAT, None) for n in ("more_keys", "more_values", "next", "doubled", "more_trace", "less")),
+         info("p0", T.FLOAT, None)])
+    body.node.append(node("ReduceMax", ["p"], ["p0"], keepdims=0))
+    nodes = [node("Loop", ["turns", "", "x", "z", "row", "row", "none", "w"], ["k", "v", "r", "d", "t", "w1", "peaks"], body=body),
+             node("MatMul", ["r", "v2"], ["y"]), node("Transpose", ["v"], ["v2"])]
+    nodes = [nodes[0], nodes[2], nodes[1]]
+    values = lambda name, *shape: floats("growing " + name, *shape)
+    sets = [{"turns": np.array(t), "x": values(f"x{t}", n, 5), "z": values(f"z{t}", n, 5), "row": values(f"r{t}", 1, 5), "w": values(f"w{t}", m, 2)}
+            for t, n, m in ((3, 2, 7), (0, 4, 1), (11, 1, 17), (5, 7, 2))]
+
+    def turned(model, outputs, given):
+        keys, values_, row, twice, trace, rest, peaks = *(given[n] for n in ("x", "z", "row", "row")), np.zeros((0, 5), "f4"), given["w"], []
+        for _ in range(given["turns"]):
+            keys, values_ = np.concatenate([keys, row]), np.concatenate([values_, twice])
+            scores = np.exp(row @ keys.T - (row @ keys.T).max())
+            p = scores / scores.sum()
+            row = p @ values_
+            twice, trace, rest = row + row, np.concatenate([trace, row, row]), rest[1:]
+            peaks.append(p.max())
+        return [keys, values_, row, trace, rest, np.array(peaks, "f4"), row @ values_.T]
+
+    open_case("growing", nodes, {"turns": [], "x": ["n", 5], "z": ["n", 5], "row": [1, 5], "w": ["m", 2]}, sets,
+              ["k", "v", "r", "t", "w1", "peaks", "y"],
+              [("none", np.zeros((0, 5), "f4")), ("one", np.array([1])), ("end", np.array([2**31])), ("axis", np.array([0]))],
+              arguments=["n=1..7", "m=1..17", "k.0=0..18", "t.0=0..22", "w1.0=0..17", "peaks.0=0..16"], compute=turned)
+
+
 def add(case, open_case, node):
     ranks(case, node)
     norms(case, node)
+    growing(open_case, node)
