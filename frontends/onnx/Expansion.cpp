@@ -42,7 +42,7 @@ LogicalResult Expander::run(Function function, SmallVectorImpl<Value> &results) 
 }
 
 SmallVector<Value> Expander::ops(StringRef type, ArrayRef<Value> parts, ArrayRef<Setting> settings, unsigned outputs,
-                                 int64_t opset) {
+                                 int64_t opset, StringRef sizeName) {
   SmallVector<Value> nothing(outputs);
   if (stopped)
     return nothing;
@@ -60,6 +60,7 @@ SmallVector<Value> Expander::ops(StringRef type, ArrayRef<Value> parts, ArrayRef
     attributes.push_back({StringAttr::get(context(), setting.name), setting.value});
   part.settings = DictionaryAttr::get(context(), attributes);
   part.declared.resize(outputs);
+  part.sizeName = sizeName.str();
   SmallVector<Value> results;
   if (failed(emit(part, results))) {
     stopped = true;
@@ -99,6 +100,15 @@ Value Expander::line(int64_t size, Type element) {
   }
   Value end = op("Squeeze", {list({size}), list({0})});
   return cast(op("Range", {number(0, i64()), end, number(1, i64())}), element);
+}
+
+Value Expander::counted(Value end, StringRef name, int64_t least, int64_t most) {
+  if (graph->given.try_emplace(name.str(), least, most).second)
+    emitRemark(mlir::isa<NameLoc>(loc) ? mlir::cast<NameLoc>(loc).getChildLoc() : loc)
+        << "size '" << name << "', which is computed while running, is taken to be " << least << " to " << most
+        << "; other bounds: --dim " << name << "=LO..HI";
+  Type element = mlir::cast<RankedTensorType>(end.getType()).getElementType();
+  return ops("Range", {number(0, element), end, number(1, element)}, {}, 1, 24, name)[0];
 }
 
 Value Expander::number(double value, Type element) {

@@ -41,12 +41,14 @@ public:
 
   /// A node of the version that holds in `opset`.
   llvm::SmallVector<Value> ops(llvm::StringRef type, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Setting> settings,
-                               unsigned outputs, int64_t opset = 24);
+                               unsigned outputs, int64_t opset = 24, llvm::StringRef sizeName = "");
   Value op(llvm::StringRef type, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Setting> settings = {},
            int64_t opset = 24) {
     return ops(type, inputs, settings, 1, opset)[0];
   }
   Value input(unsigned i) const { return has(i) ? inputs[i] : Value(); }
+  /// Whether a node could not be made, which has been said.
+  bool hasFailed() const { return stopped; }
   /// Whether an output is asked for.
   bool wants(unsigned output) const { return output < numOutputs; }
 
@@ -60,6 +62,9 @@ public:
   Value list(llvm::ArrayRef<int64_t> values);
   /// 0, 1, 2, ... up to a size, which may be open, as [size].
   Value line(int64_t size, mlir::Type element);
+  /// 0, 1, 2, ... up to a number that comes at run time, [size]. The size has a name, for --dim, and these bounds
+  /// unless the user gives others.
+  Value counted(Value end, llvm::StringRef name, int64_t least, int64_t most);
   Value number(double value, mlir::Type element);
   Value numbers(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> values, mlir::Type element);
 

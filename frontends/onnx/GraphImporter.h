@@ -46,6 +46,7 @@ public:
   uint64_t numNodes = 0, numFolded = 0;
 
 private:
+  friend class Search;
   /// Values by name; a graph in a node sees those around it.
   using Scope = std::unordered_map<std::string_view, mlir::Value>;
   /// What a function is called with.
@@ -136,6 +137,7 @@ private:
   //------------------------------------------------------------------------------------------===//
   /// A node of an opset before 7 in the version that holds since then.
   mlir::LogicalResult upgrade(Node &facts, int64_t opset);
+  mlir::LogicalResult expandSearch(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult expandFlexAttention(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                           const Call *call);
 

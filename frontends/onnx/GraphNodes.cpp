@@ -234,6 +234,8 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
 
   if (facts.type == "ai.onnx.preview.FlexAttention")
     return expandFlexAttention(facts, node, scope, opset, call);
+  if (facts.type == "com.microsoft.GreedySearch" || facts.type == "com.microsoft.BeamSearch")
+    return expandSearch(facts, node, scope, opset, call);
   if (facts.type == "Loop")
     return unrolls(facts, node) ? unrollLoop(facts, node, scope, opset, call)
                                 : loopNode(facts, node, scope, opset, call);

@@ -99,7 +99,7 @@ int64_t Node::computedSize(unsigned output, int64_t dim, int64_t least, int64_t 
   // 4096, 1024, 256, ...: of any rank no more than 2^24 elements.
   const int64_t kDefault = std::max<int64_t>(8, 4096 >> std::min<int64_t>(12, 2 * (beside - 1)));
   std::string name = output < outputNames.size() && !outputNames[output].empty() ? outputNames[output] : type.str();
-  name += "." + std::to_string(dim);
+  name = sizeName.empty() ? name + "." + std::to_string(dim) : sizeName;
   if (auto bounds = graph->given.find(name); bounds != graph->given.end()) {
     least = std::max(least, bounds->second.first);
     most = most < 0 ? bounds->second.second : std::min(most, bounds->second.second);

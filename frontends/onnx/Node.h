@@ -46,6 +46,7 @@ public:
   /// What the file's declarations imply of output 0, with the element type of input 0; null where they imply nothing.
   mlir::RankedTensorType implied;
   llvm::SmallVector<std::string> outputNames; ///< while importing
+  std::string sizeName;                       ///< of a size that the node computes; empty: by output and place
 
   GraphFacts *graph;
   bool takesOpen = false; ///< the operator is written for sizes that are numbers of `graph`'s extents

@@ -37,9 +37,10 @@ int64_t modernVersion(const onnx::Operator &row, int64_t opset) {
 
 bool isCompiled(const onnx::Operator &row, int64_t opset) {
   int64_t version = modernVersion(row, opset);
-  return version >= 0 &&
-         (llvm::is_contained({"Constant", "If", "Loop", "Scan", "ai.onnx.preview.FlexAttention"}, row.name) ||
-          findExpansion(row.name) || findRow(row.name, version));
+  return version >= 0 && (llvm::is_contained({"Constant", "If", "Loop", "Scan", "ai.onnx.preview.FlexAttention",
+                                              "com.microsoft.BeamSearch", "com.microsoft.GreedySearch"},
+                                             row.name) ||
+                          findExpansion(row.name) || findRow(row.name, version));
 }
 
 LogicalResult GraphImporter::upgrade(Node &facts, int64_t opset) {

@@ -38,10 +38,31 @@ def model(nodes, inputs, outputs, opset=17):
     return field(1, 8) + field(7, graph) + field(8, field(2, opset))
 
 
+def graph_attribute(name, nodes, inputs, outputs):
+    graph = b"".join(field(1, n) for n in nodes) + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs)
+    return field(5, field(1, name) + field(6, graph) + field(20, 5))
+
+
+def search(kind, more=b""):
+    """A search whose decoder has no pasts."""
+    model_ = node("GreedySearch", ["ids", "n"], ["y"], "text", graph_attribute("decoder", [node("Identity", ["t"], ["l"])], [value("t", [1, 1], 6)], [value("l", [1, 1], 6)]) +
+                  attribute("eos_token_id", 1) + attribute("pad_token_id", 0) + attribute("model_type", kind) + field(7, "com.microsoft"))
+    return model([model_], [value("ids", [1, 3], 6), value("n", [1], 6)], [value("y", [1, 9], 6)]) + field(8, field(1, "com.microsoft") + field(2, 1))
+
+
 X = value("x", [3, 5])
 TAKEN = ("m.onnx: remark: dimension 'batch' of input 'x' is taken to be 1 to 8; other bounds: "
          "--dim batch=LO..HI\n")
 COMPILES = {
+    search(1): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): unsupported attribute 'model_type' = 1 (expected 0, a decoder alone)\n",
+    search(0): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): its decoder has 1 inputs and 1 outputs (expected tokens, positions, a "
+               "mask and pasts; logits and as many presents)\n",
+    # What turns hand on has one rank.
+    model([node("Loop", ["n", "", "x"], ["y"], "loop", graph_attribute("body", [node("ReduceSum", ["s"], ["t"]), node("Squeeze", ["t"], ["u"])],
+                                                                       [value("i", [], 7), value("c", [], 9), value("s", [3, 5])],
+                                                                       [value("c", [], 9), value("u", [])]))], [value("n", [], 7), X], [value("y", [3, 5])]):
+        "m.onnx: error: node 'loop' (Loop, version 16): what turns hand on in place 0 is 'tensor<3x5xf32>' first and 'tensor<f32>' after a turn (expected one "
+        "type and rank)\n",
     # Everything that is unknown, at once.
     model([node("Foo", ["x"], ["a"], "one"), node("StringNormalizer", ["a"], ["b"], "two"), node("Relu", ["b"], ["y"])], [X],
           [value("y", [3, 5])]):

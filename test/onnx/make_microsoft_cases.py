@@ -36,9 +36,10 @@ def scalar(value, dtype="f4"):
     return np.array(value, dtype)
 
 
-def case(name, op, inputs, outputs=1, weights=(), domain="com.microsoft", opset=17, own=(), kind=None, **attributes):
+def case(name, op, inputs, outputs=1, weights=(), domain="com.microsoft", opset=17, own=(), kind=None, repair=None, **attributes):
     """`inputs` are arrays, None where left out; those whose place is in `weights` are initializers. `own` are attributes
-    whose names are taken here, `kind` the outputs' type where it is not inferred."""
+    whose names are taken here, `kind` the outputs' type where it is not inferred; `repair` writes what ONNX Runtime leaves as it
+    lies in memory."""
     names = [f"x{k}" if a is not None else "" for k, a in enumerate(inputs)]
     results = [f"y{k}" if not isinstance(outputs, (list, tuple)) or k in outputs else ""
                for k in range(outputs if isinstance(outputs, int) else max(outputs) + 1)]
@@ -46,7 +47,8 @@ def case(name, op, inputs, outputs=1, weights=(), domain="com.microsoft", opset=
     info = lambda n, a: h.make_tensor_value_info(n, h.np_dtype_to_tensor_dtype(a.dtype), a.shape)
     fed = {n: a for k, (n, a) in enumerate(zip(names, inputs)) if a is not None and k not in weights}
     constants = [nh.from_array(a, n) for k, (n, a) in enumerate(zip(names, inputs)) if a is not None and k in weights]
-    any_shape = [h.make_tensor_value_info(n, kind, None) if kind else onnx.ValueInfoProto(name=n) for n in results if n]
+    any_shape = [h.make_tensor_value_info(n, kind[k] if isinstance(kind, tuple) else kind, None) if kind else onnx.ValueInfoProto(name=n)
+                 for k, n in enumerate(results) if n]
     graph = h.make_graph([node], name, [info(n, a) for n, a in fed.items()], any_shape, constants)
     model = h.make_model(graph, opset_imports=[h.make_opsetid("", opset), h.make_opsetid("com.microsoft", 1)], ir_version=10)
     options = onnxruntime.SessionOptions()
@@ -57,6 +59,8 @@ def case(name, op, inputs, outputs=1, weights=(), domain="com.microsoft", opset=
     except Exception as e:
         print(f"{name}: left out: {str(e).splitlines()[0][:200]}")
         return
+    if repair:
+        repair(found)
     for out, result in zip(graph.output, found):
         out.CopyFrom(info(out.name, result))
     model.graph.CopyFrom(graph)
@@ -276,9 +280,63 @@ def later():
          weights=(2, 3), epsilon=1e-12)
 
 
+WORDS, WIDTH, HEADS = 23, 8, 2
+
+
+def decoder(seed, ends=0.0, words=WORDS, last_only=False):
+    """A graph of tokens, positions, a mask and a past, with a layer of attention; `ends` makes the end of a text, 20, likelier."""
+    random = np.random.default_rng(seed)
+    draw = lambda *shape: random.standard_normal(shape).astype("f4")
+    bias = np.zeros(words, "f4")
+    bias[20] = ends
+    weights = {"table": 2 * draw(words, WIDTH), "places": draw(64, WIDTH) / 3, "w": draw(WIDTH, 3 * WIDTH) / 2, "b": draw(3 * WIDTH) / 4,
+               "out": draw(WIDTH, words), "bias": bias}
+    nodes = [h.make_node("Gather", ["table", "input_ids"], ["e"]), h.make_node("Gather", ["places", "position_ids"], ["p"]), h.make_node("Add", ["e", "p"], ["x"]),
+             h.make_node("Attention", ["x", "w", "b", "attention_mask", "past_0"], ["a", "present_0"], domain="com.microsoft", num_heads=HEADS, unidirectional=1),
+             h.make_node("Add", ["x", "a"], ["y"]), h.make_node("MatMul", ["y", "out"], ["m"]), h.make_node("Add", ["m", "bias"], ["all" if last_only else "logits"])]
+    if last_only:
+        nodes.append(h.make_node("Slice", ["all", "minus", "end", "one"], ["logits"]))
+        weights.update(minus=np.array([-1]), end=np.array([2**62]), one=np.array([1]))
+    info = lambda name, kind, *dims: h.make_tensor_value_info(name, kind, dims)
+    whole, real = onnx.TensorProto.INT32, onnx.TensorProto.FLOAT
+    return h.make_graph(nodes, "decoder", [info("input_ids", whole, "b", "s"), info("position_ids", whole, "b", "s"), info("attention_mask", whole, "b", "t"),
+                                           info("past_0", real, 2, "b", HEADS, "p", WIDTH // HEADS)],
+                        [info("logits", real, "b", 1 if last_only else "s", words), info("present_0", real, 2, "b", HEADS, "t", WIDTH // HEADS)],
+                        [nh.from_array(a, n) for n, a in weights.items()])
+
+
+def searches():
+    """Texts of three rows, with padding in front and inside; ends come at different turns, or for none."""
+    ids = np.array([[3, 14, 15, 9], [21, 21, 6, 5], [8, 9, 21, 7]], "i4")
+    whole, real = lambda n: np.array([n], "i4"), lambda x: np.array([x], "f4")
+    common = dict(eos_token_id=20, pad_token_id=21)
+    def greedy(name, *more, length=12, shortest=1, repetition=1.0, own=None, **attributes):
+        own = own or decoder(1, 12)
+        case(f"greedy_{name}", "GreedySearch", [ids, whole(length), whole(shortest), real(repetition), *more], weights=attributes.pop("weights", ()),
+             kind=onnx.TensorProto.INT32, decoder=own, **common, **attributes)
+    every_other = lambda *shape: (np.arange(np.prod(shape)) % 2 == 0).reshape(shape).astype("i4")
+    greedy("ends", length=17)
+    def padded(found):
+        found[0][:, 7:] = 21  # all have ended
+    greedy("all_end", own=decoder(1, 60), shortest=6, repair=padded)
+    greedy("repetition", repetition=1.7, shortest=9)
+    greedy("repeats", own=decoder(1), no_repeat_ngram_size=2)
+    greedy("words", every_other(WORDS), own=decoder(2))
+    greedy("mask", None, every_other(3, WORDS), np.array([[0, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1]], "i4"))
+    greedy("known", weights=(1, 2, 3), init_decoder=decoder(1, last_only=True))
+    def beams(name, *more, length=12, shortest=1, count=3, wanted=2, by_length=1.0, repetition=1.0, own=None, **attributes):
+        case(f"beam_{name}", "BeamSearch", [ids, whole(length), whole(shortest), whole(count), whole(wanted), real(by_length), real(repetition), *more],
+             outputs=2, weights=attributes.pop("weights", ()), kind=(onnx.TensorProto.INT32, onnx.TensorProto.FLOAT), decoder=own or decoder(3, 8), **common, **attributes)
+    beams("ends", early_stopping=0)
+    beams("early", early_stopping=1, by_length=0.5)
+    beams("all_end", own=decoder(3, 60), by_length=2.0, early_stopping=0)
+    beams("repetition", repetition=1.4, shortest=8, no_repeat_ngram_size=3, early_stopping=0)
+    beams("known", weights=(1, 2, 3, 4, 5, 6), count=5, wanted=5, init_decoder=decoder(3, 8, last_only=True), early_stopping=1)
+
+
 def main():
     shutil.rmtree(HERE, ignore_errors=True)
-    for group in (fused, attention, grouped, quantized, blocks, later):
+    for group in (fused, attention, grouped, quantized, blocks, later, searches):
         group()
     print(f"{len(list(HERE.iterdir()))} cases")
 
