@@ -167,9 +167,9 @@ LogicalResult lowerPow(Lowering &node, SmallVectorImpl<Value> &results) {
           }
           return result;
         }
-        // A base of many bits needs f64.
+        // In f64, so that powers that are floats come out as these: whoever casts one to an integer cuts it off.
         unsigned bits = std::max(v[0].getType().getIntOrFloatBitWidth(), v[1].getType().getIntOrFloatBitWidth());
-        Type wide = bits > 32 || (integral && bits > 16) ? b.getF64Type() : b.getF32Type();
+        Type wide = bits >= 32 || (integral && bits > 16) ? b.getF64Type() : b.getF32Type();
         Value x = b.convert(v[0], element, wide), y = b.convert(v[1], exponentElement, wide);
         Value zero = b.number(wide, 0), one = b.number(wide, 1);
         Value size = math::ExpOp::create(b, b.mul(y, math::LogOp::create(b, math::AbsFOp::create(b, x))));

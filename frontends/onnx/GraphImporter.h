@@ -107,6 +107,9 @@ private:
                                               llvm::StringRef attribute) const;
   /// Constants of a body, made once for all its turns.
   mlir::LogicalResult openBody(const onnx::Graph &graph, mlir::Location loc, Scope &scope);
+  /// A turn's number and condition as a Loop's body declares them: a number, or a list of one.
+  mlir::LogicalResult shapeNumbers(const onnx::Graph &graph, mlir::Location loc,
+                                   llvm::SmallVectorImpl<mlir::Value> &arguments);
   /// The body once, on values for its inputs.
   mlir::LogicalResult turn(const onnx::Graph &graph, const Scope &around, mlir::ValueRange arguments, int64_t opset,
                            const Call *call, llvm::SmallVectorImpl<mlir::Value> &results);

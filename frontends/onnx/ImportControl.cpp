@@ -71,6 +71,20 @@ LogicalResult GraphImporter::branchNode(Node &facts, const onnx::Node &node, Sco
   for (auto [i, pair] : llvm::enumerate(llvm::zip(made[1], made[0]))) {
     RankedTensorType yes = e.fromIR(cast<RankedTensorType>(std::get<0>(pair).getType())),
                      no = e.fromIR(cast<RankedTensorType>(std::get<1>(pair).getType()));
+    // A number here and a list of it there is a list: what reads it spreads either.
+    if (yes.getRank() != no.getRank() && yes.getRank() + no.getRank() == 1 && e.product(yes.getShape()) == 1 &&
+        e.product(no.getShape()) == 1) {
+      OpBuilder::InsertionGuard guard(builder);
+      // Regions: else, then.
+      Operation *yield = state.regions[yes.getRank() == 0]->front().getTerminator();
+      builder.setInsertionPoint(yield);
+      FailureOr<Value> list =
+          emitOne(facts.loc, "Unsqueeze", kInnerOpset, {yield->getOperand(i), integers(facts.loc, {0})}, {});
+      if (failed(list))
+        return failure();
+      yield->setOperand(i, *list);
+      (yes.getRank() == 0 ? yes : no) = e.fromIR(cast<RankedTensorType>((*list).getType()));
+    }
     if (yes.getRank() != no.getRank() || yes.getElementType() != no.getElementType())
       return facts.error() << "output " << i << " is " << e.text(yes) << " in one branch and " << e.text(no)
                            << " in the other (expected one type and rank)";
@@ -149,7 +163,10 @@ LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope
                          << " outputs (expected " << carried + 2 << " and " << node.outputs.size() + 1 << ")";
   SmallVector<Value> results;
   auto write = [&](ValueRange arguments, SmallVectorImpl<Value> &outputs) {
-    return writeGraph(graph, scope, arguments, opset, call, outputs);
+    SmallVector<Value> shaped(arguments);
+    if (failed(shapeNumbers(graph, facts.loc, shaped)))
+      return failure();
+    return writeGraph(graph, scope, shaped, opset, call, outputs);
   };
   if (failed(loop(facts, write, -1, results)))
     return failure();

@@ -83,7 +83,7 @@ LogicalResult inferSqueeze(const Node &node, SmallVectorImpl<Type> &types) {
     FailureOr<int64_t> axis = node.axis(value, from.size());
     if (failed(axis))
       return failure();
-    if (from[*axis] != 1)
+    if (!node.extents().agree(from[*axis], 1))
       return node.error() << "squeezes dimension " << *axis << " of size " << node.extents().text(from[*axis]);
     gone[*axis] = true;
   }
@@ -91,6 +91,8 @@ LogicalResult inferSqueeze(const Node &node, SmallVectorImpl<Type> &types) {
   for (size_t i = 0; i < from.size(); ++i)
     if (!gone[i])
       shape.push_back(from[i]);
+  // What lowering asks again, which finds no new conditions.
+  (void)node.extents().agree(node.extents().product(shape), node.extents().product(from));
   types.push_back(ofShape(node, shape));
   return success();
 }

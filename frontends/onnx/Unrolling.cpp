@@ -107,6 +107,21 @@ LogicalResult GraphImporter::turn(const onnx::Graph &graph, const Scope &around,
   return success();
 }
 
+LogicalResult GraphImporter::shapeNumbers(const onnx::Graph &graph, Location loc, SmallVectorImpl<Value> &arguments) {
+  for (size_t i = 0; i < 2 && i < graph.inputs.size(); ++i) {
+    const onnx::ValueInfo &input = graph.inputs[i];
+    int64_t rank = cast<RankedTensorType>(arguments[i].getType()).getRank();
+    if (!input.hasShape || input.dims.size() > 1 || rank > 1 || input.dims.size() == static_cast<size_t>(rank))
+      continue;
+    FailureOr<Value> shaped =
+        emitOne(loc, rank ? "Squeeze" : "Unsqueeze", kInnerOpset, {arguments[i], integers(loc, {0})}, {});
+    if (failed(shaped))
+      return failure();
+    arguments[i] = *shaped;
+  }
+  return success();
+}
+
 /// One number that is known, or nothing.
 static std::optional<int64_t> knownNumber(Value value) {
   DenseElementsAttr elements = constantOf(value);
@@ -156,7 +171,8 @@ LogicalResult GraphImporter::unrollLoop(const Node &facts, const onnx::Node &nod
         constant(facts.loc, DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()), i)), condition};
     llvm::append_range(arguments, now);
     SmallVector<Value> results;
-    if (failed(turn(graph, around, arguments, opset, call, results)))
+    if (failed(shapeNumbers(graph, facts.loc, arguments)) ||
+        failed(turn(graph, around, arguments, opset, call, results)))
       return failure();
     condition = results[0];
     now.assign(results.begin() + 1, results.begin() + 1 + states);

@@ -75,7 +75,35 @@ def growing(open_case, node):
               arguments=["n=1..7", "m=1..17", "k.0=0..18", "t.0=0..22", "w1.0=0..17", "peaks.0=0..16"], compute=turned)
 
 
+def declared(open_case, node):
+    """A turn's number as a list of one, a place that comes at run time and is squeezed, a number in one branch that is a list in the
+    other, and powers that are whole."""
+    info = lambda name, kind, dims: h.make_tensor_value_info(name, kind, dims)
+    body = h.make_graph([node("Gather", ["table", "i"], ["row"]), node("Squeeze", ["row", "zero"], ["r"]), node("Add", ["s", "r"], ["t"]),
+                         node("Add", ["at", "one"], ["behind"]), node("Slice", ["table", "at", "behind"], ["part"]),
+                         node("Squeeze", ["part", "zero"], ["p"]), node("Identity", ["go"], ["on"])], "body",
+                        [info("i", T.INT64, [1]), info("go", T.BOOL, [1]), info("s", T.FLOAT, [5])],
+                        [info("on", T.BOOL, [1]), info("t", T.FLOAT, [5]), info("p", T.FLOAT, [5])])
+    branch = lambda name, *nodes: h.make_graph(list(nodes), name, [], [info(name, T.FLOAT, None)])
+    nodes = [node("Loop", ["three", "", "x"], ["sum", "parts"], body=body), node("ReduceMax", ["x"], ["most"], keepdims=0),
+             node("Greater", ["most", "far"], ["c"]),
+             node("If", ["c"], ["f"], then_branch=branch("yes", node("Neg", ["most"], ["yes"])),
+                  else_branch=branch("no", node("Reshape", ["most", "one"], ["no"]))),
+             node("Mul", ["x", "f"], ["y"]), node("Pow", ["n", "e"], ["power"]), node("Cast", ["power"], ["whole"], to=T.INT64)]
+    table = floats("declared table", 7, 5)
+
+    def made(model, outputs, given):
+        x, most = given["x"], given["x"].max()
+        return [x + table[:3].sum(0), np.stack(3 * [table[given["at"][0]]]), x * (-most if most > 1 else most),
+                (given["n"].astype("i8") ** given["e"].astype("i8")).astype("i8")]
+
+    sets = [{"x": floats(f"declared {a}", 5), "at": np.array([a]), "n": np.arange(1, 14, dtype="f4"), "e": np.full(13, 2 + a / 2 % 5, "f4") // 1} for a in (0, 3, 6)]
+    open_case("declared_numbers", nodes, {"x": [5], "at": [1], "n": [13], "e": [13]}, sets, ["sum", "parts", "y", "whole"],
+              [("table", table), ("zero", np.array([0])), ("one", np.array([1])), ("three", np.array(3)), ("far", np.array(1, "f4"))], compute=made)
+
+
 def add(case, open_case, node):
     ranks(case, node)
     norms(case, node)
     growing(open_case, node)
+    declared(open_case, node)
