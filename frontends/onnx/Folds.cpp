@@ -46,23 +46,27 @@ LogicalResult inferCol2Im(const Node &node, SmallVectorImpl<Type> &types) {
     if (failed(declaredOr(node, types, "input 1 or 2 (the shapes)", node.shapeOf(1)[0] + 2)))
       return failure();
     ArrayRef<int64_t> said = cast<RankedTensorType>(types[0]).getShape();
-    if (said[0] != node.shapeOf(0)[0] || said[1] < 1 || node.shapeOf(0)[1] % said[1])
+    if (!node.extents().agree(said[0], node.shapeOf(0)[0]) || said[1] < 1 || isOpen(said[1]) ||
+        isOpen(node.shapeOf(0)[1]) || node.shapeOf(0)[1] % said[1])
       return node.error() << "its output is declared as " << types[0] << " for " << node.typeOf(0);
     return success();
   }
-  int64_t size = 1, count = 1;
-  for (size_t i = 0; i < block->size(); ++i) {
+  Extents &e = node.extents();
+  int64_t size = 1, count = 1, rows = node.shapeOf(0)[1];
+  if (isOpen(rows))
+    return node.error() << "its channels are known only at run time, which is not supported";
+  for (size_t i = 0; i < block->size() && size <= rows; ++i) {
     int64_t own = (*block)[i], places = (*image)[i];
-    if (own < 1 || own > node.shapeOf(0)[1] || places < 1 || places > (int64_t(1) << 40))
-      return node.error() << "puts blocks of " << own << " into " << places << " places";
+    if (own < 1 || own > rows || e.maximum(places) < 1 || e.minimum(places) < 0 || e.maximum(places) > kLargestExtent)
+      return node.error() << "puts blocks of " << e.text(own) << " into " << e.text(places) << " places";
     size *= own;
-    int64_t free = places + blocks.low[i] + blocks.high[i] - blocks.dilations[i] * (own - 1) - 1;
-    count *= free < 0 ? 0 : free / blocks.strides[i] + 1;
-    if (size > node.shapeOf(0)[1] || count > node.shapeOf(0)[2])
+    int64_t free = e.add(places, blocks.low[i] + blocks.high[i] - blocks.dilations[i] * (own - 1) - 1);
+    count = e.mul(count, e.most(0, e.add(e.div(free, blocks.strides[i]), 1)));
+    if (!isOpen(count) && count > e.maximum(node.shapeOf(0)[2]))
       break;
   }
-  if (node.shapeOf(0)[1] % size || count != node.shapeOf(0)[2])
-    return node.error() << "its blocks do not fit " << node.typeOf(0);
+  if (rows % size || !e.agree(count, node.shapeOf(0)[2]))
+    return node.error() << "its blocks do not fit " << e.text(node.typeOf(0));
   SmallVector<int64_t> shape = {node.shapeOf(0)[0], node.shapeOf(0)[1] / size};
   llvm::append_range(shape, *image);
   types.push_back(ofShape(node, shape));
@@ -88,7 +92,7 @@ LogicalResult lowerCol2Im(Lowering &node, SmallVectorImpl<Value> &results) {
       own = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, own, b.index(0)), b.index(in[1]));
       block.push_back(own);
       Value span = b.mul(b.sub(own, b.index(1)), b.index(blocks.dilations[i]));
-      Value free = b.sub(b.index(shape[2 + i] + blocks.low[i] + blocks.high[i] - 1), span);
+      Value free = b.sub(b.add(b.index(shape[2 + i]), b.index(blocks.low[i] + blocks.high[i] - 1)), span);
       Value some = arith::MaxSIOp::create(b, free, b.index(0));
       count.push_back(
           b.select(b.below(free, b.index(0)), b.index(0), b.add(b.divided(some, blocks.strides[i]), b.index(1))));
@@ -133,17 +137,21 @@ LogicalResult pooledFrom(const Node &node, SmallVector<int64_t> &shape) {
   SmallVector<int64_t> kernel = node.integers("kernel_shape").value_or(SmallVector<int64_t>());
   SmallVector<int64_t> strides = node.integers("strides").value_or(SmallVector<int64_t>(spatial, 1));
   SmallVector<int64_t> pads = node.integers("pads").value_or(SmallVector<int64_t>(2 * spatial, 0));
-  if (spatial == 0 || node.shapeOf(0) != node.shapeOf(1) || kernel.size() != spatial || strides.size() != spatial ||
-      pads.size() != 2 * spatial)
+  Extents &e = node.extents();
+  bool fits = node.rankOf(0) == node.rankOf(1);
+  for (int64_t i = 0; fits && i < node.rankOf(0); ++i)
+    fits = e.agree(node.shapeOf(0)[i], node.shapeOf(1)[i]);
+  if (spatial == 0 || !fits || kernel.size() != spatial || strides.size() != spatial || pads.size() != 2 * spatial)
     return node.error() << "cannot spread " << node.typeOf(0) << " to places " << node.typeOf(1);
   shape.assign(node.shapeOf(0).begin(), node.shapeOf(0).begin() + 2);
   for (size_t i = 0; i < spatial; ++i) {
     if (kernel[i] < 1 || strides[i] < 1 || pads[i] < 0 || pads[spatial + i] < 0 || kernel[i] > 1 << 24 ||
         strides[i] > 1 << 24 || pads[i] > 1 << 24 || pads[spatial + i] > 1 << 24)
       return node.error() << "has a kernel of " << kernel[i] << " with stride " << strides[i];
-    shape.push_back((node.shapeOf(0)[2 + i] - 1) * strides[i] - pads[i] - pads[spatial + i] + kernel[i]);
-    if (shape.back() < 0)
-      return node.error() << "gives " << shape.back() << " places";
+    int64_t size = e.add(e.mul(e.sub(node.shapeOf(0)[2 + i], 1), strides[i]), kernel[i] - pads[i] - pads[spatial + i]);
+    if (e.maximum(size) < 0)
+      return node.error() << "gives " << e.text(size) << " places";
+    shape.push_back(e.most(0, size));
   }
   return success();
 }
@@ -156,7 +164,7 @@ LogicalResult inferMaxUnpool(const Node &node, SmallVectorImpl<Type> &types) {
     if (!wanted)
       return declaredOr(node, types, "input 2 (the output's shape)", shape.size());
     for (size_t i = 0; i < shape.size(); ++i)
-      if (wanted->size() != shape.size() || (*wanted)[i] < 0)
+      if (wanted->size() != shape.size() || node.extents().minimum((*wanted)[i]) < 0)
         return node.error() << "input 2 is no shape of rank " << shape.size();
     shape = *wanted;
   }
@@ -169,9 +177,7 @@ LogicalResult lowerMaxUnpool(Lowering &node, SmallVectorImpl<Value> &results) {
   if (failed(pooledFrom(node, shape)))
     return failure();
   Type element = node.elementOf(0);
-  int64_t count = node.typeOf(0).getNumElements(), places = 1;
-  for (int64_t size : shape)
-    places *= size;
+  int64_t count = node.extents().product(node.shapeOf(0)), places = node.extents().product(shape);
   Value values = node.reshape(node.tensors[0], {count}), indices = node.reshape(node.tensors[1], {count});
   Value spread = node.filled({places}, element, 0);
   if (places > 0)
@@ -220,11 +226,11 @@ LogicalResult inferCenterCropPad(const Node &node, SmallVectorImpl<Type> &types)
                         << " axes)";
   std::optional<SmallVector<int64_t>> sizes = node.knownIntegers(1);
   if (!sizes)
-    return declaredOr(node, types, "input 1 (the shape)", rank);
+    return runTimeSizes(node, types, "input 1 (the shape)", rank);
   SmallVector<int64_t> shape(node.shapeOf(0));
   for (auto [axis, size] : llvm::zip(axes, *sizes)) {
-    if (size < 0)
-      return node.error() << "input 1 holds the size " << size;
+    if (node.extents().minimum(size) < 0)
+      return node.error() << "input 1 holds the size " << node.extents().text(size);
     shape[axis] = size;
   }
   types.push_back(ofShape(node, shape));
@@ -232,9 +238,28 @@ LogicalResult inferCenterCropPad(const Node &node, SmallVectorImpl<Type> &types)
 }
 /// The middle of what is too long, and zeros around what is too short; halves go to the end.
 LogicalResult lowerCenterCropPad(Lowering &node, SmallVectorImpl<Value> &results) {
-  ArrayRef<int64_t> in = node.shapeOf(0), out = node.resultType().getShape();
-  if (node.typeOf(0).getNumElements() == 0 || node.resultType().getNumElements() == 0) {
+  if (failed(defineRunTimeSizes(node)))
+    return failure();
+  SmallVector<int64_t> in(node.shapeOf(0)), out(node.resultType().getShape());
+  if (node.extents().product(in) == 0 || node.extents().product(out) == 0) {
     results.push_back(node.filled(out, node.elementOf(0), 0));
+    return success();
+  }
+  if (isOpen(in) || isOpen(out)) {
+    Value zero = node.storedNumber(node.elementOf(0), 0);
+    results.push_back(node.moved(out, storageElement(node.elementOf(0)), [&](Body &b, ValueRange at) -> Value {
+      Value inside = b.integer(b.getI1Type(), 1);
+      SmallVector<Value> from;
+      auto halfOf = [&](Value size) { return b.divided(arith::MaxSIOp::create(b, size, b.index(0)), 2); };
+      for (size_t i = 0; i < in.size(); ++i) {
+        Value own = b.index(in[i]), wanted = b.index(out[i]), place = at[i];
+        if (in[i] != out[i])
+          place = b.sub(b.add(place, halfOf(b.sub(own, wanted))), halfOf(b.sub(wanted, own)));
+        inside = b.both(inside, b.inside(place, in[i]));
+        from.push_back(b.clamped(place, in[i]));
+      }
+      return b.select(inside, b.extract(node.tensors[0], from), zero);
+    }));
     return success();
   }
   SmallVector<OpFoldResult> offsets, sizes, strides;
@@ -249,7 +274,7 @@ LogicalResult lowerCenterCropPad(Lowering &node, SmallVectorImpl<Value> &results
     high.push_back(missing - missing / 2);
   }
   Value x = node.tensors[0];
-  if (in != ArrayRef<int64_t>(shape))
+  if (in != shape)
     x = tensor::ExtractSliceOp::create(node.b, x, offsets, sizes, strides);
   results.push_back(node.pad(x, low, high, node.storedNumber(node.elementOf(0), 0)));
   return success();
@@ -259,17 +284,15 @@ LogicalResult lowerCenterCropPad(Lowering &node, SmallVectorImpl<Value> &results
 
 LogicalResult inferDet(const Node &node, SmallVectorImpl<Type> &types) {
   ArrayRef<int64_t> shape = node.shapeOf(0);
-  if (shape.size() < 2 || shape.back() != shape[shape.size() - 2])
-    return node.error() << "needs square matrices (found " << node.typeOf(0) << ")";
+  if (shape.size() < 2 || !node.extents().agree(shape.back(), shape[shape.size() - 2]))
+    return node.error() << "needs square matrices (found " << node.extents().text(node.typeOf(0)) << ")";
   types.push_back(ofShape(node, shape.drop_back(2)));
   return success();
 }
 /// The product of pivots, the largest of each column; each exchange of rows turns the sign.
 LogicalResult lowerDet(Lowering &node, SmallVectorImpl<Value> &results) {
   ArrayRef<int64_t> shape = node.shapeOf(0);
-  int64_t n = shape.back(), count = 1;
-  for (int64_t size : shape.drop_back(2))
-    count *= size;
+  int64_t n = shape.back(), count = node.extents().product(shape.drop_back(2));
   Type element = node.elementOf(0), real = realElement(element);
   SmallVector<int64_t> whole = {count, n, n};
   Value matrices = node.elementwise({{node.reshape(node.tensors[0], whole), element}}, whole, real,
@@ -313,10 +336,10 @@ LogicalResult lowerDet(Lowering &node, SmallVectorImpl<Value> &results) {
 } // namespace
 
 void addFolds(SmallVectorImpl<OperatorRow> &rows) {
-  rows.push_back({"Col2Im", 18, inferCol2Im, lowerCol2Im});
-  rows.push_back({"MaxUnpool", 9, inferMaxUnpool, lowerMaxUnpool});
-  rows.push_back({"CenterCropPad", 18, inferCenterCropPad, lowerCenterCropPad});
-  rows.push_back({"Det", 11, inferDet, lowerDet});
+  rows.push_back({"Col2Im", 18, inferCol2Im, lowerCol2Im, true});
+  rows.push_back({"MaxUnpool", 9, inferMaxUnpool, lowerMaxUnpool, true});
+  rows.push_back({"CenterCropPad", 18, inferCenterCropPad, lowerCenterCropPad, true});
+  rows.push_back({"Det", 11, inferDet, lowerDet, true});
 }
 
 } // namespace llmc::onnx_import

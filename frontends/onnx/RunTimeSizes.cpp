@@ -15,13 +15,24 @@ namespace {
 bool isReduction(StringRef type) { return type.starts_with("Reduce"); }
 
 /// No line of integers says more: two for each of the dimensions that a tensor may have.
-constexpr int64_t kMostIntegers = 16;
+constexpr int64_t kMostIntegers = 2 * kMaxRank;
 
 /// The number of elements of a line of integers, where it is known and one for sizes.
 std::optional<int64_t> lengthOf(const Node &node, unsigned input) {
   if (!node.has(input) || node.rankOf(input) != 1 || node.shapeOf(input)[0] > kMostIntegers)
     return std::nullopt;
   return node.shapeOf(input)[0];
+}
+
+/// Where in a list of sizes an axis stands, by the attribute 'axes'.
+std::optional<int64_t> placeOfAxis(const Node &node, int64_t axis) {
+  std::optional<SmallVector<int64_t>> axes = node.integers("axes");
+  if (!axes)
+    return axis;
+  for (auto [i, value] : llvm::enumerate(*axes))
+    if (value == axis || value == axis - node.rankOf(0))
+      return i;
+  return std::nullopt;
 }
 
 /// The sizes of output 0, computed ones among them; nothing where they are not supported.
@@ -87,6 +98,14 @@ std::optional<SmallVector<int64_t>> sizesOf(const Node &node) {
       else
         shape.push_back(from[i]);
     }
+    return shape;
+  }
+  if (type == "CenterCropPad") {
+    for (int64_t i = 0; i < rank; ++i)
+      if (placeOfAxis(node, i))
+        computed(i, -1, rank);
+      else
+        shape.push_back(from[i]);
     return shape;
   }
   if (isReduction(type)) {
@@ -260,7 +279,9 @@ LogicalResult defineRunTimeSizes(Lowering &node) {
         int64_t half = node.shapeOf(1)[0] / 2;
         size = b.add(b.index(node.shapeOf(0)[i]), ofAxis(b, node, 1, 3, i, b.index(0)));
         size = b.add(size, ofAxis(b, node, 1, 3, i, b.index(0), half));
-      } else if (type == "Slice")
+      } else if (type == "CenterCropPad")
+        size = integerAt(b, node, 1, *placeOfAxis(node, i));
+      else if (type == "Slice")
         size = sliceCount(b, node, i);
       else if (isReduction(type))
         size = reducedSize(b, node, i);

@@ -352,8 +352,10 @@ LogicalResult readDeformed(const Node &node, Deformed &facts) {
   ArrayRef<int64_t> x = node.shapeOf(0), w = node.shapeOf(1), offset = node.shapeOf(2);
   facts.group = node.integer("group", 1);
   facts.offsets = node.integer("offset_group", 1);
+  Extents &e = node.extents();
   if (rank < 3 || node.rankOf(1) != rank || node.rankOf(2) != rank || facts.group < 1 || facts.offsets < 1 ||
-      x[1] != w[1] * facts.group || w[0] % facts.group || x[1] % facts.offsets)
+      isOpen(w) || isOpen(x[1]) || isOpen(offset[1]) || x[1] != w[1] * facts.group || w[0] % facts.group ||
+      x[1] % facts.offsets)
     return node.error() << "cannot convolve " << node.typeOf(0) << " with " << node.typeOf(1) << " in " << facts.group
                         << " groups and " << facts.offsets << " groups of offsets";
   facts.kernel.assign(w.begin() + 2, w.end());
@@ -368,12 +370,13 @@ LogicalResult readDeformed(const Node &node, Deformed &facts) {
            facts.kernel[i] > 0 && facts.dilations[i] < 1 << 24 && facts.pads[i] < 1 << 24;
     if (!fits)
       break;
-    int64_t free = x[2 + i] + facts.pads[i] + facts.pads[spatial + i] - (facts.kernel[i] - 1) * facts.dilations[i] - 1;
-    facts.out.push_back(free / facts.strides[i] + 1);
+    int64_t free =
+        e.add(x[2 + i], facts.pads[i] + facts.pads[spatial + i] - (facts.kernel[i] - 1) * facts.dilations[i] - 1);
+    facts.out.push_back(e.most(0, e.add(e.div(free, facts.strides[i]), 1)));
     facts.taps *= facts.kernel[i];
-    fits = free >= 0 && offset[2 + i] == facts.out[i] && x[2 + i] > 0;
+    fits = e.maximum(free) >= 0 && e.agree(offset[2 + i], facts.out[i]) && e.maximum(x[2 + i]) > 0;
   }
-  if (!fits || offset[0] != x[0] || offset[1] != facts.offsets * facts.taps * spatial)
+  if (!fits || !e.agree(offset[0], x[0]) || offset[1] != facts.offsets * facts.taps * spatial)
     return node.error() << "offsets " << node.typeOf(2) << " do not fit " << node.typeOf(0) << " and "
                         << node.typeOf(1);
   if (node.has(3) && (node.rankOf(3) != 1 || node.shapeOf(3)[0] != w[0]))
@@ -381,7 +384,10 @@ LogicalResult readDeformed(const Node &node, Deformed &facts) {
   if (node.has(4)) {
     SmallVector<int64_t> mask = {x[0], facts.offsets * facts.taps};
     llvm::append_range(mask, facts.out);
-    if (node.shapeOf(4) != ArrayRef<int64_t>(mask))
+    bool same = node.rankOf(4) == static_cast<int64_t>(mask.size());
+    for (size_t i = 0; same && i < mask.size(); ++i)
+      same = e.agree(node.shapeOf(4)[i], mask[i]);
+    if (!same)
       return node.error() << "mask " << node.typeOf(4) << " does not fit offsets " << node.typeOf(2);
   }
   return success();
@@ -406,7 +412,7 @@ LogicalResult lowerDeformConv(Lowering &node, SmallVectorImpl<Value> &results) {
   SmallVector<int64_t> shape = {x[0], x[1], facts.taps};
   for (int64_t size : facts.out) {
     shape.push_back(size);
-    places *= size;
+    places = node.extents().mul(places, size);
   }
   Value columns = node.generate(shape, real, [&](Body &b, ValueRange at) -> Value {
     Value part = b.divided(at[1], channels);
@@ -471,8 +477,8 @@ void addSampling(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"GridSample", 16, inferGridSample, lowerGridSample, true});
   rows.push_back({"AffineGrid", 20, inferAffineGrid, lowerAffineGrid, true});
   rows.push_back({"RoiAlign", 10, inferRoiAlign, lowerRoiAlign, true});
-  rows.push_back({"MaxRoiPool", 1, inferMaxRoiPool, lowerMaxRoiPool});
-  rows.push_back({"DeformConv", 19, inferDeformConv, lowerDeformConv});
+  rows.push_back({"MaxRoiPool", 1, inferMaxRoiPool, lowerMaxRoiPool, true});
+  rows.push_back({"DeformConv", 19, inferDeformConv, lowerDeformConv, true});
 }
 
 } // namespace llmc::onnx_import

@@ -102,8 +102,94 @@ def declared(open_case, node):
               [("table", table), ("zero", np.array([0])), ("one", np.array([1])), ("three", np.array(3)), ("far", np.array(1, "f4"))], compute=made)
 
 
+def folded(open_case, node):
+    """Determinants, blocks, pools and regions whose sizes come at run time."""
+    sets = [{"m": floats(f"folded m{a}", a, n, n), "x": floats(f"folded x{a}", a, 5, 3 + n)} for a, n in ((1, 1), (3, 2), (2, 5))]
+    open_case("sized_det", [node("Det", ["m"], ["d"])], {"m": ["a", "n", "n"]}, [{"m": s["m"]} for s in sets], ["d"], arguments=["a=1..3", "n=1..5"],
+              compute=lambda model, outputs, given: [np.linalg.det(given["m"].astype("f8")).astype("f4")])
+
+    def middle(x, sizes):
+        y = np.zeros(sizes, "f4")
+        source = [slice(max(0, s - t) // 2, max(0, s - t) // 2 + min(s, t)) for s, t in zip(x.shape, sizes)]
+        target = [slice(max(0, t - s) // 2, max(0, t - s) // 2 + min(s, t)) for s, t in zip(x.shape, sizes)]
+        y[tuple(target)] = x[tuple(source)]
+        return y
+
+    crops = [{"x": s["x"], "size": np.array(size)} for s, size in zip(sets, ([5, 7], [2, 3], [11, 6]))]
+    open_case("sized_crop", [node("CenterCropPad", ["x", "four"], ["y"], axes=[2]), node("CenterCropPad", ["x", "size"], ["z"], axes=[1, -1])],
+              {"x": ["a", 5, "w"], "size": [2]}, crops, ["y", "z"], [("four", np.array([4]))], opset=18,
+              arguments=["a=1..3", "w=3..8", "z.1=0..11", "z.2=0..11"],
+              compute=lambda model, outputs, given: [middle(given["x"], [*given["x"].shape[:2], 4]),
+                                                     middle(given["x"], [given["x"].shape[0], *given["size"]])])
+    # Blocks that a convolution would see, put together again: each place as often as blocks hold it.
+    def spread(model, outputs, given):
+        blocks, (h, w) = given["b"], given["x"].shape[1:]
+        y = np.zeros((blocks.shape[0], 3, h + 2, w + 2), "f4")
+        columns = (w + 2 - 3) // 2 + 1
+        for k in range(blocks.shape[2]):
+            i, j = 2 * (k // columns), 2 * (k % columns)
+            y[:, :, i:i + 2, j:j + 3] += blocks[:, :, k].reshape(-1, 3, 2, 3)
+        return [y[:, :, 1:-1, 1:-1]]
+
+    sizes = [(1, 3, 4), (2, 6, 5), (3, 7, 7)]
+    count = lambda h, w: (h // 2 + 1) * ((w + 2 - 3) // 2 + 1)
+    sets = [{"b": floats(f"folded b{a}", a, 18, count(h, w)), "x": np.zeros((1, h, w), "f4")} for a, h, w in sizes]
+    open_case("sized_blocks", [node("Shape", ["x"], ["s"], start=1), node("Col2Im", ["b", "s", "block"], ["y"], strides=[2, 2], pads=[1, 1, 1, 1])],
+              {"b": ["a", 18, "blocks"], "x": [1, "h", "w"]}, sets, ["y"], [("block", np.array([2, 3]))], opset=18,
+              arguments=["a=1..3", "blocks=1..16", "h=3..7", "w=4..7"], compute=spread)
+
+    # A pool's values back to their places.
+    def unpooled(model, outputs, given):
+        x = given["x"]
+        a, c, h, w = x.shape
+        y = np.zeros((a, c, h // 2 * 2, w // 2 * 2), "f4")
+        for i in np.ndindex(a, c, h // 2, w // 2):
+            part = x[i[0], i[1], 2 * i[2]:2 * i[2] + 2, 2 * i[3]:2 * i[3] + 2]
+            k = np.unravel_index(part.argmax(), (2, 2))
+            y[i[0], i[1], 2 * i[2] + k[0], 2 * i[3] + k[1]] = part.max()
+        return [y]
+
+    open_case("sized_unpool", [node("MaxPool", ["x"], ["v", "i"], kernel_shape=[2, 2], strides=[2, 2]), node("MaxUnpool", ["v", "i"], ["y"], kernel_shape=[2, 2], strides=[2, 2])],
+              {"x": ["a", 3, "h", "w"]}, [{"x": floats(f"folded u{a}", a, 3, h, w)} for a, h, w in ((1, 2, 4), (2, 6, 8), (3, 10, 2))], ["y"],
+              arguments=["a=1..3", "h=2..10", "w=2..8"], compute=unpooled)
+
+    def pooled(model, outputs, given):
+        x, y = given["x"], np.zeros((len(given["r"]), 3, 2, 3), "f4")
+        for n, (image, x0, y0, x1, y1) in enumerate(given["r"].astype(int)):
+            tall, wide = max(y1 - y0 + 1, 1), max(x1 - x0 + 1, 1)
+            for i, j in np.ndindex(2, 3):
+                part = x[image, :, y0 + i * tall // 2:y0 - (-(i + 1) * tall // 2), x0 + j * wide // 3:x0 - (-(j + 1) * wide // 3)]
+                y[n, :, i, j] = part.max((1, 2)) if part.size else 0
+        return [y]
+
+    regions = lambda a, h, w, n: np.array([[k % a, k % 2, k % 3, w - 1 - k % 2, h - 1] for k in range(n)], "f4")
+    open_case("sized_regions_max", [node("MaxRoiPool", ["x", "r"], ["y"], pooled_shape=[2, 3])], {"x": ["a", 3, "h", "w"], "r": ["n", 5]},
+              [{"x": floats(f"folded r{a}", a, 3, h, w), "r": regions(a, h, w, n)} for a, h, w, n in ((1, 5, 7, 2), (2, 4, 9, 5), (3, 11, 6, 1))], ["y"],
+              arguments=["a=1..3", "h=4..11", "w=6..9", "n=1..5"], compute=pooled)
+
+    def deformed(model, outputs, given):
+        """Offsets that are whole move the places that a convolution reads."""
+        x, w, o, k = given["x"], weights, given["o"], given["m"]
+        a, _, h, v = x.shape
+        y = np.zeros((a, 4, *o.shape[2:]), "f8")
+        for n, i, j, t in np.ndindex(a, *o.shape[2:], 4):
+            r, c = i + t // 2 + int(o[n, 2 * t, i, j]), j + t % 2 + int(o[n, 2 * t + 1, i, j])
+            if 0 <= r < h and 0 <= c < v:
+                y[n, :, i, j] += k[n, t, i, j] * (w[:, :, t // 2, t % 2] @ x[n, :, r, c])
+        return [y.astype("f4")]
+
+    weights = floats("folded weights", 4, 3, 2, 2)
+    whole = lambda name, *shape: np.round(floats(name, *shape))
+    open_case("sized_deform", [node("DeformConv", ["x", "w", "o", "", "m"], ["y"], kernel_shape=[2, 2])],
+              {"x": ["a", 3, "h", "v"], "o": ["a", 8, "p", "q"], "m": ["a", 4, "p", "q"]},
+              [{"x": floats(f"folded d{a}", a, 3, h, v), "o": whole(f"folded o{a}", a, 8, h - 1, v - 1), "m": floats(f"folded k{a}", a, 4, h - 1, v - 1)}
+               for a, h, v in ((1, 2, 3), (2, 5, 4), (3, 3, 7))], ["y"], [("w", weights)], opset=19,
+              arguments=["a=1..3", "h=2..5", "v=3..7", "p=1..4", "q=2..6"], compute=deformed)
+
+
 def add(case, open_case, node):
     ranks(case, node)
     norms(case, node)
     growing(open_case, node)
     declared(open_case, node)
+    folded(open_case, node)
