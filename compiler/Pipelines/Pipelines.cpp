@@ -159,7 +159,7 @@ void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
   addCheck(manager, Stop::Lower);
 }
 
-void addSchedulePipeline(OpPassManager &manager, const ScheduleOptions &) {
+void addSchedulePipeline(OpPassManager &manager, const ScheduleOptions &options) {
   // Weights leave the entries as recipes: what is left of an entry is what runs in each step.
   manager.addPass(createHoistWeightsPass());
   // In the order in which a step reads them.
@@ -168,8 +168,10 @@ void addSchedulePipeline(OpPassManager &manager, const ScheduleOptions &) {
   manager.addPass(createTrimLastLayerPass());
   // Tensors become buffers in arena slots.
   manager.addPass(createPlanMemoryPass());
-  // Last, since it asks which buffers share memory.
+  // Late, since it asks which buffers share memory.
   manager.addPass(createInsertBarriersPass());
+  if (!options.file.empty())
+    manager.addPass(createSetTilingsPass({options.file}));
   addCheck(manager, Stop::Schedule);
 }
 

@@ -55,7 +55,9 @@ struct LowerOptions {
   int64_t pageTokens = 64;        ///< positions in a page of the cache
   std::string activations = "q8"; ///< what products with weights of codes read: f32 or q8
 };
-struct ScheduleOptions {};
+struct ScheduleOptions {
+  std::string file; ///< of `llmc compile --tune`; empty: products are worked through as the targets have it
+};
 
 /// Of a tensor graph: an ONNX file.
 struct GraphOptions {

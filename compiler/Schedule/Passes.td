@@ -77,6 +77,22 @@ def InsertBarriersPass : Pass<"llmc-insert-barriers", "::mlir::ModuleOp"> {
   let dependentDialects = ["::llmc::kernel::KernelDialect"];
 }
 
+def SetTilingsPass : Pass<"llmc-set-tilings", "::mlir::ModuleOp"> {
+  let summary = "let products be worked through as a schedule file says";
+  let description = [{
+    Reads the file (docs/schedule-format.md), and gives each `kernel.matmul` that it tells of a `kernel.tilings`. Others stay as the
+    target has them.
+
+    Before: `kernel.matmul %x, %w outs(%y) { ... }`
+    After: the same with `{kernel.tilings = {"x86-64-v4" = #kernel.tiling<panels = 8, ...>}}`
+
+    Changes no result. Refuses a file that is not well-formed, and tiles that the processor variant has not.
+  }];
+  let options = [Option<"file", "file", "std::string", "", "the schedule file; none: nothing is changed">];
+  let statistics = [Statistic<"numSet", "set", "products that the file tells of">];
+  let dependentDialects = ["::llmc::kernel::KernelDialect"];
+}
+
 def GraphConstantsPass : Pass<"llmc-graph-constants", "::mlir::ModuleOp"> {
   let summary = "let the weights of a tensor graph be arguments of its entry";
   let description = [{

@@ -13,6 +13,9 @@
 #include <vector>
 
 namespace llmc {
+namespace kernel {
+class MatmulOp;
+}
 namespace vector_emit {
 class VectorBuilder;
 }
@@ -72,9 +75,10 @@ public:
   /// widest first. Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p
   /// panels keeps r * p * streams accumulators of 16 f32 in registers.
   virtual std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const = 0;
-  /// The tile of a matmul of many rows whose weight has been decoded to f32: with r rows and p panels it keeps r * p *
-  /// streams accumulators and p * streams weight vectors of 16 f32 in registers, and one activation.
-  virtual RegisterTile decodedTile(int64_t streams) const = 0;
+  /// Tiles of a matmul of many rows whose weight has been decoded to f32, the one that is taken first: with r rows and
+  /// p panels it keeps r * p * streams accumulators and p * streams weight vectors of 16 f32 in registers, and one
+  /// activation.
+  virtual std::vector<RegisterTile> decodedTiles(int64_t streams) const = 0;
   /// Register tiles for a product of quantised rows with codes, in the order of matmulTiles(); the first is also the
   /// tile of many rows. A tile keeps r * p * streams accumulators of 16 f32, as many of 16 i32, and p * streams vectors
   /// of 64 bytes in registers.
@@ -101,6 +105,13 @@ public:
 const TargetBackend *targetBackend(llvm::StringRef name);
 /// The names of all backends, best first.
 std::vector<llvm::StringRef> targetBackendNames();
+
+/// What `#kernel.tiling` may say of a product on a target, what the target does by itself first; empty: no choice.
+struct TilingChoices {
+  std::vector<int64_t> panels;    ///< of one row
+  std::vector<RegisterTile> many; ///< of many rows
+};
+TilingChoices tilingChoices(kernel::MatmulOp matmul, const TargetBackend &backend);
 
 /// Machine code of one variant: a flat position-independent image and the offset in it of each program, in module
 /// order.

@@ -54,7 +54,8 @@ constexpr const char *exitCodes = "Exit codes: 0 done, 1 input or I/O, 2 usage, 
 struct CompileArguments {
   std::vector<std::string> dims;
   std::string model, output, emit, to, target, cpu, dtype = "f32", weights = "keep", kv = "f32", activations = "q8",
-                                                    saveTemps, printAfter, failAt, reportFile, machine, statistics;
+                                                    saveTemps, printAfter, failAt, reportFile, machine, statistics,
+                                                    tune, schedule;
   std::string diagnostics = "text";
   int64_t maxContext = 0, maxStep = 512, maxSequences = 4;
   double maxDivergence = -1;
@@ -144,6 +145,10 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
   app.add_option("--max-sequences", arguments.maxSequences, "sequences alive at once")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 16))
       ->capture_default_str();
+  app.add_option("--tune", arguments.tune,
+                 "measure on this machine how to work through the products, write that to FILE, and compile by it")
+      ->check(notEmpty);
+  app.add_option("--schedule", arguments.schedule, "file of --tune: work through products as it says")->check(notEmpty);
   app.add_option("--save-temps", arguments.saveTemps, "save every stop's text there (default: the current folder)");
   app.add_option("--dim", arguments.dims,
                  "bounds of a dimension that an ONNX graph leaves open: NAME=LO..HI, or NAME=N for one size");
@@ -267,6 +272,16 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
     if (options.to != Stop::Pack || arguments.printPipeline)
       return "--max-kld measures whole models (expected --emit exe, llmc or lib)";
   }
+  options.tuneFile = arguments.tune;
+  options.pipeline.schedule.file = arguments.schedule;
+  if (!options.tuneFile.empty()) {
+    if (!arguments.schedule.empty())
+      return "--tune and --schedule: one writes what the other reads (expected one of them)";
+    if (options.to != Stop::Pack || options.emit > Emit::Llmc || arguments.printPipeline)
+      return "--tune measures whole models (expected --emit exe or llmc)";
+    if (arguments.model == "-")
+      return "--tune compiles the model several times (expected a file or folder, not -)";
+  }
   options.pipeline.graph.isText = !arguments.tensors;
   for (const std::string &dim : arguments.dims)
     if (std::string mistake = addDim(dim, options.pipeline.graph.dims); !mistake.empty())
@@ -385,7 +400,8 @@ Command describe(const CLI::App &app, const char *examples) {
         at = end;
       }
       described.isPath = described.names.back() == "--output" || described.names.back() == "--save-temps" ||
-                         described.names.back() == "--statistics" || described.names.back() == "--machine";
+                         described.names.back() == "--statistics" || described.names.back() == "--machine" ||
+                         described.names.back() == "--tune" || described.names.back() == "--schedule";
       described.argument = described.isPath                   ? "FILE"
                            : type.compare(0, 3, "INT") == 0   ? "N"
                            : type.compare(0, 5, "FLOAT") == 0 ? "X"

@@ -20,6 +20,7 @@
 #include "tools/driver/Registration.h"
 #include "tools/driver/Report.h"
 #include "tools/driver/Statistics.h"
+#include "tools/driver/Tune.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
@@ -237,7 +238,8 @@ private:
   /// A mistake of ours, not of the user: the file is sound once it is imported, and what no kernel can do is refused
   /// while lowering, and weights that cannot be stored as asked while quantising. Text that came in may be anything.
   bool internalError(Stop stop, StringRef before) {
-    bool theirs = options.model == "-" || stop == Stop::Import || stop == Stop::Quantize || stop == Stop::Lower;
+    bool theirs = options.model == "-" || stop == Stop::Import || stop == Stop::Quantize || stop == Stop::Lower ||
+                  (stop == Stop::Schedule && !options.pipeline.schedule.file.empty());
     if (!messages.sawError())
       messages.error("", "the stop '" + stopName(stop).str() + "' failed without saying why");
     if (theirs)
@@ -479,6 +481,12 @@ ExitCode compile(const CompileOptions &options, Messages &messages) {
     ExitCode code = chooseFormats(chosen, messages);
     chosen.maxDivergence = -1;
     return code ? code : compile(chosen, messages);
+  }
+  if (!options.tuneFile.empty()) {
+    CompileOptions tuned = options;
+    ExitCode code = tune(tuned, messages);
+    tuned.tuneFile.clear();
+    return code ? code : compile(tuned, messages);
   }
   CrashGuard guard;
   nameOptions(options.words);

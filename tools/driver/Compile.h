@@ -32,9 +32,10 @@ struct CompileOptions {
   /// Chooses formats so that the model diverges by no more (nats); negative: formats are as asked for.
   double maxDivergence = -1;
   std::vector<std::pair<std::string, std::string>> facts; ///< More of them for the manifest.
-  std::string reportFile;                                 ///< Ends with .json or .html; empty: none.
-  std::string machineFile;                                ///< Of `llmc bench --limits`, for the report; empty: none.
-  std::string words; ///< The options as they are written on a command line, without MODEL.
+  std::string tuneFile;    ///< Where what is best on this machine is written before it is taken; empty: not measured.
+  std::string reportFile;  ///< Ends with .json or .html; empty: none.
+  std::string machineFile; ///< Of `llmc bench --limits`, for the report; empty: none.
+  std::string words;       ///< The options as they are written on a command line, without MODEL.
 };
 
 /// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or

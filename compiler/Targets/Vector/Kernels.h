@@ -45,6 +45,16 @@ constexpr int64_t kLineBytes = 64;
 /// are read side by side.
 constexpr int64_t kPrefetchBytes = 1024;
 
+/// How a product goes through its rows and panels on a target.
+struct ProductTiling {
+  int64_t panels;    ///< most panels of a tile of one row
+  int64_t group;     ///< panels that a thread walks for all of few rows
+  int64_t ahead;     ///< bytes within a panel; 0: nothing is asked for
+  RegisterTile many; ///< of many rows; none: {0, 0}
+};
+/// As the op says for the target, else as the target does by itself.
+ProductTiling tilingOf(kernel::MatmulOp op, const TargetBackend &backend);
+
 /// The team meets.
 void emitBarrier(VectorBuilder &b, Value context, Value thread);
 

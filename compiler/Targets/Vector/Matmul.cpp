@@ -21,9 +21,6 @@ using kernel::PackedType;
 
 namespace {
 
-/// Panels whose weights one thread walks for all rows before it goes on: 8 panels of 128 columns with K = 1536 in bf16
-/// are 384 KiB, within the second-level cache of the processors this is for.
-constexpr int64_t kGroupPanels = 8;
 /// Row counts up to which the weights' way from memory is what takes the time.
 constexpr int64_t kPrefetchRows = 2;
 /// k steps in one turn of the loop, a multiple of 2 for pairs.
@@ -55,6 +52,7 @@ struct MatmulEmitter {
   PackedType weight;
   RowsInMemory x, y;
   int64_t streams;
+  ProductTiling tiling;
   RegisterTile decodedTile; ///< the tile of many rows
   std::optional<CodesReader> codes;
   int64_t decodedK = 0; ///< k that are decoded at a time; all of them where they fit
@@ -63,8 +61,8 @@ struct MatmulEmitter {
 
   MatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.rows(op.getX())),
-        y(arguments.rows(op.getOuts()[0])), streams(weight.getStreams()),
-        decodedTile(arguments.backend->decodedTile(streams)) {
+        y(arguments.rows(op.getOuts()[0])), streams(weight.getStreams()), tiling(tilingOf(op, *arguments.backend)),
+        decodedTile(tiling.many) {
     if (weight.getElement().isF32())
       return;
     if (weight.getCodes())
@@ -100,12 +98,12 @@ struct MatmulEmitter {
     return result;
   }
 
-  /// Asks for the line that lies kPrefetchBytes further on in the panel: with few rows a product waits for memory, and
-  /// the processor's own prefetching ends at each page of each panel.
+  /// Asks for the line that lies so much further on in the panel as the tiling says: with few rows a product waits for
+  /// memory, and the processor's own prefetching ends at each page of each panel.
   void prefetchAhead(Value panel, Value k, int64_t kOffset) {
     int64_t stepBytes = kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
-    if (kOffset * stepBytes % kLineBytes == 0)
-      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + kPrefetchBytes)), CacheLevel::First);
+    if (tiling.ahead && kOffset * stepBytes % kLineBytes == 0)
+      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + tiling.ahead)), CacheLevel::First);
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
@@ -160,8 +158,8 @@ struct MatmulEmitter {
         for (Value panel : panels) {
           Value place = b.at(panel, b.mul(k, codes->codeBytes(16) / 16));
           numbers.push_back(codes->numbers(place));
-          if (rows <= kPrefetchRows)
-            b.prefetch(b.at(place, kPrefetchBytes), CacheLevel::First);
+          if (rows <= kPrefetchRows && tiling.ahead)
+            b.prefetch(b.at(place, tiling.ahead), CacheLevel::First);
         }
         for (int64_t i = 0; i < codes->step(); ++i)
           for (auto [p, four] : llvm::enumerate(numbers)) {
@@ -373,8 +371,8 @@ struct MatmulEmitter {
   /// All rows times panels `first` .. `last`.
   void fewRows(Value first, Value lastPanel) {
     std::vector<RegisterTile> tiles = arguments.backend->matmulTiles(streams, weight.getElement());
-    b.forLoop(first, lastPanel, kGroupPanels, [&](Value group) {
-      Value groupEnd = b.min(b.add(group, kGroupPanels), lastPanel);
+    b.forLoop(first, lastPanel, tiling.group, [&](Value group) {
+      Value groupEnd = b.min(b.add(group, tiling.group), lastPanel);
       Value row = b.i64(0);
       for (size_t i = 0; i < tiles.size();) {
         int64_t rows = tiles[i].rows;
@@ -387,6 +385,8 @@ struct MatmulEmitter {
           Value panel = group;
           for (size_t width = i; width < end; ++width) {
             int64_t panels = tiles[width].panels;
+            if (rows == 1 && panels > tiling.panels)
+              continue;
             Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
             b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p); });
             panel = panelEnd;

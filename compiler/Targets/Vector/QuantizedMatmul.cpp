@@ -24,8 +24,6 @@ using kernel::QuantizedRow;
 
 namespace {
 
-/// Panels that one thread walks for all of few rows: 8 panels with K = 2048 in 8 bits are 272 KiB.
-constexpr int64_t kGroupPanels = 8;
 /// Rows from which a few panels are walked by all rows before the next ones are: the panels are then in the first or
 /// second-level cache, and codes of four bits are turned to bytes once.
 constexpr int64_t kManyRows = 12;
@@ -44,6 +42,7 @@ struct QuantizedMatmulEmitter {
   QuantizedRow row;
   Value x;
   int64_t xStride, streams, segments;
+  ProductTiling tiling;
   RegisterTile manyTile;
   std::optional<TileMatmul> tileRows; ///< what multiplies many rows instead
   Value expanded;                     ///< frame memory: [vectors][K][16] numbers
@@ -53,9 +52,9 @@ struct QuantizedMatmulEmitter {
         reader(b, weight, op.segmentSize(), *arguments.backend), row(weight, op.segmentSize()),
         x(arguments.value(op.getX())), xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))),
         streams(weight.getStreams()), segments(weight.getK() / reader.segment()),
-        manyTile(arguments.backend->integerTiles(streams).front()) {
-    if (arguments.backend->byteTiles() && TileMatmul::fits(weight, reader)) {
-      tileRows.emplace(b, op, arguments, reader);
+        tiling(tilingOf(op, *arguments.backend)), manyTile(tiling.many) {
+    if (arguments.backend->byteTiles() && TileMatmul::mostPanels(weight, reader.segment()) > 0) {
+      tileRows.emplace(b, op, arguments, reader, tiling.many.panels);
       return;
     }
     int64_t bytes = manyTile.panels * streams * kLanes * weight.getK();
@@ -134,8 +133,8 @@ struct QuantizedMatmulEmitter {
           numbers.push_back({b.load(byteVector, place, 64)});
         else
           numbers.push_back(reader.numbers(place));
-        if (prefetches)
-          b.prefetch(b.at(place, kPrefetchBytes), CacheLevel::First);
+        if (prefetches && tiling.ahead)
+          b.prefetch(b.at(place, tiling.ahead), CacheLevel::First);
       }
       for (int64_t part = 0; part < step / 4; ++part)
         for (int64_t r = 0; r < rows; ++r) {
@@ -155,8 +154,8 @@ struct QuantizedMatmulEmitter {
   /// All rows times panels `from` .. `to`, tiles of fewer rows than `most`.
   void fewRows(Value from, Value to) {
     std::vector<RegisterTile> tiles = arguments.backend->integerTiles(streams);
-    b.forLoop(from, to, kGroupPanels, [&](Value group) {
-      Value groupEnd = b.min(b.add(group, kGroupPanels), to);
+    b.forLoop(from, to, tiling.group, [&](Value group) {
+      Value groupEnd = b.min(b.add(group, tiling.group), to);
       Value firstRow = b.i64(0);
       for (size_t i = 0; i < tiles.size();) {
         int64_t rows = tiles[i].rows;
@@ -168,6 +167,8 @@ struct QuantizedMatmulEmitter {
           Value panel = group;
           for (size_t width = i; width < end; ++width) {
             int64_t panels = tiles[width].panels;
+            if (rows == 1 && panels > tiling.panels)
+              continue;
             Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
             b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p, /*bytes=*/false); });
             panel = panelEnd;

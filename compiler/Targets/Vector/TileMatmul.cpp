@@ -26,24 +26,22 @@ constexpr int64_t kSumsBytes = ByteTiles::kRows * kLanes * 4;
 constexpr int64_t kLineBytes = 64;
 /// Tiles of rows in a usual step of a prompt.
 constexpr int64_t kUsualTiles = 512 / ByteTiles::kRows;
-/// Panels that a tile of rows walks while it is in the first-level cache.
-constexpr int64_t kMostPanels = 2;
 static_assert(kExpandedBytes + 8 * kSumsBytes <= LLMC_STEP_STACK_BYTES - (64 << 10), "spills and tables aside");
 
 int64_t numbersBytes(PackedType weight) { return weight.getK() * kLanes; }
 
 } // namespace
 
-bool TileMatmul::fits(PackedType weight, const CodesReader &reader) {
-  return reader.segment() <= 64 && weight.getStreams() * numbersBytes(weight) <= kExpandedBytes;
+int64_t TileMatmul::mostPanels(PackedType weight, int64_t segment) {
+  return segment <= 64 ? kExpandedBytes / (weight.getStreams() * numbersBytes(weight)) : 0;
 }
 
-TileMatmul::TileMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, CodesReader &reader)
+TileMatmul::TileMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, CodesReader &reader,
+                       int64_t panels)
     : b(b), op(op), arguments(arguments), reader(reader), tiles(*arguments.backend->byteTiles()),
       weight(op.getWeight().getType()), row(weight, op.segmentSize()),
       xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))), streams(weight.getStreams()),
-      segments(weight.getK() / reader.segment()),
-      width(std::min(kMostPanels, kExpandedBytes / (streams * numbersBytes(weight)))) {
+      segments(weight.getK() / reader.segment()), width(panels) {
   // Codes of 8 bits less any other offset might not be signed bytes.
   areSigned = reader.offset() != 0 && (!reader.areNumbers() || reader.offset() == 128);
   startsBehind = reader.offset() != 0 && !areSigned;

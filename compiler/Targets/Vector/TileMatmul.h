@@ -12,10 +12,12 @@ namespace llmc::vector_emit {
 class TileMatmul {
 public:
   /// Takes memory of the frame: call at the start of a function of a target that has ByteTiles.
-  TileMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, CodesReader &reader);
+  /// `panels` are walked by a tile of rows at a time, at most mostPanels().
+  TileMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments, CodesReader &reader,
+             int64_t panels);
 
-  /// Whether the frame holds a panel's numbers.
-  static bool fits(kernel::PackedType weight, const CodesReader &reader);
+  /// Panels whose numbers the frame holds at a time; 0: not one, or segments are longer than a tile.
+  static int64_t mostPanels(kernel::PackedType weight, int64_t segment);
 
   /// All rows, ByteTiles::kRows or more of them, times panels `from` .. `to`.
   void emit(Value from, Value to);

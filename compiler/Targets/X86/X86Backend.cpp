@@ -33,7 +33,11 @@ public:
       return {{6, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
     return {{3, 1}, {1, 2}, {1, 1}};
   }
-  RegisterTile decodedTile(int64_t streams) const override { return {streams == 1 ? 6 : 3, 1}; }
+  std::vector<RegisterTile> decodedTiles(int64_t streams) const override {
+    if (streams == 1)
+      return {{6, 1}, {4, 1}, {2, 2}};
+    return {{3, 1}, {2, 1}};
+  }
   RegisterTile attentionTile() const override { return {4, 1}; }
 
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
@@ -87,9 +91,11 @@ public:
       return {{12, 2}, {12, 1}, {4, 4}, {4, 2}, {4, 1}, {2, 8}, {2, 4}, {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
     return {{12, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
   }
-  RegisterTile decodedTile(int64_t streams) const override {
+  std::vector<RegisterTile> decodedTiles(int64_t streams) const override {
     // A load beside two multiply-adds is what the ports carry without loss: 6 rows by 4 vectors take 10 loads for 24.
-    return {6, streams == 1 ? 4 : 2};
+    if (streams == 1)
+      return {{6, 4}, {12, 2}, {8, 3}, {4, 4}};
+    return {{6, 2}, {12, 1}, {4, 2}};
   }
   RegisterTile attentionTile() const override { return {6, 4}; }
 

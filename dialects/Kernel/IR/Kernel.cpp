@@ -31,6 +31,31 @@ void KernelDialect::initialize() {
       >();
 }
 
+LogicalResult KernelDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() != kTilingsAttrName)
+    return op->emitError() << "unknown attribute '" << attribute.getName().getValue() << "' of the kernel dialect";
+  auto tilings = dyn_cast<DictionaryAttr>(attribute.getValue());
+  if (!isa<MatmulOp>(op) || !tilings ||
+      llvm::any_of(tilings, [](NamedAttribute entry) { return !isa<TilingAttr>(entry.getValue()); }))
+    return op->emitError() << "attribute '" << kTilingsAttrName
+                           << "' must be a dictionary of #kernel.tiling<...> on kernel.matmul";
+  return success();
+}
+
+LogicalResult TilingAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t panels, int64_t group,
+                                 int64_t ahead, int64_t manyRows, int64_t manyPanels) {
+  if (panels < 0 || panels > 64)
+    return emitError() << "'panels' is from 0 to 64, found " << panels;
+  if (group < 0 || group > 1024)
+    return emitError() << "'group' is from 0 to 1024, found " << group;
+  if (ahead != -1 && (ahead < 0 || ahead > 65536 || ahead % 64 != 0))
+    return emitError() << "'ahead' is -1 or a multiple of 64 up to 65536, found " << ahead;
+  if (manyRows < 0 || manyRows > 64 || manyPanels < 0 || manyPanels > 64 || (manyRows == 0) != (manyPanels == 0))
+    return emitError() << "'many' is 0 by 0, or 1 to 64 rows by 1 to 64 panels, found " << manyRows << " by "
+                       << manyPanels;
+  return success();
+}
+
 static int64_t wholeLines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 CodesType::Planes CodesType::planes(int64_t k) const {

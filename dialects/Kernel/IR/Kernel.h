@@ -26,6 +26,9 @@
 
 namespace llmc::kernel {
 
+/// On a kernel.matmul: a dictionary of variant names and #kernel.tiling attributes.
+constexpr llvm::StringLiteral kTilingsAttrName = "kernel.tilings";
+
 /// Row stride in elements of an activation buffer with `columns` columns: a multiple of 64 bytes, and not one of 4096,
 /// since rows 4 KiB apart would compete for one set of a first-level cache.
 int64_t paddedRowStride(int64_t columns, int64_t elementBytes = 4);

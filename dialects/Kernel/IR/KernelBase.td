@@ -26,6 +26,7 @@ def Kernel_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
   let dependentDialects = ["::llmc::transformer::TransformerDialect"];
 }
 
@@ -159,6 +160,27 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
     /// Bytes of the whole weight.
     int64_t getSizeInBytes() const;
   }];
+}
+
+def Kernel_TilingAttr : AttrDef<Kernel_Dialect, "Tiling"> {
+  let mnemonic = "tiling";
+  let summary = "how a target works through a product with a packed weight";
+  let description = [{
+    Stands in the dictionary `kernel.tilings` of a `kernel.matmul`, under the name of the processor variant it is for. Any
+    gives the same bits; 0 leaves a choice to the target, and `ahead` has -1 for that.
+
+    * `panels`: most panels whose sums one row keeps in registers at a time.
+    * `group`: panels that a thread walks for all of few rows before it goes on.
+    * `ahead`: bytes in a panel, a multiple of 64, from what a row or two multiply to what they ask memory for; 0 asks for nothing.
+    * `many`: rows and panels of a register tile where there are many rows.
+
+    ```mlir
+    #kernel.tiling<panels = 8, group = 8, ahead = 1024, many = 6 by 4>
+    ```
+  }];
+  let parameters = (ins "int64_t":$panels, "int64_t":$group, "int64_t":$ahead, "int64_t":$manyRows, "int64_t":$manyPanels);
+  let assemblyFormat = "`<` `panels` `=` $panels `,` `group` `=` $group `,` `ahead` `=` $ahead `,` `many` `=` $manyRows `by` $manyPanels `>`";
+  let genVerifyDecl = 1;
 }
 
 def Kernel_PageAttr : AttrDef<Kernel_Dialect, "Page"> {

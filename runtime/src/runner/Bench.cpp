@@ -240,7 +240,7 @@ Status measureOpened(const llmc_model *model, const BenchOptions &options, uint6
   if (!status)
     status = measureSession(*session, options, result, error);
   result.peakMemory = peakMemory();
-  if (!status) {
+  if (!status && options.limits) {
     result.readBandwidth = measureReadBandwidth(session->team, std::max<uint64_t>(result.bytesPerToken, 1u << 20));
     uint64_t features;
     llmc_text_view variant;

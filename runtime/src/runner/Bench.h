@@ -22,6 +22,7 @@ struct BenchOptions {
   uint32_t batch = 0;   ///< Sequences of the batch measurement; 0: none.
   bool profile = false; ///< Also the time of each launch, in runs of their own.
   bool perfMap = false; ///< Tell `perf` the names of the code's functions.
+  bool limits = true;   ///< Also what the machine gives in the same run.
 };
 
 /// The launches of one kind of run: a prompt, a token behind it, a token of each sequence.

@@ -1,0 +1,56 @@
+// ProductTiling.cpp - what a schedule says of a product, and what it may say.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/Kernels.h"
+#include "compiler/Targets/Vector/TileMatmul.h"
+
+using namespace mlir;
+using namespace llmc;
+using namespace llmc::vector_emit;
+
+namespace {
+
+/// Panels that one thread walks for all of few rows before it goes on: 8 panels of 128 columns with K = 1536 in bf16
+/// are 384 KiB, 8 with K = 2048 in 8 bits 272 KiB, within the second-level cache of the processors this is for.
+constexpr int64_t kGroupPanels = 8;
+
+} // namespace
+
+TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &backend) {
+  kernel::PackedType weight = matmul.getWeight().getType();
+  int64_t streams = weight.getStreams();
+  TilingChoices choices;
+  for (RegisterTile tile : matmul.isQuantized() ? backend.integerTiles(streams)
+                                                : backend.matmulTiles(streams, weight.getElement()))
+    if (tile.rows == 1)
+      choices.panels.push_back(tile.panels);
+  if (!matmul.isQuantized())
+    choices.many = weight.getElement().isF32() ? std::vector<RegisterTile>() : backend.decodedTiles(streams);
+  else if (int64_t most = backend.byteTiles() ? TileMatmul::mostPanels(weight, matmul.segmentSize()) : 0)
+    for (int64_t panels : {2, 1, 3, 4}) {
+      if (panels <= most)
+        choices.many.push_back({ByteTiles::kRows, panels});
+    }
+  else
+    choices.many = backend.integerTiles(streams);
+  return choices;
+}
+
+ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBackend &backend) {
+  TilingChoices choices = tilingChoices(op, backend);
+  ProductTiling tiling = {choices.panels.front(), kGroupPanels, kPrefetchBytes,
+                          choices.many.empty() ? RegisterTile{0, 0} : choices.many.front()};
+  auto tilings = op->getAttrOfType<DictionaryAttr>(kernel::kTilingsAttrName);
+  auto given = tilings ? tilings.getAs<kernel::TilingAttr>(backend.name()) : kernel::TilingAttr();
+  if (!given)
+    return tiling;
+  if (given.getPanels())
+    tiling.panels = given.getPanels();
+  if (given.getGroup())
+    tiling.group = given.getGroup();
+  if (given.getAhead() >= 0)
+    tiling.ahead = given.getAhead();
+  for (RegisterTile tile : choices.many)
+    if (tile.rows == given.getManyRows() && tile.panels == given.getManyPanels())
+      tiling.many = tile;
+  return tiling;
+}
