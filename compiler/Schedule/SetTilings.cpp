@@ -54,9 +54,7 @@ struct SetTilings : llmc::impl::SetTilingsPassBase<SetTilings> {
       signalPassFailure();
   }
 
-  InFlightDiagnostic mistake() {
-    return emitError(FileLineColLoc::get(&getContext(), StringRef(file), 0, 0));
-  }
+  InFlightDiagnostic mistake() { return emitError(FileLineColLoc::get(&getContext(), StringRef(file), 0, 0)); }
   InFlightDiagnostic mistake(size_t entry) { return mistake() << "entry " << entry + 1 << " of 'products' "; }
 
   /// The whole number under `key` of an entry; `absent` without one, nothing when it is anything else.
@@ -93,7 +91,8 @@ struct SetTilings : llmc::impl::SetTilingsPassBase<SetTilings> {
     if (tiling.getPanels() && !llvm::is_contained(choices.panels, tiling.getPanels()))
       return mistake(index) << "has 'panels' " << tiling.getPanels() << ", for which " << backend.name()
                             << " has no tile of one row (expected "
-                            << llvm::join(llvm::map_range(choices.panels, [](int64_t n) { return std::to_string(n); }), ", ")
+                            << llvm::join(llvm::map_range(choices.panels, [](int64_t n) { return std::to_string(n); }),
+                                          ", ")
                             << ")";
     if (!tiling.getManyRows())
       return success();
@@ -127,8 +126,8 @@ struct SetTilings : llmc::impl::SetTilingsPassBase<SetTilings> {
     std::optional<StringRef> variant = object->getString("variant");
     const TargetBackend *backend = variant ? targetBackend(*variant) : nullptr;
     if (!backend)
-      return mistake() << "names no processor variant in 'variant' (expected "
-                       << llvm::join(targetBackendNames(), ", ") << ")";
+      return mistake() << "names no processor variant in 'variant' (expected " << llvm::join(targetBackendNames(), ", ")
+                       << ")";
     const json::Array *products = object->getArray("products");
     if (!products || products->size() > kMostProducts)
       return mistake() << "has no list of at most " << kMostProducts << " 'products'";

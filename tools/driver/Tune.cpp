@@ -69,7 +69,7 @@ private:
   /// Changes a tiling, for a phase.
   struct Candidate {
     Phase phase;
-    std::string kind, value; ///< those of one kind exclude each other
+    std::string kind, value;                               ///< those of one kind exclude each other
     std::function<bool(const Product &, Tiling &)> change; ///< false: the product has no such choice
   };
 
@@ -197,7 +197,10 @@ bool Tuner::compileTo(Temporary &file, llvm::function_ref<Tiling(const Product &
   Temporary schedule;
   if (!schedule.make(messages) || !file.make(messages))
     return false;
-  std::string text = llvm::formatv("{0:2}", llvm::json::Value(Object{{"llmc_schedule", 1}, {"variant", variant}, {"products", std::move(entries)}})).str();
+  std::string text =
+      llvm::formatv("{0:2}", llvm::json::Value(
+                                 Object{{"llmc_schedule", 1}, {"variant", variant}, {"products", std::move(entries)}}))
+          .str();
   if (!writeWhole(schedule.path, text, messages))
     return false;
   CompileOptions inner = options;
@@ -337,11 +340,11 @@ std::string Tuner::text() const {
     entries.push_back(std::move(entry));
   }
   Object whole{{"llmc_schedule", 1},
-                     {"variant", variant},
-                     {"model", modelName(directory)},
-                     {"threads", static_cast<int64_t>(threads)},
-                     {"prompt_tokens", static_cast<int64_t>(kPromptTokens)},
-                     {"products", std::move(entries)}};
+               {"variant", variant},
+               {"model", modelName(directory)},
+               {"threads", static_cast<int64_t>(threads)},
+               {"prompt_tokens", static_cast<int64_t>(kPromptTokens)},
+               {"products", std::move(entries)}};
   return llvm::formatv("{0:2}", llvm::json::Value(std::move(whole))).str() + "\n";
 }
 

@@ -19,8 +19,8 @@ TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &
   kernel::PackedType weight = matmul.getWeight().getType();
   int64_t streams = weight.getStreams();
   TilingChoices choices;
-  for (RegisterTile tile : matmul.isQuantized() ? backend.integerTiles(streams)
-                                                : backend.matmulTiles(streams, weight.getElement()))
+  for (RegisterTile tile :
+       matmul.isQuantized() ? backend.integerTiles(streams) : backend.matmulTiles(streams, weight.getElement()))
     if (tile.rows == 1)
       choices.panels.push_back(tile.panels);
   if (!matmul.isQuantized())

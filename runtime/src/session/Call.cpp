@@ -342,7 +342,7 @@ Status checkComputedDims(const Artifact &artifact, uint64_t *dims, Error &error)
 Status runCall(llmc_call &call, Error &error) {
   if (Status status = setInputDims(call, error))
     return status;
-  runOnTeam(call.team, enterCode, &call);
+  runOnTeam(call.team, enterCode, &call, TeamNeed::some);
   // Callers trust these as they trust the inputs' sizes.
   return checkComputedDims(call.model->artifact, call.dims, error);
 }

@@ -12,6 +12,8 @@ constexpr uint64_t barrierSpin = 50 * 1000;
 constexpr uint64_t jobSpin = 200 * 1000;
 // More threads than cores: whoever waits must give way.
 constexpr uint64_t crowdedSpin = 2 * 1000;
+// Steps of the word that counts jobs; what is below is a number of threads.
+constexpr uint32_t jobStep = 2 * maxThreads;
 
 /// Notes where this thread runs. Its word is alone in a cache line and seldom changes.
 void noteCore(Team &team, uint32_t thread) {
@@ -22,19 +24,20 @@ void noteCore(Team &team, uint32_t thread) {
 
 /// Whether another thread of the team was last seen on this one's core: then spinning only keeps it from arriving.
 bool sharesCore(const Team &team, uint32_t thread) {
-  uint32_t core = platform::currentCore();
-  for (uint32_t other = 0; core != platform::noCore && other < team.numThreads; ++other)
+  uint32_t core = platform::currentCore(), active = __atomic_load_n(&team.active, __ATOMIC_RELAXED);
+  for (uint32_t other = 0; core != platform::noCore && other < active; ++other)
     if (other != thread && __atomic_load_n(&team.cores[other].value, __ATOMIC_RELAXED) == core)
       return true;
   return false;
 }
 
-/// Waits until `word` is no longer `old`: spins, then sleeps.
-void waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32_t old, uint64_t spin) {
+/// Waits until `word` is no longer `old`: spins, then sleeps. Returns what it is then, and how long it slept.
+uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32_t old, uint64_t spin,
+                       uint64_t *asleep = nullptr) {
   uint64_t start = 0;
   for (uint32_t polls = 1;; ++polls) {
-    if (__atomic_load_n(&word.value, __ATOMIC_ACQUIRE) != old)
-      return;
+    if (uint32_t value = __atomic_load_n(&word.value, __ATOMIC_ACQUIRE); value != old)
+      return value;
     platform::relax();
     if (polls % 32)
       continue;
@@ -46,9 +49,14 @@ void waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32_t o
   }
   // Either the changer sees this sleeper, or the futex sees the change: both sides are sequentially consistent.
   __atomic_fetch_add(&word.sleepers, 1, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n(&word.value, __ATOMIC_SEQ_CST) == old)
+  uint32_t value;
+  while ((value = __atomic_load_n(&word.value, __ATOMIC_SEQ_CST)) == old)
     platform::waitOnWord(&word.value, old);
   __atomic_fetch_sub(&word.sleepers, 1, __ATOMIC_RELAXED);
+  if (asleep) // of the last barrier of a job this may come late, and count for the next one
+    __atomic_store_n(asleep, __atomic_load_n(asleep, __ATOMIC_RELAXED) + platform::nanoseconds() - start,
+                     __ATOMIC_RELAXED);
+  return value;
 }
 
 /// Publishes what this thread wrote, and lets the waiters go.
@@ -83,12 +91,18 @@ void workerLoop(void *argument) {
   Team::Worker &self = *static_cast<Team::Worker *>(argument);
   Team &team = *self.team;
   DefaultFloatEnvironment environment;
-  for (uint32_t seen = 0;; ++seen) {
+  for (uint32_t seen = 0;;) {
     noteCore(team, self.number);
-    waitForChange(team, self.number, team.jobs, seen, team.spinNanoseconds == barrierSpin ? jobSpin : crowdedSpin);
+    // A job that this thread has no part in does not wait for it: it may see that one late, or not at all.
+    bool isIn = self.number < seen % jobStep;
+    seen = waitForChange(team, self.number, team.jobs, seen,
+                         isIn && team.spinNanoseconds == barrierSpin ? jobSpin : crowdedSpin);
     if (team.stopping)
       return;
-    team.job(team.argument, self.number, team.numThreads);
+    uint32_t threads = seen % jobStep;
+    if (self.number >= threads)
+      continue;
+    team.job(team.argument, self.number, threads);
     teamBarrier(&team, self.number);
   }
 }
@@ -96,9 +110,10 @@ void workerLoop(void *argument) {
 } // namespace
 
 Status startTeam(Team &team, uint32_t numThreads, Error &error) {
-  team.numThreads = numThreads;
+  team.numThreads = team.active = numThreads;
+  team.size = TeamSize(numThreads);
   for (uint32_t i = 0; i < numThreads; ++i)
-    team.cores[i].value = platform::noCore;
+    team.cores[i] = {platform::noCore, 0};
   team.spinNanoseconds = numThreads > platform::usableCores() ? crowdedSpin : barrierSpin;
   for (uint32_t i = 1; i < numThreads; ++i) {
     team.workers[i] = {&team, i, nullptr};
@@ -114,31 +129,50 @@ Status startTeam(Team &team, uint32_t numThreads, Error &error) {
 
 void stopTeam(Team &team) {
   team.stopping = true;
-  change(team.jobs, team.jobs.value + 1);
+  change(team.jobs, team.jobs.value + jobStep);
   for (uint32_t i = 1; i < team.numThreads; ++i) {
     platform::joinThread(team.workers[i].thread);
     team.workers[i].thread = nullptr;
   }
 }
 
-void runOnTeam(Team &team, Team::Job job, void *argument) {
+void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need) {
   DefaultFloatEnvironment environment;
   team.job = job;
   team.argument = argument;
-  if (team.numThreads > 1)
-    change(team.jobs, team.jobs.value + 1);
-  job(argument, 0, team.numThreads);
+  uint32_t active = need == TeamNeed::some ? team.size.threads() : team.numThreads;
+  __atomic_store_n(&team.active, active, __ATOMIC_RELAXED);
+  uint64_t start = 0;
+  if (team.numThreads > 1) {
+    start = platform::nanoseconds();
+    for (uint32_t i = 0; i < active; ++i)
+      __atomic_store_n(&team.cores[i].asleep, 0, __ATOMIC_RELAXED);
+    change(team.jobs, (team.jobs.value / jobStep + 1) * jobStep + active);
+  }
+  job(argument, 0, active);
   teamBarrier(&team, 0);
+  if (need == TeamNeed::all || team.numThreads == 1)
+    return;
+  uint64_t longest = 0;
+  for (uint32_t i = 0; i < active; ++i) {
+    uint64_t asleep = __atomic_load_n(&team.cores[i].asleep, __ATOMIC_RELAXED);
+    longest = asleep > longest ? asleep : longest;
+  }
+  team.size.ended(platform::nanoseconds() - start, longest);
 }
 
 void teamBarrier(void *opaque, uint32_t thread) {
   Team &team = *static_cast<Team *>(opaque);
-  if (team.numThreads == 1)
+  uint32_t active = __atomic_load_n(
+      &team.active, __ATOMIC_RELAXED); // before arriving: behind the last barrier of a job it may change
+  if (active == 1)
     return;
   noteCore(team, thread);
   uint32_t phase = __atomic_load_n(&team.phase.value, __ATOMIC_RELAXED);
-  if (__atomic_fetch_add(&team.arrived, 1, __ATOMIC_ACQ_REL) + 1 < team.numThreads)
-    return waitForChange(team, thread, team.phase, phase, team.spinNanoseconds);
+  if (__atomic_fetch_add(&team.arrived, 1, __ATOMIC_ACQ_REL) + 1 < active) {
+    waitForChange(team, thread, team.phase, phase, team.spinNanoseconds, &team.cores[thread].asleep);
+    return;
+  }
   __atomic_store_n(&team.arrived, 0, __ATOMIC_RELAXED);
   change(team.phase, phase + 1);
 }

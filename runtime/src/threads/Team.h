@@ -9,6 +9,7 @@
 #define LLMC_RUNTIME_THREADS_TEAM_H
 
 #include "runtime/src/platform/Platform.h"
+#include "runtime/src/threads/TeamSize.h"
 
 #include <stdint.h>
 
@@ -27,16 +28,19 @@ struct Team {
   using Job = void (*)(void *argument, uint32_t thread, uint32_t numThreads);
 
   uint32_t numThreads = 1;
+  uint32_t active = 1;          ///< Threads of the current job: the first so many.
+  TeamSize size;                ///< Of jobs that may run on fewer.
   uint64_t spinNanoseconds = 0; ///< How long a barrier spins before it sleeps.
   Job job = nullptr;
   void *argument = nullptr;
   bool stopping = false;
-  WaitWord jobs;                    ///< Counts jobs handed out.
-  WaitWord phase;                   ///< Counts barriers passed.
+  WaitWord jobs;  ///< Jobs handed out, times jobStep, plus the threads that take part in the last one.
+  WaitWord phase; ///< Counts barriers passed.
   alignas(64) uint32_t arrived = 0; ///< Threads at the current barrier.
   struct alignas(64) Core {
-    uint32_t value;
-  } cores[maxThreads]; ///< Where each thread was last seen.
+    uint32_t value;  ///< Where the thread was last seen.
+    uint64_t asleep; ///< Nanoseconds that it slept at barriers of the current job.
+  } cores[maxThreads];
   struct Worker {
     Team *team;
     uint32_t number;
@@ -51,9 +55,12 @@ Status startTeam(Team &team, uint32_t numThreads, Error &error);
 /// Ends and joins the workers.
 void stopTeam(Team &team);
 
-/// Runs job(argument, thread, n) on every thread of the team, the caller as thread 0; returns when all have ended.
-/// Each runs with the default floating-point environment, whatever the caller's is.
-void runOnTeam(Team &team, Team::Job job, void *argument);
+/// Whether a job must have all threads of the team, or may have fewer while another program uses their cores.
+enum class TeamNeed { all, some };
+
+/// Runs job(argument, thread, n) on the first n threads of the team, the caller as thread 0; returns when all have
+/// ended. Each runs with the default floating-point environment, whatever the caller's is.
+void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need = TeamNeed::all);
 
 /// Returns once all threads of the team have arrived; what each wrote before is seen by all after. The form compiled
 /// code calls (step_abi.h); `team` is a Team.

@@ -120,6 +120,57 @@ TEST(TeamTest, SleepersAreWoken) {
   EXPECT_EQ(slow.rounds, 20);
 }
 
+/// What a job of some threads saw.
+struct Seen {
+  Team *team;
+  bool late;               ///< the last thread comes 3 ms late to a barrier
+  uint32_t threads = 0;    ///< that took part
+  uint32_t counts[3] = {}; ///< jobs of each thread
+};
+void see(void *argument, uint32_t thread, uint32_t threads) {
+  Seen &seen = *static_cast<Seen *>(argument);
+  ++seen.counts[thread];
+  if (seen.late && thread == 2)
+    pause(3 * 1000 * 1000);
+  teamBarrier(seen.team, thread);
+  if (!thread)
+    seen.threads = threads;
+}
+
+TEST(TeamTest, ALateThreadIsLeftOutForAWhile) {
+  StartedTeam started(3);
+  Seen seen = {started.team.get(), true};
+  int jobs = 0;
+  do
+    runOnTeam(*started.team, see, &seen, TeamNeed::some);
+  while (seen.threads == 3 && ++jobs < 1000);
+  EXPECT_EQ(seen.threads, 2u);
+  uint32_t before = seen.counts[2];
+  runOnTeam(*started.team, see, &seen, TeamNeed::some);
+  EXPECT_EQ(seen.counts[2], before) << "it has no part in this one";
+  runOnTeam(*started.team, see, &seen);
+  EXPECT_EQ(seen.threads, 3u) << "a job that needs all has all";
+  EXPECT_EQ(seen.counts[2], before + 1);
+}
+
+TEST(TeamTest, SmallAndWholeTeamsTakeTurns) {
+  StartedTeam started(3);
+  Seen seen = {started.team.get(), false};
+  uint32_t expected[3] = {};
+  for (uint32_t job = 0; job < 30000; ++job) {
+    uint32_t threads = 1 + job * 7919 % 3;
+    started.team->size = TeamSize(threads);
+    if (job % 5000 == 0)
+      pause(1000 * 1000); // all sleep
+    runOnTeam(*started.team, see, &seen, TeamNeed::some);
+    ASSERT_EQ(seen.threads, threads);
+    for (uint32_t i = 0; i < threads; ++i)
+      ++expected[i];
+  }
+  for (uint32_t i = 0; i < 3; ++i)
+    EXPECT_EQ(seen.counts[i], expected[i]);
+}
+
 TEST(TeamTest, AWaitingThreadUsesNoCore) {
   StartedTeam started(2);
   timespec before, after;

@@ -95,6 +95,13 @@ def is_wide(name):
     return "embed_tokens" in name or "lm_head" in name
 
 
+def kept_in_bytes(bench, model, weights, pieces, reference):
+    """What a cache of bytes adds to a divergence."""
+    without, within = (divergence(logits(bench, model, weights, pieces, "--kv", kind), reference) for kind in ("f32", "q8"))
+    return Line(f"{model.name}, --weights {weights}: --kv q8 adds at most 0.001 nats", f"{within - without:+.6f} ({within:.6f} and {without:.6f})",
+                within - without <= 1e-3)
+
+
 def quality(bench):
     pieces = text(bench, 1100, 4)
     reference = logits(bench, BUNDLED, "keep", pieces)
@@ -102,6 +109,8 @@ def quality(bench):
     found = {form: divergence(logits(bench, BUNDLED, form, pieces), reference) for form in ("q8", "q4", "q4:64", "q4_min", "q4_min:64")}
     yield Line(f"bundled model, {tokens} tokens of {bench.book}: q8 diverges at most 0.001 nats from f32", f"{found['q8']:.5f}", found["q8"] <= 1e-3)
     yield Line("the others", ", ".join(f"{form} {value:.4f}" for form, value in found.items() if form != "q8"), None)
+    yield kept_in_bytes(bench, BUNDLED, "keep", pieces, reference)
+    yield kept_in_bytes(bench, BUNDLED, "q8", pieces, reference)
     round_by = ggml_round(bench)
 
     def theirs(form):
@@ -125,11 +134,12 @@ def quality(bench):
 
 
 def smollm2(bench):
-    """Its weights were blocks of 4 bits once, so formats with that grid come out too well: reported only."""
+    """Its weights were blocks of 4 bits once, so formats with that grid come out too well: those are reported only."""
     model = bench.model("smollm2-135m")
     pieces = text(bench, 900, 2)
     reference = logits(bench, model, "keep", pieces)
     found = {form: divergence(logits(bench, model, form, pieces), reference) for form in ("q8", "q8_min", "q4", "q4:64")}
+    yield kept_in_bytes(bench, model, "keep", pieces, reference)
     yield Line(f"smollm2-135m (from blocks of 4 bits), {sum(map(len, reference))} tokens", ", ".join(f"{f} {v:.4f}" for f, v in found.items()), None)
 
 
