@@ -63,6 +63,15 @@ def skip_layer_norm(node, x, skip, scale, beta=None, bias=None):
     return [normal(total, scale, beta, node.get("epsilon", 1e-12)), None, None, total]
 
 
+def embed_layer_norm(node, ids, segments, words, positions, kinds=None, scale=None, bias=None, mask=None, places=None):
+    if mask is not None or node.get("mask_index_type", 0):
+        raise Unknown
+    total = words[ids] + (positions[places] if places is not None else positions[:ids.shape[1]])
+    if segments is not None and kinds is not None:
+        total = total + kinds[segments]
+    return [normal(total, scale, bias, node.get("epsilon", 1e-12)), np.zeros(ids.shape[0], "i4"), total]
+
+
 def attention(node, x, weight, bias=None, mask=None, past=None, more=None):
     """Of com.microsoft: packed projections, a mask of places, a past."""
     if more is not None or (mask is not None and mask.ndim != 2):
@@ -90,7 +99,7 @@ def attention(node, x, weight, bias=None, mask=None, past=None, more=None):
 OPERATORS = {
     "Add": lambda node, a, b: [a + b], "Sub": lambda node, a, b: [a - b], "Mul": lambda node, a, b: [a * b],
     "MatMul": lambda node, a, b: [a @ b], "Cast": cast, "LayerNormalization": layer_norm,
-    "com.microsoft.SkipLayerNormalization": skip_layer_norm, "com.microsoft.Attention": attention,
+    "com.microsoft.EmbedLayerNormalization": embed_layer_norm, "com.microsoft.SkipLayerNormalization": skip_layer_norm, "com.microsoft.Attention": attention,
 }
 
 
@@ -107,7 +116,9 @@ def evaluate(path, inputs, reader):
             elif number == 1:
                 nodes.append(Node(message, reader.fields))
         values.update({n: wide(a) for n, a in inputs.items()})
-        for node in nodes:
+        while nodes:  # they may stand in any order
+            node = next(node for node in nodes if all(i in values for i in node.inputs))
+            nodes.remove(node)
             name = node.type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.type}"
             if name not in OPERATORS:
                 raise Unknown
