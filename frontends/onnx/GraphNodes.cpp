@@ -132,6 +132,8 @@ LogicalResult GraphImporter::inlineBranch(const Node &facts, const onnx::Node &n
   if (!branch || branch->graphs.size() != 1)
     return facts.error() << "has no graph for its branch";
   const onnx::Graph &graph = branch->graphs[0];
+  if (!graph.inputs.empty())
+    return facts.error() << "its branch has " << graph.inputs.size() << " inputs (expected none)";
   Scope inner = scope;
   for (const onnx::Tensor &tensor : graph.initializers) {
     FailureOr<DenseElementsAttr> value = elementsOf(tensor);

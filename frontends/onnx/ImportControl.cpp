@@ -58,6 +58,8 @@ LogicalResult GraphImporter::branchNode(Node &facts, const onnx::Node &node, Sco
     const onnx::Attribute *branch = node.find(i ? "then_branch" : "else_branch");
     if (!branch || branch->graphs.size() != 1)
       return facts.error() << "has no graph for its branch";
+    if (size_t inputs = branch->graphs[0].inputs.size())
+      return facts.error() << "its branch has " << inputs << " inputs (expected none)";
     auto write = [&](ValueRange, SmallVectorImpl<Value> &outputs) {
       return writeGraph(branch->graphs[0], scope, {}, opset, call, outputs);
     };

@@ -57,6 +57,10 @@ COMPILES = {
     search(1): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): unsupported attribute 'model_type' = 1 (expected 0, a decoder alone)\n",
     search(0): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): its decoder has 1 inputs and 1 outputs (expected tokens, positions, a "
                "mask and pasts; logits and as many presents)\n",
+    # A branch takes nothing.
+    model([node("If", ["c"], ["y"], "if", graph_attribute("then_branch", [node("Neg", ["a"], ["t"])], [value("a", [3, 5])], [value("t", [3, 5])]) +
+                graph_attribute("else_branch", [node("Abs", ["x"], ["e"])], [], [value("e", [3, 5])]))], [value("c", [], 9), X], [value("y", [3, 5])]):
+        "m.onnx: error: node 'if' (If, version 16): its branch has 1 inputs (expected none)\n",
     # What turns hand on has one rank.
     model([node("Loop", ["n", "", "x"], ["y"], "loop", graph_attribute("body", [node("ReduceSum", ["s"], ["t"]), node("Squeeze", ["t"], ["u"])],
                                                                        [value("i", [], 7), value("c", [], 9), value("s", [3, 5])],
