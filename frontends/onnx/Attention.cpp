@@ -70,6 +70,9 @@ LogicalResult readSizes(const Node &node, Sizes &s) {
               (s.flat || v[1] == s.kvHeads) && (isScored(node) || node.has(4) == node.has(5));
   if (fits && s.hasPast)
     fits = isShape(4, {s.batch, s.kvHeads, s.past, s.width}) && isShape(5, {s.batch, s.kvHeads, s.past, s.valueWidth});
+  if (!isScored(node) && node.has(6) && !isShape(6, {s.batch}))
+    return node.error() << "input 6 is " << e.text(node.typeOf(6)) << " (expected a number of keys for each of "
+                        << e.text(s.batch) << " batches)";
   if (!fits)
     return node.error() << "keys " << e.text(node.typeOf(1)) << ", values " << e.text(node.typeOf(2))
                         << " and the past do not fit " << e.text(node.typeOf(0));
@@ -126,11 +129,7 @@ Value headsOf(Lowering &node, unsigned input, int64_t heads, unsigned past, cons
   if (!past || !s.hasPast || s.past == 0)
     return x;
   Value all = node.empty(shape, cast<RankedTensorType>(x.getType()).getElementType());
-  SmallVector<OpFoldResult> offsets(4, node.b.getIndexAttr(0)), strides(4, node.b.getIndexAttr(1));
-  all = tensor::InsertSliceOp::create(node.b, node.reshape(node.tensors[past], before), all, offsets,
-                                      node.folded(before), strides);
-  offsets[2] = node.folded(s.past);
-  return node.sized(tensor::InsertSliceOp::create(node.b, x, all, offsets, node.folded(fresh), strides), shape);
+  return node.insert(x, node.insert(node.reshape(node.tensors[past], before), all, {}), {0, 0, s.past, 0});
 }
 
 constexpr int64_t maxWindow = int64_t(1) << 40; ///< More keys than any graph has; sums with it do not overflow.
@@ -300,6 +299,20 @@ LogicalResult lowerAttention(Lowering &node, SmallVectorImpl<Value> &results) {
   return success();
 }
 
+LogicalResult inferRotary(const Node &node, SmallVectorImpl<Type> &types) {
+  Extents &e = node.extents();
+  ArrayRef<int64_t> shape = node.shapeOf(0);
+  if (shape.size() != 3 && shape.size() != 4)
+    return node.error() << "input 0 is " << e.text(node.typeOf(0)) << " (expected rank 3 or 4)";
+  // A place for each token: its position, or its angles.
+  unsigned placed = node.has(3) ? 3 : 1;
+  if (node.rankOf(placed) != (node.has(3) ? 2 : 3) || !e.agree(node.shapeOf(placed)[0], shape[0]) ||
+      !e.agree(node.shapeOf(placed)[1], shape[shape.size() - 2]))
+    return node.error() << "input " << placed << " is " << e.text(node.typeOf(placed))
+                        << ", which has no place for each token of " << e.text(node.typeOf(0));
+  return inferSame(node, types);
+}
+
 /// Turns pairs of columns by an angle's cosine and sine, which come as tables.
 LogicalResult lowerRotary(Lowering &node, SmallVectorImpl<Value> &results) {
   SmallVector<int64_t> shape(node.shapeOf(0));
@@ -357,7 +370,7 @@ LogicalResult lowerRotary(Lowering &node, SmallVectorImpl<Value> &results) {
 void addAttention(SmallVectorImpl<OperatorRow> &rows) {
   rows.push_back({"Attention", 23, inferAttention, lowerAttention, true});
   rows.push_back({kScored, 1, inferAttention, lowerAttention, true});
-  rows.push_back({"RotaryEmbedding", 23, inferSame, lowerRotary, true});
+  rows.push_back({"RotaryEmbedding", 23, inferRotary, lowerRotary, true});
 }
 
 } // namespace llmc::onnx_import

@@ -123,8 +123,10 @@ LogicalResult matMulNBits(Expander &x, Values &y) {
 LogicalResult gatherBlocks(Expander &x, Values &y) {
   int64_t rank = x.rankOf(0), block = x.integer("block_size", 128);
   FailureOr<int64_t> gather = x.axis(x.integer("gather_axis", 0), rank);
+  if (failed(gather))
+    return failure();
   FailureOr<int64_t> along = x.axis(x.integer("quantize_axis", 1), rank);
-  if (failed(gather) || failed(along))
+  if (failed(along))
     return failure();
   if (isOpen(x.shapeOf(0)) || isOpen(x.shapeOf(2)) || (x.has(3) && isOpen(x.shapeOf(3))))
     return x.error() << "the table " << x.extents().text(x.typeOf(0)) << " and its scales "

@@ -92,13 +92,14 @@ void store(Lowering &at, Value value, const Destination &to, SmallVectorImpl<Val
   SmallVector<int64_t> sizes = at.sizesOf(value);
   int64_t count = at.extents().product(sizes), room = cast<RankedTensorType>(to.memory.getType()).getDimSize(0);
   Value flat = at.reshape(value, {count});
-  SmallVector<OpFoldResult> zero = {at.b.getIndexAttr(0)}, one = {at.b.getIndexAttr(1)}, length = {at.folded(count)};
-  if (at.extents().maximum(count) > room) {
+  if (room > 0 && at.extents().maximum(count) > room) {
+    SmallVector<OpFoldResult> zero = {at.b.getIndexAttr(0)}, one = {at.b.getIndexAttr(1)};
     Value fits = arith::MinSIOp::create(at.b, at.index(at.b, count), arith::ConstantIndexOp::create(at.b, room));
-    length = {fits};
-    flat = tensor::ExtractSliceOp::create(at.b, flat, zero, length, one);
+    flat = tensor::ExtractSliceOp::create(at.b, flat, zero, {fits}, one);
+    yields.push_back(tensor::InsertSliceOp::create(at.b, flat, to.memory, zero, {fits}, one));
+  } else {
+    yields.push_back(at.insert(flat, to.memory, {}));
   }
-  yields.push_back(tensor::InsertSliceOp::create(at.b, flat, to.memory, zero, length, one));
   for (auto [memory, dim] : llvm::zip(to.sizes, to.dims)) {
     Value size = arith::IndexCastOp::create(at.b, at.b.getI64Type(), at.index(at.b, sizes[dim]));
     yields.push_back(linalg::FillOp::create(at.b, ValueRange{size}, ValueRange{memory}).getResult(0));
@@ -118,11 +119,7 @@ Value load(Lowering &node, const Destination &from, ArrayRef<Value> &values, boo
     node.define(from.shape[dim], arith::IndexCastOp::create(node.b, node.b.getIndexType(), size), mayBeOutside);
   }
   int64_t count = node.extents().product(from.shape);
-  Type element = cast<RankedTensorType>(memory.getType()).getElementType();
-  SmallVector<OpFoldResult> zero = {node.b.getIndexAttr(0)}, one = {node.b.getIndexAttr(1)};
-  Value flat =
-      tensor::ExtractSliceOp::create(node.b, node.plain({count}, element), memory, zero, {node.folded(count)}, one);
-  return node.reshape(node.sized(flat, {count}), from.shape);
+  return node.reshape(node.slice(memory, {}, {count}), from.shape);
 }
 
 Value flagOf(Lowering &at, Value tensor) {
@@ -251,10 +248,7 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
     Value row = made(1 + carried + i), all = now[behind + i];
     SmallVector<int64_t> shape = at.sizesOf(row);
     shape.insert(shape.begin(), 1);
-    SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0)), strides(shape.size(), b.getIndexAttr(1));
-    offsets[0] = loop.getInductionVar();
-    rows.push_back(
-        tensor::InsertSliceOp::create(b, loc, at.reshape(row, shape), all, offsets, at.folded(shape), strides));
+    rows.push_back(at.setPart(all, loop.getInductionVar(), at.reshape(row, shape)));
   }
   for (Value &value : handed) {
     auto argument = dyn_cast<BlockArgument>(wholeOf(value));
@@ -316,13 +310,7 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
     node.define(turnsSize, count, /*mayBeOutside=*/true);
   for (unsigned i = 0; i < scans; ++i) {
     SmallVector<int64_t> shape(node.resultType(carried + i).getShape());
-    SmallVector<OpFoldResult> offsets(shape.size(), node.b.getIndexAttr(0)),
-        strides(shape.size(), node.b.getIndexAttr(1));
-    Type element = storageElement(node.resultElement(carried + i));
-    results.push_back(
-        node.sized(tensor::ExtractSliceOp::create(node.b, node.plain(shape, element), loop.getResult(behind + i),
-                                                  offsets, node.folded(shape), strides),
-                   shape));
+    results.push_back(node.slice(node.sized(loop.getResult(behind + i), sizes[behind + i]), {}, shape));
   }
   return success();
 }

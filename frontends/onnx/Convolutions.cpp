@@ -36,6 +36,12 @@ LogicalResult inferConv(const Node &node, SmallVectorImpl<Type> &types) {
     return failure();
   SmallVector<int64_t> shape = {node.shapeOf(0)[0], node.shapeOf(1)[0]};
   llvm::append_range(shape, window.out);
+  if (node.type == "ConvInteger" && failed(needKnownSizes(node, {2, 3})))
+    return failure();
+  for (unsigned i = 2; i < 4 && node.type == "ConvInteger"; ++i)
+    if (node.has(i) && node.typeOf(i).getNumElements() != 1 && (i == 2 || node.shapeOf(i) != ArrayRef(shape[1])))
+      return node.error() << "input " << i << " is " << node.typeOf(i) << " (expected one number"
+                          << (i == 3 ? " or one for each output channel)" : ")");
   Type element =
       node.type == "ConvInteger" ? Type(IntegerType::get(node.settings.getContext(), 32)) : node.elementOf(0);
   types.push_back(RankedTensorType::get(shape, element));
@@ -200,6 +206,9 @@ LogicalResult transposedWindow(const Node &node, Window &window) {
       node.shapeOf(1)[0] % group)
     return node.error() << "cannot spread " << e.text(node.typeOf(0)) << " by " << node.typeOf(1) << " in " << group
                         << " groups";
+  if (node.has(2) && node.shapeOf(2)[0] != e.mul(node.shapeOf(1)[1], group))
+    return node.error() << "adds a bias of " << e.text(node.typeOf(2)) << " to "
+                        << e.text(e.mul(node.shapeOf(1)[1], group)) << " channels";
   size_t spatial = rank - 2;
   ArrayRef<int64_t> in = node.shapeOf(0).drop_front(2), kernel = node.shapeOf(1).drop_front(2);
   window.kernel.assign(kernel.begin(), kernel.end());

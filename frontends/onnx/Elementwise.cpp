@@ -80,6 +80,12 @@ Value signOf(Body &b, Value x, Type element) {
     return result;
   return b.select(b.less(x, zero, element), number(-1), result);
 }
+/// Of integers as numpy has it: what stands before the point.
+Value errorFunction(Body &b, Value x, Type element) {
+  if (isa<FloatType>(x.getType()))
+    return math::ErfOp::create(b, x);
+  return b.convert(math::ErfOp::create(b, b.convert(x, element, b.getF32Type())), b.getF32Type(), element);
+}
 Value tangent(Body &b, Value x, Type) {
   return arith::DivFOp::create(b, math::SinOp::create(b, x), math::CosOp::create(b, x));
 }
@@ -395,7 +401,7 @@ void addElementwise(SmallVectorImpl<OperatorRow> &rows) {
   unary("Asinh", lowerUnary<function<math::AsinhOp>>);
   unary("Acosh", lowerUnary<function<math::AcoshOp>>);
   unary("Atanh", lowerUnary<function<math::AtanhOp>>);
-  unary("Erf", lowerUnary<function<math::ErfOp>>);
+  unary("Erf", lowerUnary<errorFunction>);
   unary("Not", lowerUnary<logicalNot>);
   unary("BitwiseNot", lowerUnary<logicalNot>);
   unary("Identity", lowerIdentity);

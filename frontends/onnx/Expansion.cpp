@@ -61,7 +61,20 @@ SmallVector<Value> Expander::ops(StringRef type, ArrayRef<Value> parts, ArrayRef
   part.settings = DictionaryAttr::get(context(), attributes);
   part.declared.resize(outputs);
   part.sizeName = sizeName.str();
+  // What the node's own types allow may be more than what it is made of takes.
+  std::vector<std::string_view> types;
+  for (Value input : part.inputs)
+    types.push_back(input ? elementName(mlir::cast<RankedTensorType>(input.getType()).getElementType()) : "");
   SmallVector<Value> results;
+  std::optional<std::string> fault = onnx::faultOfTypes(*schema, types);
+  for (size_t i = 0; i < std::max<size_t>(types.size(), schema->minInputs) && !fault; ++i)
+    if ((i >= types.size() || types[i].empty()) && !onnx::mayLeaveOut(*schema, i))
+      fault = "input " + std::to_string(i) + " is left out, which it may not be";
+  if (fault) {
+    error() << "its part " << type << ": " << *fault;
+    stopped = true;
+    return nothing;
+  }
   if (failed(emit(part, results))) {
     stopped = true;
     return nothing;
@@ -137,6 +150,7 @@ static int64_t numberOf(Type element) {
       return number;
   llvm_unreachable("elements of nodes are ONNX's");
 }
+const char *elementName(Type element) { return onnx::elementTypeName(onnx::ElementType(numberOf(element))); }
 
 Value Expander::cast(Value x, Type element) {
   if (x && mlir::cast<RankedTensorType>(x.getType()).getElementType() == element)

@@ -43,7 +43,7 @@ LogicalResult inferCol2Im(const Node &node, SmallVectorImpl<Type> &types) {
     return failure();
   std::optional<SmallVector<int64_t>> image = node.knownIntegers(1), block = node.knownIntegers(2);
   if (!image || !block) {
-    if (failed(declaredOr(node, types, "input 1 or 2 (the shapes)", node.shapeOf(1)[0] + 2)))
+    if (failed(declaredOr(node, types, node.elementOf(0), "input 1 or 2 (the shapes)", node.shapeOf(1)[0] + 2)))
       return failure();
     ArrayRef<int64_t> said = cast<RankedTensorType>(types[0]).getShape();
     if (!node.extents().agree(said[0], node.shapeOf(0)[0]) || said[1] < 1 || isOpen(said[1]) ||
@@ -162,7 +162,7 @@ LogicalResult inferMaxUnpool(const Node &node, SmallVectorImpl<Type> &types) {
   if (node.has(2)) {
     std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(2);
     if (!wanted)
-      return declaredOr(node, types, "input 2 (the output's shape)", shape.size());
+      return declaredOr(node, types, node.elementOf(0), "input 2 (the output's shape)", shape.size());
     for (size_t i = 0; i < shape.size(); ++i)
       if (wanted->size() != shape.size() || node.extents().minimum((*wanted)[i]) < 0)
         return node.error() << "input 2 is no shape of rank " << shape.size();
@@ -262,20 +262,17 @@ LogicalResult lowerCenterCropPad(Lowering &node, SmallVectorImpl<Value> &results
     }));
     return success();
   }
-  SmallVector<OpFoldResult> offsets, sizes, strides;
-  SmallVector<int64_t> low, high, shape;
+  SmallVector<int64_t> first, low, high, shape;
   for (size_t i = 0; i < in.size(); ++i) {
     int64_t spare = std::max<int64_t>(0, in[i] - out[i]), missing = std::max<int64_t>(0, out[i] - in[i]);
-    offsets.push_back(node.b.getIndexAttr(spare / 2));
+    first.push_back(spare / 2);
     shape.push_back(in[i] - spare);
-    sizes.push_back(node.b.getIndexAttr(shape.back()));
-    strides.push_back(node.b.getIndexAttr(1));
     low.push_back(missing / 2);
     high.push_back(missing - missing / 2);
   }
   Value x = node.tensors[0];
-  if (in != shape)
-    x = tensor::ExtractSliceOp::create(node.b, x, offsets, sizes, strides);
+  if (in != ArrayRef<int64_t>(shape))
+    x = node.slice(x, first, shape);
   results.push_back(node.pad(x, low, high, node.storedNumber(node.elementOf(0), 0)));
   return success();
 }

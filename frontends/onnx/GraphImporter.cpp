@@ -245,8 +245,10 @@ LogicalResult GraphImporter::run() {
       mlir::emitWarning(loc) << "output '" << json::printable(output.name, 120) << "' is there twice; it is given once";
       continue;
     }
-    Value value = scope.at(output.name);
-    auto type = cast<RankedTensorType>(value.getType());
+    FailureOr<Value> value = this->given(scope, output.name);
+    if (failed(value))
+      return failure();
+    auto type = cast<RankedTensorType>((*value).getType());
     // Exporters declare shapes that were true before they changed the graph: what is computed counts.
     if (auto said = declared.find(output.name);
         said != declared.end() && type.hasStaticShape() && said->second != type) {
@@ -257,13 +259,13 @@ LogicalResult GraphImporter::run() {
       if (isOtherType)
         return diagnostic;
     }
-    results.push_back(value);
+    results.push_back(*value);
     describe(output.name, type, outputNames, outputTypes);
   }
   SmallVector<int32_t> roles(argumentNames.size(), LLMC_ROLE_PAST);
   if (text) {
-    FailureOr<Value> logits = textLogits(scope.at(text->logits));
-    if (failed(logits) || failed(writeTextFacts()))
+    FailureOr<Value> logits = this->given(scope, text->logits);
+    if (failed(logits) || failed(logits = textLogits(*logits)) || failed(writeTextFacts()))
       return failure();
     results.push_back(*logits);
     describe(text->logits, (*logits).getType(), outputNames, outputTypes);
@@ -271,11 +273,11 @@ LogicalResult GraphImporter::run() {
     roles.push_back(LLMC_ROLE_LOGITS);
     // In the order of the pasts among the arguments.
     for (const TextGraph::Pair &pair : text->pairs) {
-      Value present = scope.at(pair.present);
-      if (failed(checkPresent(pair, scope.at(pair.past), present)))
+      FailureOr<Value> present = this->given(scope, pair.present);
+      if (failed(present) || failed(checkPresent(pair, scope.at(pair.past), *present)))
         return failure();
-      results.push_back(present);
-      describe(pair.present, present.getType(), outputNames, outputTypes);
+      results.push_back(*present);
+      describe(pair.present, (*present).getType(), outputNames, outputTypes);
       roles.push_back(LLMC_ROLE_PRESENT);
     }
   }

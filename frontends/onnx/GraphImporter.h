@@ -75,6 +75,8 @@ private:
   mlir::LogicalResult node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   /// Makes the op of one node, with inferred types, or the constant that it comes to.
   mlir::LogicalResult emit(const Node &facts, llvm::SmallVectorImpl<mlir::Value> &results);
+  /// A value that a graph gives; fails with a message where it is what a call of a function leaves out.
+  mlir::FailureOr<mlir::Value> given(const Scope &scope, std::string_view name) const;
   mlir::LogicalResult inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
                                  const Call *call);
   /// Writes what a region holds on its arguments; gives what it yields.

@@ -5,19 +5,12 @@
 #include "frontends/formats/json/Json.h"
 #include "frontends/formats/onnx/Operators.h"
 #include "frontends/onnx/Expansion.h"
+#include "frontends/onnx/InputRanks.h"
 #include "frontends/onnx/OperatorTable.h"
 
 using namespace mlir;
 
 namespace llmc::onnx_import {
-
-/// ONNX's name of an element type of the IR.
-static const char *nameOfElement(Type element) {
-  for (uint32_t number = 1; number <= onnx::kLastElementType; ++number)
-    if (elementFromNumber(element.getContext(), number) == element)
-      return onnx::elementTypeName(onnx::ElementType(number));
-  return "?";
-}
 
 FailureOr<DictionaryAttr> GraphImporter::settingsOf(const onnx::Node &node, const Call *call, Location loc) const {
   SmallVector<NamedAttribute> list;
@@ -108,6 +101,14 @@ LogicalResult GraphImporter::nodes(const std::vector<onnx::Node> &list, Scope &s
   return success();
 }
 
+FailureOr<Value> GraphImporter::given(const Scope &scope, std::string_view name) const {
+  if (Value value = scope.at(name))
+    return value;
+  error() << "output '" << json::printable(name, 120)
+          << "' of a graph is an input of a function that its call leaves out (expected a value)";
+  return failure();
+}
+
 LogicalResult GraphImporter::inlineCall(const onnx::Node &node, const onnx::Function &function, Scope &scope,
                                         const Call *call) {
   Scope inner;
@@ -146,8 +147,12 @@ LogicalResult GraphImporter::inlineBranch(const Node &facts, const onnx::Node &n
   if (node.outputs.size() > graph.outputs.size())
     return facts.error() << "its branch has " << graph.outputs.size() << " outputs (expected " << node.outputs.size()
                          << ")";
-  for (size_t i = 0; i < node.outputs.size(); ++i)
-    scope[node.outputs[i]] = inner.at(graph.outputs[i].name);
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    FailureOr<Value> value = given(inner, graph.outputs[i].name);
+    if (failed(value))
+      return failure();
+    scope[node.outputs[i]] = *value;
+  }
   return success();
 }
 
@@ -206,7 +211,7 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     bool mayLack = (facts.type == "Loop" && i < 2) || (facts.type == "Scan" && facts.since < 9 && i == 0);
     if (!input && !mayLack && !onnx::mayLeaveOut(*schema, i))
       return facts.error() << "input " << i << " is left out, which it may not be";
-    inputTypes.push_back(input ? nameOfElement(cast<RankedTensorType>(input.getType()).getElementType()) : "");
+    inputTypes.push_back(input ? elementName(cast<RankedTensorType>(input.getType()).getElementType()) : "");
   }
   if (static_cast<int>(facts.inputs.size()) < schema->minInputs)
     return facts.error() << "input " << facts.inputs.size() << " is left out, which it may not be";
@@ -229,6 +234,9 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
       facts.implied = RankedTensorType::get(shape->second, facts.elementOf(0));
     facts.outputNames.push_back(json::printable(output, 60));
   }
+  auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
+  if (failed(fitRanks(facts, builder, emitNode)))
+    return failure();
   if (facts.type == "If" && facts.knownIntegers(0) && facts.knownIntegers(0)->size() == 1)
     return inlineBranch(facts, node, scope, opset, call);
   if (facts.type == "If")
@@ -244,7 +252,6 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   if (facts.type == "Scan")
     return unrollScan(facts, node, scope, opset, call);
   SmallVector<Value> results;
-  auto emitNode = [&](const Node &part, SmallVectorImpl<Value> &made) { return emit(part, made); };
   // Old exporters join single numbers with lists of them.
   auto rankIs = [&](Value input, int64_t rank) { return cast<RankedTensorType>(input.getType()).getRank() == rank; };
   if (facts.type == "Concat" && llvm::any_of(facts.inputs, [&](Value input) { return rankIs(input, 1); }))
@@ -273,7 +280,9 @@ LogicalResult GraphImporter::emit(const Node &node, SmallVectorImpl<Value> &resu
   if (!row)
     return facts.error() << "is not supported";
   facts.takesOpen = row->open;
-  if (failed(checkOpen(facts)))
+  if (failed(checkOpen(facts)) || failed(fitRanks(facts, builder, [&](const Node &part, SmallVectorImpl<Value> &made) {
+        return emit(part, made);
+      })))
     return failure();
   SmallVector<Type> types;
   if (row->infer) {

@@ -236,13 +236,10 @@ LogicalResult lowerScatterND(Lowering &node, SmallVectorImpl<Value> &results) {
 
 LogicalResult inferOneHot(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<double>> depth = node.knownReals(1);
-  if (!depth) {
-    if (!node.declared[0])
-      return node.error() << "input 1 (the depth) is not known while compiling, and the file does not declare the "
-                             "output's shape";
-    types.push_back(node.declared[0]);
-    return success();
-  }
+  if (node.shapeOf(2)[0] != 2)
+    return node.error() << "input 2 is " << node.extents().text(node.typeOf(2)) << " (expected two values)";
+  if (!depth)
+    return declaredOr(node, types, node.elementOf(2), "input 1 (the depth)", node.rankOf(0) + 1);
   int64_t rank = node.rankOf(0) + 1;
   FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), rank);
   if (failed(axis))

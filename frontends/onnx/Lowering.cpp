@@ -235,6 +235,24 @@ Value Lowering::update(Value old, Type element, llvm::function_ref<Value(Body &,
   return sized(bufferization::MaterializeInDestinationOp::create(b, op.getResult(0), old).getResult(), sizesOf(old));
 }
 
+Value Lowering::slice(Value from, ArrayRef<int64_t> first, ArrayRef<int64_t> shape, ArrayRef<int64_t> by) {
+  Type storage = cast<RankedTensorType>(from.getType()).getElementType();
+  if (llvm::is_contained(shape, 0) || llvm::is_contained(sizesOf(from), 0))
+    return empty(shape, storage);
+  SmallVector<int64_t> zeros(shape.size(), 0), ones(shape.size(), 1);
+  return sized(tensor::ExtractSliceOp::create(b, plain(shape, storage), from, folded(first.empty() ? zeros : first),
+                                              folded(shape), folded(by.empty() ? ones : by)),
+               shape);
+}
+Value Lowering::insert(Value part, Value whole, ArrayRef<int64_t> first) {
+  SmallVector<int64_t> shape = sizesOf(part), zeros(shape.size(), 0), ones(shape.size(), 1);
+  if (llvm::is_contained(shape, 0) || llvm::is_contained(sizesOf(whole), 0))
+    return whole;
+  return sized(
+      tensor::InsertSliceOp::create(b, part, whole, folded(first.empty() ? zeros : first), folded(shape), folded(ones)),
+      sizesOf(whole));
+}
+
 /// Offsets, sizes and strides of one place of the first dimension.
 void Lowering::partBounds(Value whole, Value at, SmallVector<OpFoldResult> &offsets, SmallVector<OpFoldResult> &sizes,
                           SmallVector<OpFoldResult> &strides) {
@@ -245,15 +263,19 @@ void Lowering::partBounds(Value whole, Value at, SmallVector<OpFoldResult> &offs
   }
 }
 Value Lowering::setPart(Value whole, Value at, Value part) {
+  if (llvm::is_contained(sizesOf(whole), 0))
+    return whole;
   SmallVector<OpFoldResult> offsets, sizes, strides;
   partBounds(whole, at, offsets, sizes, strides);
   return sized(tensor::InsertSliceOp::create(b, part, whole, offsets, sizes, strides), sizesOf(whole));
 }
 Value Lowering::partOf(Value whole, Value at) {
-  SmallVector<OpFoldResult> offsets, sizes, strides;
-  partBounds(whole, at, offsets, sizes, strides);
   SmallVector<int64_t> shape(ArrayRef<int64_t>(sizesOf(whole)).drop_front());
   auto type = plain(shape, cast<RankedTensorType>(whole.getType()).getElementType());
+  if (llvm::is_contained(sizesOf(whole), 0))
+    return empty(shape, type.getElementType());
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  partBounds(whole, at, offsets, sizes, strides);
   return sized(tensor::ExtractSliceOp::create(b, type, whole, offsets, sizes, strides), shape);
 }
 
@@ -371,9 +393,7 @@ Value Lowering::pad(Value tensor, ArrayRef<int64_t> low, ArrayRef<int64_t> high,
   for (int64_t i = 0; i < type.getRank(); ++i)
     shape.push_back(graph->extents.add(graph->extents.add(low[i], sizes[i]), high[i]));
   Value around = filled(shape, type.getElementType(), scalar);
-  return sized(tensor::InsertSliceOp::create(b, tensor, around, folded(low), folded(sizes),
-                                             SmallVector<OpFoldResult>(type.getRank(), b.getIndexAttr(1))),
-               shape);
+  return insert(tensor, around, low);
 }
 
 } // namespace llmc::onnx_import

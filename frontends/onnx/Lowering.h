@@ -164,6 +164,11 @@ public:
   /// `old` with each place anew: `body` gets its indices and what it was, as a compute value. What else it reads must
   /// be other tensors; then it happens where `old` is.
   Value update(Value old, Type element, llvm::function_ref<Value(Body &, ValueRange, Value)> body);
+  /// The places of a tensor from `first` (empty: 0 everywhere) on, `by` apart (empty: 1), and `whole` with `part` from
+  /// `first` on. Slices of no places, which tensor dialect's ops may not begin at the end, are those as well.
+  Value slice(Value from, llvm::ArrayRef<int64_t> first, llvm::ArrayRef<int64_t> shape,
+              llvm::ArrayRef<int64_t> by = {});
+  Value insert(Value part, Value whole, llvm::ArrayRef<int64_t> first);
   /// `part` [...] as place `at` of the first dimension of `whole` [n, ...], and that place.
   Value setPart(Value whole, Value at, Value part);
   Value partOf(Value whole, Value at);

@@ -15,6 +15,8 @@ namespace llmc::onnx_import {
 
 /// The element type of a number in ONNX's table of types, or null where it is not supported.
 mlir::Type elementFromNumber(mlir::MLIRContext *context, int64_t number);
+/// ONNX's name of an element type.
+const char *elementName(mlir::Type element);
 /// The elements of a tensor that is known while compiling, or null.
 mlir::DenseElementsAttr constantOf(mlir::Value value);
 

@@ -87,8 +87,10 @@ Type ofShape(const Node &node, ArrayRef<int64_t> shape, unsigned input) {
   return RankedTensorType::get(shape, node.elementOf(input));
 }
 
-LogicalResult declaredOr(const Node &node, SmallVectorImpl<Type> &types, StringRef what, int64_t rank) {
+LogicalResult declaredOr(const Node &node, SmallVectorImpl<Type> &types, Type element, StringRef what, int64_t rank) {
   for (RankedTensorType type : node.declared) {
+    if (type && type.getElementType() != element)
+      return node.error() << "an output is declared as " << type << " (expected the element type " << element << ")";
     if (type && rank >= 0 && type.getRank() != rank)
       return node.error() << "an output is declared as " << type << " (expected rank " << rank << ")";
     if (!type)

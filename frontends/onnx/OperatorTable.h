@@ -68,9 +68,9 @@ mlir::LogicalResult runTimeSizes(const Node &node, llvm::SmallVectorImpl<mlir::T
 mlir::LogicalResult defineRunTimeSizes(Lowering &node);
 
 /// Where a shape depends on values that come at run time (`what` names them), what the file declares is taken. Fails
-/// with a message on the node where it declares nothing, or, with a `rank`, another one.
-mlir::LogicalResult declaredOr(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types, llvm::StringRef what,
-                               int64_t rank = -1);
+/// with a message on the node where it declares nothing, or another element type, or, with a `rank`, another one.
+mlir::LogicalResult declaredOr(const Node &node, llvm::SmallVectorImpl<mlir::Type> &types, mlir::Type element,
+                               llvm::StringRef what, int64_t rank = -1);
 
 } // namespace llmc::onnx_import
 

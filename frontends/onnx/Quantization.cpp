@@ -137,7 +137,8 @@ LogicalResult lowerDequantize(Lowering &node, SmallVectorImpl<Value> &results) {
         value = b.sub(value, b.convert(x[2], from, i32));
       value = b.convert(value, i32, f32);
     }
-    return b.mul(value, b.convert(x[1], node.elementOf(1), f32));
+    value = b.mul(value, b.convert(x[1], node.elementOf(1), f32));
+    return node.resultElement().isF64() ? b.convert(value, f32, node.resultElement()) : value;
   }));
   return success();
 }

@@ -159,7 +159,8 @@ LogicalResult inferResize(const Node &node, SmallVectorImpl<Type> &types) {
     types.push_back(ofShape(node, shape));
     return success();
   }
-  if (failed(declaredOr(node, types, facts.scales >= 0 ? "input of scales" : "input of sizes", shape.size())))
+  if (failed(declaredOr(node, types, node.elementOf(0), facts.scales >= 0 ? "input of scales" : "input of sizes",
+                        shape.size())))
     return failure();
   auto said = cast<RankedTensorType>(types[0]);
   for (size_t i = 0; i < shape.size(); ++i)

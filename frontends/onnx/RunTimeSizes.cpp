@@ -239,16 +239,16 @@ LogicalResult runTimeSizes(const Node &node, SmallVectorImpl<Type> &types, Strin
     if (node.has(i) && node.rankOf(i) == 1 && node.shapeOf(i)[0] > kMostIntegers)
       return node.error() << "input " << i << " is " << node.extents().text(node.typeOf(i)) << " (expected at most "
                           << kMostIntegers << " integers)";
-  if (node.declared.size() == 1 && node.declared[0])
-    return declaredOr(node, types, what, rank);
-  std::optional<SmallVector<int64_t>> shape = node.takesOpen ? sizesOf(node) : std::nullopt;
-  if (!shape)
-    return declaredOr(node, types, what, rank);
   Type element =
       node.type == "ConstantOfShape" ? Type(Float32Type::get(node.settings.getContext())) : node.elementOf(0);
   if (auto value = dyn_cast_or_null<DenseElementsAttr>(node.settings.get("value"));
       value && node.type == "ConstantOfShape")
     element = value.getElementType();
+  if (node.declared.size() == 1 && node.declared[0])
+    return declaredOr(node, types, element, what, rank);
+  std::optional<SmallVector<int64_t>> shape = node.takesOpen ? sizesOf(node) : std::nullopt;
+  if (!shape)
+    return declaredOr(node, types, element, what, rank);
   types.push_back(RankedTensorType::get(*shape, element));
   return success();
 }

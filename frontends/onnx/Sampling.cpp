@@ -157,7 +157,7 @@ LogicalResult inferAffineGrid(const Node &node, SmallVectorImpl<Type> &types) {
     return node.error() << "cannot make a grid of " << e.text(spatial) << " dimensions with " << e.text(node.typeOf(0));
   std::optional<SmallVector<int64_t>> size = node.knownIntegers(1);
   if (!size)
-    return declaredOr(node, types, "input 1 (the size)", spatial + 2);
+    return declaredOr(node, types, node.elementOf(0), "input 1 (the size)", spatial + 2);
   SmallVector<int64_t> shape = {theta[0]};
   for (int64_t value : ArrayRef<int64_t>(*size).drop_front(2)) {
     if (e.minimum(value) < 0)

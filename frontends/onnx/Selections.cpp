@@ -365,9 +365,7 @@ LogicalResult lowerSuppression(Lowering &node, SmallVectorImpl<Value> &results) 
   SmallVector<Value> done = forPlaces(node, outside, {scores[0], scores[1]}, {chosen, open, total}, perClass);
   node.define(count, arith::IndexCastOp::create(outside, outside.getIndexType(), outside.extract(done[2], {})));
   Value list = node.sized(done[0], {most, 3});
-  results.push_back(
-      tensor::ExtractSliceOp::create(node.b, node.plain({count, 3}, i64), list, node.folded(ArrayRef<int64_t>{0, 0}),
-                                     node.folded(ArrayRef<int64_t>{count, 3}), node.folded(ArrayRef<int64_t>{1, 1})));
+  results.push_back(node.slice(list, {}, {count, 3}));
   return success();
 }
 

@@ -74,7 +74,7 @@ LogicalResult inferFlatten(const Node &node, SmallVectorImpl<Type> &types) {
 LogicalResult inferSqueeze(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> axes = node.integers("axes");
   if (!axes && node.has(1) && !(axes = node.knownIntegers(1)))
-    return declaredOr(node, types, "input 1 (the axes)");
+    return declaredOr(node, types, node.elementOf(0), "input 1 (the axes)");
   ArrayRef<int64_t> from = node.shapeOf(0);
   SmallVector<bool> gone(from.size(), false);
   for (size_t i = 0; !axes && i < from.size(); ++i)
@@ -100,7 +100,7 @@ LogicalResult inferSqueeze(const Node &node, SmallVectorImpl<Type> &types) {
 LogicalResult inferUnsqueeze(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> axes = node.integers("axes");
   if (!axes && !(axes = node.knownIntegers(1)))
-    return declaredOr(node, types, "input 1 (the axes)");
+    return declaredOr(node, types, node.elementOf(0), "input 1 (the axes)");
   int64_t rank = node.rankOf(0) + axes->size();
   if (rank > kMaxRank)
     return node.error() << "gives rank " << rank << " (expected at most " << kMaxRank << ")";
@@ -176,12 +176,9 @@ LogicalResult inferConcat(const Node &node, SmallVectorImpl<Type> &types) {
 
 /// Inserts a part at an offset along one axis.
 Value insertAlong(Lowering &node, Value part, Value whole, int64_t axis, int64_t at) {
-  SmallVector<int64_t> sizes = node.sizesOf(part);
-  SmallVector<OpFoldResult> offsets(sizes.size(), node.b.getIndexAttr(0)),
-      strides(sizes.size(), node.b.getIndexAttr(1));
-  offsets[axis] = node.folded(at);
-  return node.sized(tensor::InsertSliceOp::create(node.b, part, whole, offsets, node.folded(sizes), strides),
-                    node.sizesOf(whole));
+  SmallVector<int64_t> first(node.sizesOf(part).size(), 0);
+  first[axis] = at;
+  return node.insert(part, whole, first);
 }
 
 LogicalResult lowerConcat(Lowering &node, SmallVectorImpl<Value> &results) {
@@ -246,17 +243,11 @@ LogicalResult inferSplit(const Node &node, SmallVectorImpl<Type> &types) {
 LogicalResult lowerSplit(Lowering &node, SmallVectorImpl<Value> &results) {
   int64_t axis = *node.axis(node.integer("axis", 0), node.rankOf(0)), at = 0, rank = node.rankOf(0);
   for (unsigned i = 0; i < node.numOutputs; ++i) {
-    SmallVector<OpFoldResult> offsets(rank, node.b.getIndexAttr(0)), strides(rank, node.b.getIndexAttr(1));
     ArrayRef<int64_t> shape = node.resultType(i).getShape();
-    if (llvm::is_contained(shape, 0)) {
-      results.push_back(node.empty(shape, storageElement(node.resultElement(i))));
-      at = node.extents().add(at, shape[axis]);
-      continue;
-    }
-    offsets[axis] = node.folded(at);
+    SmallVector<int64_t> first(rank, 0);
+    first[axis] = at;
     at = node.extents().add(at, shape[axis]);
-    results.push_back(tensor::ExtractSliceOp::create(node.b, node.plain(shape, storageElement(node.resultElement(i))),
-                                                     node.tensors[0], offsets, node.folded(shape), strides));
+    results.push_back(node.slice(node.tensors[0], first, shape));
   }
   return success();
 }

@@ -201,7 +201,8 @@ LogicalResult inferDFT(const Node &node, SmallVectorImpl<Type> &types) {
   bool inverse = node.integer("inverse", 0), onesided = node.integer("onesided", 0);
   int64_t length = axis ? dftLength(node, *axis, inverse, onesided) : -1;
   if (!axis || (length < 0 && node.has(1) && !node.knownIntegers(1)))
-    return declaredOr(node, types, axis ? "input 1 (the length)" : "input 2 (the axis)", node.rankOf(0));
+    return declaredOr(node, types, node.elementOf(0), axis ? "input 1 (the length)" : "input 2 (the axis)",
+                      node.rankOf(0));
   Extents &e = node.extents();
   if (e.maximum(length) < 1 || e.maximum(length) > 1 << 30)
     return node.error() << "transforms " << e.text(length) << " places (expected at least 1)";
@@ -288,7 +289,7 @@ LogicalResult inferSTFT(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> step = node.knownIntegers(1);
   int64_t length = frameLength(node), places = node.shapeOf(0)[1];
   if (!step || step->size() != 1 || (node.has(3) && !node.knownIntegers(3))) {
-    if (failed(declaredOr(node, types, "the step or the length of frames", 4)))
+    if (failed(declaredOr(node, types, node.elementOf(0), "the step or the length of frames", 4)))
       return failure();
     auto said = cast<RankedTensorType>(types[0]).getShape();
     if (said[0] != node.shapeOf(0)[0] || said[3] != 2)
@@ -352,7 +353,7 @@ LogicalResult inferWindow(const Node &node, SmallVectorImpl<Type> &types) {
     return node.error() << "needs one size (found " << node.typeOf(0) << ")";
   std::optional<SmallVector<int64_t>> size = node.knownIntegers(0);
   if (!size)
-    return declaredOr(node, types, "input 0 (the size)", 1);
+    return declaredOr(node, types, element, "input 0 (the size)", 1);
   if ((*size)[0] < 0)
     return node.error() << "has the size " << (*size)[0];
   types.push_back(RankedTensorType::get({(*size)[0]}, element));
@@ -390,7 +391,7 @@ LogicalResult inferMel(const Node &node, SmallVectorImpl<Type> &types) {
       return node.error() << "input " << i << " is " << node.typeOf(i) << " (expected one number)";
   std::optional<SmallVector<int64_t>> bins = node.knownIntegers(0), length = node.knownIntegers(1);
   if (!bins || !length)
-    return declaredOr(node, types, "input 0 or 1 (the numbers of bins)", 2);
+    return declaredOr(node, types, element, "input 0 or 1 (the numbers of bins)", 2);
   if ((*bins)[0] < 0 || (*length)[0] < 0)
     return node.error() << "has " << (*bins)[0] << " bins of " << (*length)[0] << " places";
   types.push_back(RankedTensorType::get({(*length)[0] / 2 + 1, (*bins)[0]}, element));

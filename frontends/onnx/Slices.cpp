@@ -133,11 +133,9 @@ LogicalResult lowerSlice(Lowering &node, SmallVectorImpl<Value> &results) {
   }
   bool forward = known && llvm::all_of(step, [](int64_t by) { return by > 0; });
   if (forward) {
-    SmallVector<OpFoldResult> strides;
     for (int64_t i = 0; i < rank; ++i)
-      strides.push_back(node.b.getIndexAttr(shape[i] <= 1 ? 1 : step[i]));
-    results.push_back(tensor::ExtractSliceOp::create(node.b, node.plain(shape, storageElement(element)), from,
-                                                     node.folded(first), node.folded(shape), strides));
+      step[i] = shape[i] <= 1 ? 1 : step[i];
+    results.push_back(node.slice(from, first, shape, step));
     return success();
   }
   SmallVector<int64_t> which(rank, -1);
@@ -199,6 +197,12 @@ LogicalResult padSizes(const Node &node, std::optional<SmallVector<int64_t>> &lo
   if (node.since >= 11)
     pads = node.knownIntegers(1);
   int64_t rank = node.rankOf(0);
+  if (node.since >= 11 && !isOpen(node.shapeOf(1)) && node.shapeOf(1)[0] % 2)
+    return node.error() << "has " << node.shapeOf(1)[0] << " pads (expected two for each dimension)";
+  if (node.since >= 11 && node.has(3) &&
+      !node.extents().agree(node.shapeOf(1)[0], node.extents().mul(2, node.shapeOf(3)[0])))
+    return node.error() << "has " << node.extents().text(node.shapeOf(1)[0]) << " pads for "
+                        << node.extents().text(node.shapeOf(3)[0]) << " axes (expected two for each)";
   if (node.has(3) && !(axes = node.knownIntegers(3)))
     return success();
   if (!pads)

@@ -102,8 +102,12 @@ LogicalResult GraphImporter::turn(const onnx::Graph &graph, const Scope &around,
     inner[input.name] = argument;
   if (failed(nodes(graph.nodes, inner, opset, call)))
     return failure();
-  for (const onnx::ValueInfo &output : graph.outputs)
-    results.push_back(inner.at(output.name));
+  for (const onnx::ValueInfo &output : graph.outputs) {
+    FailureOr<Value> value = given(inner, output.name);
+    if (failed(value))
+      return failure();
+    results.push_back(*value);
+  }
   return success();
 }
 

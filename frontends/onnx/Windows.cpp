@@ -70,8 +70,7 @@ Value padSpatial(Lowering &node, Value x, const Window &window, unsigned leading
       shape[leading + i] = e.add(e.mul(e.sub(window.kernel[i], 1), window.dilations[i]), 1);
   if (shape == whole)
     return padded;
-  SmallVector<OpFoldResult> zeros(shape.size(), node.b.getIndexAttr(0)), ones(shape.size(), node.b.getIndexAttr(1));
-  return node.sized(tensor::ExtractSliceOp::create(node.b, padded, zeros, node.folded(shape), ones), shape);
+  return node.slice(padded, {}, shape);
 }
 
 } // namespace llmc::onnx_import

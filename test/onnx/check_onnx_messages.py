@@ -51,6 +51,10 @@ def search(kind, more=b""):
 
 
 X = value("x", [3, 5])
+MICROSOFT = field(7, "com.microsoft")
+# z, b = f(a, b): the second is handed through.
+FORWARDS = field(25, field(1, "f") + field(4, "a") + field(4, "b") + field(5, "z") + field(5, "b") + field(10, "d") + field(
+    9, field(2, 17)) + field(7, node("Neg", ["a"], ["z"])))
 TAKEN = ("m.onnx: remark: dimension 'batch' of input 'x' is taken to be 1 to 8; other bounds: "
          "--dim batch=LO..HI\n")
 COMPILES = {
@@ -122,6 +126,43 @@ COMPILES = {
     model([node("Reshape", ["x"], ["y"], "old", field(5, field(1, "shape") + field(8, 15) + field(20, 7)))], [X], [], 4):
         "m.onnx: error: node 'old' (Reshape, opset 4): means something else since opset 7, and its old version is not supported\n"
         "note: convert it with onnx.version_converter\n",
+    # A function's output that is an input which its call leaves out.
+    model([node("f", ["x"], ["z", "y"], "", field(7, "d"))], [X], [value("y", [3, 5])]) + FORWARDS:
+        "m.onnx: error: output 'y' of a graph is an input of a function that its call leaves out (expected a value)\n",
+    model([node("f", ["x"], ["z", "h"], "", field(7, "d")), node("If", ["c"], ["y"], "", graph_attribute("then_branch", [], [], [value("h", [3, 5])]) + graph_attribute(
+        "else_branch", [node("Neg", ["x"], ["q"])], [], [value("q", [3, 5])]))], [X, value("c", [], 9)], [value("y", [3, 5])]) + FORWARDS:
+        "m.onnx: error: output 'h' of a graph is an input of a function that its call leaves out (expected a value)\n",
+    # Numbers and lists that come at run time and are neither.
+    model([node("Slice", ["x", "s", "s"], ["y"], "cut")], [X, value("s", [2, 2], 7)], []):
+        "m.onnx: error: node 'cut' (Slice, version 13): input 1 is 'tensor<2x2xi64>' (expected a list, of one dimension)\n",
+    model([node("OneHot", ["x", "n", "v"], ["y"], "hot")], [X, value("n", [2], 7), value("v", [2])], [value("y", [3, 5, 2])]):
+        "m.onnx: error: node 'hot' (OneHot, version 11): input 1 is 'tensor<2xi64>' (expected one number)\n",
+    model([node("OneHot", ["x", "n", "v"], ["y"], "hot")], [X, value("n", [], 7), value("v", [3])], [value("y", [3, 5, 2])]):
+        "m.onnx: error: node 'hot' (OneHot, version 11): input 2 is 'tensor<3xf32>' (expected two values)\n",
+    model([node("LSTM", ["x", "w", "w"], ["y"], "cell")], [X, value("w", [1, 4, 5])], []):
+        "m.onnx: error: node 'cell' (LSTM, version 14): input 0 is 'tensor<3x5xf32>' (expected rank 3)\n",
+    model([node("Pad", ["x", "p", "", "a"], ["y"], "p")], [X, value("p", [6], 7), value("a", [2], 7)], [], 18):
+        "m.onnx: error: node 'p' (Pad, version 18): has 6 pads for 2 axes (expected two for each)\n",
+    # What is declared is taken where sizes come at run time, if its elements are those that the node makes.
+    model([node("Reshape", ["x", "s"], ["y"], "r")], [X, value("s", [1], 7)], [value("y", [15], 11)]):
+        "m.onnx: error: node 'r' (Reshape, version 14): an output is declared as 'tensor<15xf64>' (expected the element type 'f32')\n",
+    model([node("Attention", ["q", "q", "q", "", "", "", "n"], ["y"], "a")], [value("q", [3, 2, 7, 5]), value("n", [], 7)], [], 24):
+        "m.onnx: error: node 'a' (Attention, version 24): input 6 is 'tensor<i64>' (expected a number of keys for each of 3 batches)\n",
+    model([node("ConvInteger", ["x", "w", "p"], ["y"], "c")], [value("x", [1, 1, 5, 5], 2), value("w", [3, 1, 2, 2], 2), value("p", [3], 2)], []):
+        "m.onnx: error: node 'c' (ConvInteger, version 10): input 2 is 'tensor<3xui8>' (expected one number)\n",
+    model([node("ConvTranspose", ["x", "w", "b"], ["y"], "c")], [value("x", [1, 1, 5, 5]), value("w", [1, 3, 2, 2]), value("b", [2])], []):
+        "m.onnx: error: node 'c' (ConvTranspose, version 11): adds a bias of 'tensor<2xf32>' to 3 channels\n",
+    # Operators of ONNX Runtime: what they are made of takes fewer types than their own rows say.
+    model([node("QLinearConcat", ["s", "p", "x", "s", "s"], ["y"], "j", MICROSOFT + attribute("axis", 0))],
+          [value("x", [3, 5], 2), value("s", []), value("p", [], 2)], []):
+        "m.onnx: error: node 'j' (com.microsoft.QLinearConcat, version 1): its part DequantizeLinear: input 2 is of type float "
+        "(expected float4e2m1|float8e4m3fn|float8e4m3fnuz|float8e5m2|float8e5m2fnuz|int16|int32|int4|int8|uint16|uint4|uint8)\n",
+    model([node("RotaryEmbedding", ["x", "p", "t", "t"], ["y"], "turn", MICROSOFT)],
+          [value("x", [2, 7, 24]), value("p", [3], 7), value("t", [17, 4])], []):
+        "m.onnx: error: node 'turn' (RotaryEmbedding, version 23): input 3 is 'tensor<3xi64>', which has no place for each token of "
+        "'tensor<2x7x24xf32>'\n",
+    model([node("GatherBlockQuantized", ["x", "i", "s"], ["y"], "rows", MICROSOFT)], [value("x", [], 2), value("i", [], 7), value("s", [])], []):
+        "m.onnx: error: node 'rows' (com.microsoft.GatherBlockQuantized, version 1): axis 0 is outside of rank 0 (expected 0 to -1)\n",
     # Twenty functions that call the next one twice would be a million nodes.
     model([node("f0", ["x"], ["y"], "", field(7, "d"))], [X], []) + b"".join(
         field(25, field(1, f"f{i}") + field(4, "a") + field(5, "c") + field(10, "d") + field(9, field(2, 17)) + field(
