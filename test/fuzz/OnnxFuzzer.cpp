@@ -1,9 +1,13 @@
 // OnnxFuzzer.cpp - ONNX files from random bytes: no crash, and what is accepted holds what it promises.
+//
+// Besides bytes, fields of messages are changed, and files are made up, an operator of the table each (test/fuzz/onnx).
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/formats/onnx/Onnx.h"
 #include "frontends/formats/onnx/Operators.h"
 #include "test/fuzz/Promises.h"
+#include "test/fuzz/onnx/Maker.h"
 
+#include <algorithm>
 #include <set>
 
 using namespace llmc;
@@ -59,4 +63,25 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   checkGraph(model->graph, {}, model->opset());
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+  static const test::Changer changer = [] {
+    test::Changer made;
+    for (size_t row = 0; row < test::countOperators(); ++row) {
+      test::Random random(row);
+      made.add(test::makeModel(row, random));
+    }
+    return made;
+  }();
+  test::Random random(seed);
+  if (test::chance(random, 40))
+    return LLVMFuzzerMutate(data, size, most);
+  std::string bytes = test::chance(random, 10) ? test::makeModel(random(), random)
+                                               : changer.changed({reinterpret_cast<const char *>(data), size}, random);
+  size = std::min(bytes.size(), most);
+  std::copy(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size), data);
+  return size;
 }
