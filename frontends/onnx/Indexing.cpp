@@ -238,12 +238,12 @@ LogicalResult inferOneHot(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<double>> depth = node.knownReals(1);
   if (node.shapeOf(2)[0] != 2)
     return node.error() << "input 2 is " << node.extents().text(node.typeOf(2)) << " (expected two values)";
-  if (!depth)
-    return declaredOr(node, types, node.elementOf(2), "input 1 (the depth)", node.rankOf(0) + 1);
   int64_t rank = node.rankOf(0) + 1;
   FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), rank);
   if (failed(axis))
     return failure();
+  if (!depth)
+    return declaredOr(node, types, node.elementOf(2), "input 1 (the depth)", rank);
   if (depth->size() != 1 || !((*depth)[0] >= 0 && (*depth)[0] < 1e9))
     return node.error() << "has no valid depth";
   SmallVector<int64_t> shape(node.shapeOf(0));
