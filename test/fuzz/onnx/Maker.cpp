@@ -27,16 +27,79 @@ constexpr Row kRows[] = {
 #include "dialects/ONNX/Formats/Operators.def"
 };
 
-constexpr std::string_view kTexts[] = {
-    "constant", "edge", "reflect", "wrap", "linear", "nearest", "cubic", "bilinear", "bicubic", "trilinear", "zeros",
-    "border", "reflection", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", "none", "mean", "sum", "add", "mul", "max",
-    "min", "avg", "forward", "reverse", "bidirectional", "tanh", "DCR", "CRD", "half_pixel", "asymmetric",
-    "align_corners", "pytorch_half_pixel", "tf_crop_and_resize", "half_pixel_symmetric", "output_half_pixel",
-    "round_prefer_ceil", "floor", "ceil", "stretch", "not_larger", "not_smaller", "ij,jk->ik", "ii->i", "...ij,jk",
-    "i,j->", "bij->b", "ij->ji", "ij,ij->ij", "->", "...", "ab,cd->abcd", "LEFT", "RIGHT", "relu", "gelu", "silu",
-    "swiglu", "identity", "int", "fp4", "nf4", "gated_delta", "gated", "linear_attention", "delta", "euclidean", ""};
-constexpr std::string_view kActivations[] = {"Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu",
-                                             "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus", "x"};
+constexpr std::string_view kTexts[] = {"constant",
+                                       "edge",
+                                       "reflect",
+                                       "wrap",
+                                       "linear",
+                                       "nearest",
+                                       "cubic",
+                                       "bilinear",
+                                       "bicubic",
+                                       "trilinear",
+                                       "zeros",
+                                       "border",
+                                       "reflection",
+                                       "NOTSET",
+                                       "SAME_UPPER",
+                                       "SAME_LOWER",
+                                       "VALID",
+                                       "none",
+                                       "mean",
+                                       "sum",
+                                       "add",
+                                       "mul",
+                                       "max",
+                                       "min",
+                                       "avg",
+                                       "forward",
+                                       "reverse",
+                                       "bidirectional",
+                                       "tanh",
+                                       "DCR",
+                                       "CRD",
+                                       "half_pixel",
+                                       "asymmetric",
+                                       "align_corners",
+                                       "pytorch_half_pixel",
+                                       "tf_crop_and_resize",
+                                       "half_pixel_symmetric",
+                                       "output_half_pixel",
+                                       "round_prefer_ceil",
+                                       "floor",
+                                       "ceil",
+                                       "stretch",
+                                       "not_larger",
+                                       "not_smaller",
+                                       "ij,jk->ik",
+                                       "ii->i",
+                                       "...ij,jk",
+                                       "i,j->",
+                                       "bij->b",
+                                       "ij->ji",
+                                       "ij,ij->ij",
+                                       "->",
+                                       "...",
+                                       "ab,cd->abcd",
+                                       "LEFT",
+                                       "RIGHT",
+                                       "relu",
+                                       "gelu",
+                                       "silu",
+                                       "swiglu",
+                                       "identity",
+                                       "int",
+                                       "fp4",
+                                       "nf4",
+                                       "gated_delta",
+                                       "gated",
+                                       "linear_attention",
+                                       "delta",
+                                       "euclidean",
+                                       ""};
+constexpr std::string_view kActivations[] = {
+    "Relu",       "Tanh",        "Sigmoid", "Affine",   "LeakyRelu", "ThresholdedRelu",
+    "ScaledTanh", "HardSigmoid", "Elu",     "Softsign", "Softplus",  "x"};
 
 std::string_view nextOf(std::string_view &list, char separator) {
   const size_t end = std::min(list.find(separator), list.size());
@@ -278,10 +341,10 @@ std::string Maker::attribute(std::string_view declaration) {
   };
   if (kind == "int") {
     bool isType = name == "to" || name.find("dtype") != std::string_view::npos || name == "stash_type";
-    int64_t value = isType      ? upTo(onnx::kLastElementType)
-                    : may(50)   ? upTo(1)
-                    : may(15)   ? int64_t(16) << upTo(4)
-                                : small();
+    int64_t value = isType    ? upTo(onnx::kLastElementType)
+                    : may(50) ? upTo(1)
+                    : may(15) ? int64_t(16) << upTo(4)
+                              : small();
     return finish(number(3, static_cast<uint64_t>(value)), 2);
   }
   if (kind == "float") {
@@ -293,7 +356,8 @@ std::string Maker::attribute(std::string_view declaration) {
   if (kind == "ints") {
     // As many as a shape of the first input has, or its spatial part, or two for each.
     int64_t rank = static_cast<int64_t>(base.size());
-    int64_t count = oneOf(random, std::initializer_list<int64_t>{rank, rank, rank - 2, rank - 2, 2 * (rank - 2), 1, upTo(8)});
+    int64_t count =
+        oneOf(random, std::initializer_list<int64_t>{rank, rank, rank - 2, rank - 2, 2 * (rank - 2), 1, upTo(8)});
     bool isOrder = name == "perm" || name == "axes";
     std::string out;
     Shape order;
@@ -301,7 +365,9 @@ std::string Maker::attribute(std::string_view declaration) {
       order.push_back(i);
     std::shuffle(order.begin(), order.end(), random);
     for (int64_t i = 0; i < count; ++i)
-      out += number(8, static_cast<uint64_t>(isOrder && may(90) ? order[static_cast<size_t>(i)] : may(70) ? 1 + upTo(2) : small()));
+      out += number(8, static_cast<uint64_t>(isOrder && may(90) ? order[static_cast<size_t>(i)]
+                                             : may(70)          ? 1 + upTo(2)
+                                                                : small()));
     return finish(out, 7);
   }
   if (kind == "floats") {
@@ -317,7 +383,9 @@ std::string Maker::attribute(std::string_view declaration) {
     return finish(out, 8);
   }
   if (kind == "tensor")
-    return finish(text(5, tensor("", may(60) ? 1 : 1 + static_cast<uint32_t>(upTo(25)), may(50) ? Shape{1} : shapeLikeBase())), 4);
+    return finish(
+        text(5, tensor("", may(60) ? 1 : 1 + static_cast<uint32_t>(upTo(25)), may(50) ? Shape{1} : shapeLikeBase())),
+        4);
   if (kind == "graph") {
     ++depth;
     std::string graph = body(row.name == "Scan");
@@ -346,9 +414,11 @@ std::string Maker::model() {
   std::string_view places = row.types;
   std::vector<std::string_view> kinds = split(nextOf(places, ';'), ',');
   int most = row.maxInputs < 0 ? std::max(row.minInputs, 1) + 3 : row.maxInputs;
-  int count = may(4) ? static_cast<int>(upTo(most + 1)) : row.minInputs + static_cast<int>(upTo(std::max(0, most - row.minInputs)));
+  int count = may(4) ? static_cast<int>(upTo(most + 1))
+                     : row.minInputs + static_cast<int>(upTo(std::max(0, most - row.minInputs)));
   for (int i = 0; i < count; ++i) {
-    std::string_view place = kinds.empty() ? std::string_view("T") : kinds[std::min<size_t>(size_t(i), kinds.size() - 1)];
+    std::string_view place =
+        kinds.empty() ? std::string_view("T") : kinds[std::min<size_t>(size_t(i), kinds.size() - 1)];
     bool mayMiss = i >= row.minInputs || (!place.empty() && place.back() == '?');
     if (!place.empty() && place.back() == '?')
       place.remove_suffix(1);
@@ -414,8 +484,8 @@ std::string Maker::model() {
       nodes += text(1, node(oneOf(random, ops), "", {result}, {"z" + result}));
       result = "z" + result;
     } else if (may(5)) {
-      nodes += text(1, node(oneOf(random, std::initializer_list<std::string_view>{"Add", "MatMul", "Concat", "Mul"}), "",
-                            {result, results[0]}, {"z" + result}));
+      nodes += text(1, node(oneOf(random, std::initializer_list<std::string_view>{"Add", "MatMul", "Concat", "Mul"}),
+                            "", {result, results[0]}, {"z" + result}));
       result = "z" + result;
     }
     uint32_t type = bound.empty() || may(50) ? 1 : bound.begin()->second;

@@ -26,8 +26,9 @@ enum : uint32_t {
   kNodeDomain = 7
 };
 
-constexpr int64_t kOdd[] = {-1,  0,       1,         2,         3,   4, 5, 7, -2, -3, -8, 16, 127, int64_t(1) << 20, int64_t(1) << 31,
-                            int64_t(1) << 40, INT64_MAX, INT64_MIN};
+constexpr int64_t kOdd[] = {
+    -1,        0,        1, 2, 3, 4, 5, 7, -2, -3, -8, 16, 127, int64_t(1) << 20, int64_t(1) << 31, int64_t(1) << 40,
+    INT64_MAX, INT64_MIN};
 
 struct Value {
   std::string name;
@@ -71,7 +72,8 @@ Value inputOf(const Message &info) {
 std::string infoOf(const Value &value) {
   std::string dims;
   for (size_t i = 0; i < value.dims.size(); ++i)
-    dims += text(1, value.dims[i] < 0 ? text(2, "n" + std::to_string(i)) : number(1, static_cast<uint64_t>(value.dims[i])));
+    dims +=
+        text(1, value.dims[i] < 0 ? text(2, "n" + std::to_string(i)) : number(1, static_cast<uint64_t>(value.dims[i])));
   return text(1, value.name) + text(2, text(1, number(1, value.type) + text(2, dims)));
 }
 
