@@ -26,11 +26,24 @@ static int64_t clampedProduct(int64_t a, int64_t b) {
   return std::clamp(result, -kBeyond, kBeyond);
 }
 
+/// Numbers beside each other: what files hold may overflow, or be taken for the number of an expression.
+static int64_t within(bool overflows, int64_t result, bool isNegative) {
+  if (overflows)
+    result = isNegative ? INT64_MIN : INT64_MAX;
+  return std::clamp<int64_t>(result, -kFirstExtent, kFirstExtent - 1);
+}
+
+const Extents::Polynomial &Extents::expressionOf(int64_t size) const {
+  static const Polynomial beyond = {{{}, kBeyond}};
+  size_t place = static_cast<size_t>(size - kFirstExtent);
+  return place < numbered.size() ? numbered[place] : beyond; // a number of a file that is none of ours
+}
+
 //===-- numbers --------------------------------------------------------------------------------------------------===//
 
 Extents::Polynomial Extents::polynomial(int64_t size) const {
   if (isOpen(size))
-    return numbered[size - kFirstExtent];
+    return expressionOf(size);
   Polynomial result;
   if (size != 0)
     result[{}] = std::clamp(size, -kBeyond, kBeyond);
@@ -64,7 +77,7 @@ int64_t Extents::value(StringRef name, int64_t minimum, int64_t maximum) {
 std::optional<unsigned> Extents::symbolOf(int64_t size) const {
   if (!isOpen(size))
     return std::nullopt;
-  const Polynomial &p = numbered[size - kFirstExtent];
+  const Polynomial &p = expressionOf(size);
   if (p.size() == 1 && p.begin()->second == 1 && p.begin()->first.size() == 1)
     return p.begin()->first[0];
   return std::nullopt;
@@ -87,8 +100,11 @@ int64_t Extents::derived(Kind kind, int64_t a, int64_t b, int64_t minimum, int64
 //===-- arithmetic -----------------------------------------------------------------------------------------------===//
 
 int64_t Extents::add(int64_t a, int64_t b) {
-  if (!isOpen(a) && !isOpen(b))
-    return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  if (!isOpen(a) && !isOpen(b)) {
+    int64_t result;
+    bool overflows = llvm::AddOverflow(a, b, result);
+    return within(overflows, result, a < 0);
+  }
   Polynomial sum = polynomial(a);
   for (const auto &[monomial, coefficient] : polynomial(b)) {
     int64_t &into = sum[monomial];
@@ -100,14 +116,20 @@ int64_t Extents::add(int64_t a, int64_t b) {
 }
 
 int64_t Extents::sub(int64_t a, int64_t b) {
-  if (!isOpen(a) && !isOpen(b))
-    return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+  if (!isOpen(a) && !isOpen(b)) {
+    int64_t result;
+    bool overflows = llvm::SubOverflow(a, b, result);
+    return within(overflows, result, a < 0);
+  }
   return add(a, mul(b, -1));
 }
 
 int64_t Extents::mul(int64_t a, int64_t b) {
-  if (!isOpen(a) && !isOpen(b))
-    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  if (!isOpen(a) && !isOpen(b)) {
+    int64_t result;
+    bool overflows = llvm::MulOverflow(a, b, result);
+    return within(overflows, result, (a < 0) != (b < 0));
+  }
   Polynomial product;
   const Polynomial left = polynomial(a), right = polynomial(b);
   // What no file needs would grow without end: it stands for more than any size can be.
@@ -238,7 +260,7 @@ std::pair<int64_t, int64_t> Extents::bounds(int64_t size) const {
   if (!isOpen(size))
     return {size, size};
   int64_t low = 0, high = 0;
-  for (const auto &[monomial, coefficient] : numbered[size - kFirstExtent]) {
+  for (const auto &[monomial, coefficient] : expressionOf(size)) {
     int64_t least = coefficient, most = coefficient;
     for (unsigned i : monomial) {
       const Symbol &symbol = all[i];
@@ -266,7 +288,7 @@ std::string Extents::text(int64_t size) const {
     return std::to_string(size);
   std::string result;
   // What has symbols first.
-  const Polynomial &p = numbered[size - kFirstExtent];
+  const Polynomial &p = expressionOf(size);
   for (auto term = p.rbegin(); term != p.rend(); ++term) {
     const auto &[monomial, coefficient] = *term;
     int64_t factor = result.empty() ? coefficient : std::abs(coefficient);

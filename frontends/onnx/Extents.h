@@ -105,6 +105,7 @@ private:
   using Polynomial = std::map<Monomial, int64_t>;
 
   Polynomial polynomial(int64_t size) const;
+  const Polynomial &expressionOf(int64_t size) const; ///< of one that is open
   int64_t number(const Polynomial &polynomial);
   int64_t derived(Kind kind, int64_t a, int64_t b, int64_t minimum, int64_t maximum);
   Polynomial polynomial(mlir::AffineExpr expr) const;

@@ -35,7 +35,7 @@ FailureOr<DictionaryAttr> GraphImporter::settingsOf(const onnx::Node &node, cons
       value = b.getF32FloatAttr(attribute->real);
       break;
     case onnx::AttributeKind::Int:
-      value = b.getI64IntegerAttr(attribute->integer);
+      value = b.getI64IntegerAttr(isOpen(attribute->integer) ? kFirstExtent - 1 : attribute->integer);
       break;
     case onnx::AttributeKind::String:
       value = b.getStringAttr(json::printable(attribute->text, 4096));
@@ -43,9 +43,14 @@ FailureOr<DictionaryAttr> GraphImporter::settingsOf(const onnx::Node &node, cons
     case onnx::AttributeKind::Floats:
       value = b.getDenseF32ArrayAttr(attribute->reals);
       break;
-    case onnx::AttributeKind::Ints:
-      value = b.getDenseI64ArrayAttr(attribute->integers);
+    case onnx::AttributeKind::Ints: {
+      // None is the number of an extent, but as far beyond every size.
+      SmallVector<int64_t> integers(attribute->integers.begin(), attribute->integers.end());
+      for (int64_t &integer : integers)
+        integer = isOpen(integer) ? kFirstExtent - 1 : integer;
+      value = b.getDenseI64ArrayAttr(integers);
       break;
+    }
     case onnx::AttributeKind::Strings: {
       SmallVector<Attribute> texts;
       for (std::string_view text : attribute->texts)

@@ -54,7 +54,7 @@ std::optional<SmallVector<int64_t>> Node::knownIntegers(unsigned input) const {
   SmallVector<int64_t> values;
   for (const APInt &value : elements.getValues<APInt>()) {
     values.push_back(isSigned ? value.getSExtValue() : static_cast<int64_t>(value.getZExtValue()));
-    if (takesOpen && isOpen(values.back()))
+    if (isOpen(values.back()))
       values.back() = kFirstExtent - 1; // no number of an extent: as far beyond every size
   }
   return values;

@@ -50,6 +50,10 @@ def search(kind, more=b""):
     return model([model_], [value("ids", [1, 3], 6), value("n", [1], 6)], [value("y", [1, 9], 6)]) + field(8, field(1, "com.microsoft") + field(2, 1))
 
 
+def ints(name, numbers):
+    return field(5, field(1, name) + b"".join(field(8, n) for n in numbers) + field(20, 7))
+
+
 X = value("x", [3, 5])
 MICROSOFT = field(7, "com.microsoft")
 # z, b = f(a, b): the second is handed through.
@@ -163,6 +167,13 @@ COMPILES = {
         "'tensor<2x7x24xf32>'\n",
     model([node("GatherBlockQuantized", ["x", "i", "s"], ["y"], "rows", MICROSOFT)], [value("x", [], 2), value("i", [], 7), value("s", [])], []):
         "m.onnx: error: node 'rows' (com.microsoft.GatherBlockQuantized, version 1): axis 0 is outside of rank 0 (expected 0 to -1)\n",
+    # Numbers that stand for sizes known only at run time inside of the compiler, and products that come to one.
+    model([node("ConvTranspose", ["x", "w"], ["y"], "c", ints("output_shape", [1 << 60, 3]))], [value("x", [1, 1, 5, 5]), value("w", [1, 3, 2, 2])], []):
+        "m.onnx: error: node 'c' (ConvTranspose, version 11): gives 1152921504606846975 places\n",
+    model([node("RandomNormal", [], ["y"], "r", ints("shape", [1 << 60]))], [], [value("y", ["n"])]):
+        "m.onnx: error: node 'r' (RandomNormal, version 1): an output has more than 2^40 elements, or more than 16 dimensions\n",
+    model([node("Constant", [], ["s"], "", ints("value_ints", [1 << 30, 1 << 30])), node("Reshape", ["x", "s"], ["y"], "r")], [X], [value("y", [15])]):
+        "m.onnx: error: node 'r' (Reshape, version 14): reshapes 15 elements to 1152921504606846975\n",
     # Twenty functions that call the next one twice would be a million nodes.
     model([node("f0", ["x"], ["y"], "", field(7, "d"))], [X], []) + b"".join(
         field(25, field(1, f"f{i}") + field(4, "a") + field(5, "c") + field(10, "d") + field(9, field(2, 17)) + field(
