@@ -1,5 +1,5 @@
-// Search.cpp - GreedySearch and BeamSearch of com.microsoft: a decoder in a graph of the node, run until its texts end,
-// as nodes of ai.onnx and one Loop.
+// Search.cpp - GreedySearch and BeamSearch of com.microsoft: a decoder in a graph of the node, alone or behind an
+// encoder, run until its texts end, as nodes of ai.onnx and one Loop.
 //
 // Texts are rows of tokens, [rows, max_length]; the decoder's pasts grow by a place a turn, which Loop allows. Rows of
 // beams stand side by side, and so do the finished texts of each batch, best first.
@@ -59,8 +59,14 @@ private:
 
   LogicalResult check();
   LogicalResult readNumbers();
-  LogicalResult decode(const onnx::Graph &graph, Value ids, Value positions, Value mask, ArrayRef<Value> pasts,
-                       Value &scores, SmallVectorImpl<Value> &presents);
+  LogicalResult checkEncoder();
+  /// A graph on inputs, which get the types that it declares; its logits [rows, tokens, words] become scores of what
+  /// follows the last token, [rows, words], the others are `more`.
+  LogicalResult apply(const onnx::Graph &graph, const GraphImporter::Scope &around, SmallVector<Value> inputs,
+                      int64_t rows, Value &scores, SmallVectorImpl<Value> &more);
+  /// What stands before the first turn: of a decoder alone the prompt, of one behind an encoder its first token.
+  LogicalResult read(Value ids, Value seen, Value positions, State &state, Value &scores);
+  LogicalResult encode(Value ids, Value seen, Value start, State &state, Value &scores);
   LogicalResult begin(State &state);
   LogicalResult turn(ValueRange arguments, State state, SmallVectorImpl<Value> &made);
   /// Chooses tokens by the scores [rows, words] of what follows `length` tokens.
@@ -100,9 +106,14 @@ private:
   Value forBeams(Value x) {
     if (!isBeam)
       return x;
-    int64_t width = shapeOf(x)[1];
-    Value wide = e.op("Expand", {e.unsqueeze(x, {1}), e.list({batch, beams, width})});
-    return e.reshape(wide, {rows, width});
+    if (e.hasFailed())
+      return {};
+    SmallVector<int64_t> wide = {batch, beams}, flat = {rows};
+    for (int64_t size : shapeOf(x).drop_front()) {
+      wide.push_back(size);
+      flat.push_back(size);
+    }
+    return e.reshape(e.op("Expand", {e.unsqueeze(x, {1}), e.list(wide)}), flat);
   }
   /// The size that an input says: known, or of a name and within bounds; `places` are then [size].
   int64_t sizeOf(unsigned input, int64_t least, int64_t most, Value &places);
@@ -116,8 +127,10 @@ private:
   bool isBeam;
   Expander e;
 
-  const onnx::Graph *first = nullptr, *later = nullptr;
+  const onnx::Graph *encoder = nullptr, *first = nullptr, *later = nullptr;
   GraphImporter::Scope firstScope, laterScope;
+  SmallVector<Value> encoded; ///< what a decoder behind an encoder reads between its tokens and its pasts
+  SmallVector<Value> cross;   ///< keys and values of what was encoded
   int64_t batch = 0, prompt = 0, length = 0, beams = 1, rows = 0, wanted = 0, words = 0;
   int64_t eos = 0, pad = 0;
   Value line, beamLine, wantedLine; ///< [max_length], [beams] and [wanted]: 0, 1, ...
@@ -145,11 +158,23 @@ LogicalResult Search::check() {
   first = graphOf("init_decoder") ? graphOf("init_decoder") : later;
   if (!later)
     return e.error() << "has no graph for its decoder";
-  if (int64_t kind = e.integer("model_type", 0); kind != 0 || graphOf("encoder"))
-    return e.error() << "unsupported attribute 'model_type' = " << kind << " (expected 0, a decoder alone)";
+  int64_t kind = e.integer("model_type", 0);
+  if (kind != 0 && kind != 1)
+    return e.error() << "unsupported attribute 'model_type' = " << kind
+                     << " (expected 0, a decoder alone, or 1, one behind an encoder)";
+  encoder = graphOf("encoder");
+  if ((kind == 1) != (encoder != nullptr))
+    return e.error() << "attribute 'model_type' = " << kind << (encoder ? " beside" : " without")
+                     << " a graph for an encoder";
+  if (encoder)
+    first = encoder;
+  if (encoder ? failed(checkEncoder()) : false)
+    return failure();
   for (const onnx::Graph *graph : {first, later})
-    if (graph->inputs.size() < 4 || graph->inputs.size() != later->inputs.size() ||
-        graph->outputs.size() != graph->inputs.size() - 2)
+    if (encoder)
+      continue;
+    else if (graph->inputs.size() < 4 || graph->inputs.size() != later->inputs.size() ||
+             graph->outputs.size() != graph->inputs.size() - 2)
       return e.error() << "its decoder has " << graph->inputs.size() << " inputs and " << graph->outputs.size()
                        << " outputs (expected tokens, positions, a mask and pasts; logits and as many presents)";
   if (e.rankOf(0) != 2)
@@ -172,7 +197,7 @@ LogicalResult Search::readNumbers() {
   pad = e.integer("pad_token_id", -1);
   words = e.integer("vocab_size", -1);
   batch = e.shapeOf(0)[0];
-  prompt = e.shapeOf(0)[1];
+  prompt = encoder ? 1 : e.shapeOf(0)[1];
   length = sizeOf(1, 1, kMostTokens, line);
   wanted = 1;
   if (isBeam) {
@@ -197,24 +222,34 @@ LogicalResult Search::readNumbers() {
   return success();
 }
 
-LogicalResult Search::decode(const onnx::Graph &graph, Value ids, Value positions, Value mask, ArrayRef<Value> pasts,
-                             Value &scores, SmallVectorImpl<Value> &presents) {
-  SmallVector<Value> inputs = {ids, positions, mask};
-  inputs.append(pasts.begin(), pasts.end());
-  for (auto [value, declared] : llvm::zip(inputs, graph.inputs)) {
+LogicalResult Search::checkEncoder() {
+  size_t layers = encoder->outputs.size() < 2 ? 0 : (encoder->outputs.size() - 2) / 4;
+  if (encoder->inputs.size() != 3 || layers < 1 || encoder->outputs.size() != 2 + 4 * layers)
+    return e.error() << "its encoder has " << encoder->inputs.size() << " inputs and " << encoder->outputs.size()
+                     << " outputs (expected tokens, a mask and the decoder's first tokens; logits, states, and four "
+                        "presents a layer)";
+  if (later->inputs.size() < 2 + 4 * layers || later->outputs.size() != 1 + 2 * layers)
+    return e.error() << "its decoder has " << later->inputs.size() << " inputs and " << later->outputs.size()
+                     << " outputs (expected those of " << layers << " layers)";
+  return success();
+}
+
+LogicalResult Search::apply(const onnx::Graph &graph, const GraphImporter::Scope &around, SmallVector<Value> inputs,
+                            int64_t count, Value &scores, SmallVectorImpl<Value> &more) {
+  for (auto [value, declared] : llvm::zip_equal(inputs, graph.inputs)) {
     Type element = elementFromNumber(e.context(), static_cast<int64_t>(declared.type));
     if (!element)
-      return e.error() << "input '" << json::printable(declared.name, 60) << "' of its decoder has no type";
+      return e.error() << "input '" << json::printable(declared.name, 60) << "' of its graph has no type";
     value = e.cast(value, element);
   }
   if (e.hasFailed())
     return failure();
   SmallVector<Value> made;
-  if (failed(importer.turn(graph, &graph == first ? firstScope : laterScope, inputs, opset, call, made)))
+  if (failed(importer.turn(graph, around, inputs, opset, call, made)))
     return failure();
   RankedTensorType logits = typeOf(made[0]);
   if (logits.getRank() != 3 || isOpen(logits.getShape()[2]) || !isa<FloatType>(logits.getElementType()) ||
-      !e.extents().agree(logits.getShape()[0], rows))
+      !e.extents().agree(logits.getShape()[0], count))
     return e.error() << "its decoder gives " << e.extents().text(logits) << " (expected logits [batch, tokens, words])";
   if (words <= 0)
     words = logits.getShape()[2];
@@ -225,7 +260,7 @@ LogicalResult Search::decode(const onnx::Graph &graph, Value ids, Value position
   if (words < logits.getShape()[2])
     last = e.slice(last, 1, 0, words);
   scores = e.cast(last, e.f32());
-  presents.assign(made.begin() + 1, made.end());
+  more.assign(made.begin() + 1, made.end());
   return success(!e.hasFailed());
 }
 
@@ -324,7 +359,7 @@ void Search::chooseBeams(Value scores, Value length, State &state) {
   state.next = e.reshape(where(state.done, integer(pad, e.i32()), e.cast(chosen(token), e.i32())), {rows, 1});
   state.texts = where(e.op("Equal", {line, length}), state.next, places(state.texts, parents, 0));
   for (Value &past : state.pasts)
-    past = places(past, parents, 1);
+    past = places(past, parents, encoder ? 0 : 1);
   state.done = done;
 }
 
@@ -355,9 +390,14 @@ LogicalResult Search::begin(State &state) {
   if (given && typeOf(given).getShape() != typeOf(ids).getShape())
     return e.error() << "the mask is " << e.extents().text(typeOf(given)) << " (expected as many as the tokens, "
                      << e.extents().text(typeOf(ids)) << ")";
-  Value seen = given ? given : isToken;
-  mask = whole(seen, 1);
-  state.texts = whole(ids, pad);
+  // An encoder's text may end with a token that pads elsewhere: what stands in front of all others is padding.
+  Value seen = given ? given : encoder ? e.cast(e.op("Greater", {count, integer(0, e.i32())}), e.i32()) : isToken;
+  Value start;
+  if (encoder)
+    start = e.op("Expand", {integer(e.integer("decoder_start_token_id", -1), e.i32()), e.list({batch, 1})});
+  else
+    mask = whole(seen, 1);
+  state.texts = whole(encoder ? start : ids, pad);
   state.positions = forBeams(tokens);
   Value no = e.op("Less", {integer(1, e.i32()), integer(0, e.i32())});
   state.done = e.op("Expand", {no, e.list({batch, 1})});
@@ -370,7 +410,16 @@ LogicalResult Search::begin(State &state) {
     state.scores =
         e.op("Expand", {e.number(-std::numeric_limits<double>::infinity(), e.f32()), e.list({batch, beams})});
   }
-  SmallVector<Value> pasts;
+  Value scores;
+  if (e.hasFailed() ||
+      failed(encoder ? encode(ids, seen, start, state, scores) : read(ids, seen, positions, state, scores)))
+    return failure();
+  choose(scores, size, /*isFirst=*/true, state);
+  return success(!e.hasFailed());
+}
+
+LogicalResult Search::read(Value ids, Value seen, Value positions, State &state, Value &scores) {
+  SmallVector<Value> inputs = {forBeams(ids), forBeams(positions), forBeams(seen)};
   for (size_t i = 3; i < first->inputs.size(); ++i) {
     const onnx::ValueInfo &input = first->inputs[i];
     Type element = elementFromNumber(e.context(), static_cast<int64_t>(input.type));
@@ -380,14 +429,33 @@ LogicalResult Search::begin(State &state) {
     if (!fits)
       return e.error() << "input '" << json::printable(input.name, 60)
                        << "' of its decoder is no past [2, batch, heads, length, width] of known heads and width";
-    pasts.push_back(
+    inputs.push_back(
         e.op("Expand", {e.number(0, element), e.list({2, rows, input.dims[2].value, 0, input.dims[4].value})}));
   }
-  Value scores;
-  if (e.hasFailed() ||
-      failed(decode(*first, forBeams(ids), forBeams(positions), forBeams(seen), pasts, scores, state.pasts)))
+  return apply(*first, firstScope, inputs, rows, scores, state.pasts);
+}
+
+LogicalResult Search::encode(Value ids, Value seen, Value start, State &state, Value &scores) {
+  SmallVector<Value> made;
+  if (failed(apply(*encoder, firstScope, {ids, seen, start}, batch, scores, made)))
     return failure();
-  choose(scores, size, /*isFirst=*/true, state);
+  scores = forBeams(scores);
+  size_t half = (made.size() - 1) / 2;
+  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>(made).drop_front()))
+    (i < half ? state.pasts : cross).push_back(forBeams(value));
+  // Between a decoder's tokens and its pasts: what of the encoder it reads, by name.
+  for (size_t i = 1; i + 4 * (half / 2) < later->inputs.size(); ++i) {
+    std::string_view name = later->inputs[i].name;
+    Value value = name == "encoder_input_ids"        ? ids
+                  : name == "encoder_attention_mask" ? seen
+                  : name == "encoder_hidden_states"  ? made[0]
+                                                     : Value();
+    if (!value)
+      return e.error() << "input '" << json::printable(name, 60)
+                       << "' of its decoder is none of encoder_input_ids, encoder_attention_mask and "
+                          "encoder_hidden_states";
+    encoded.push_back(forBeams(value));
+  }
   return success(!e.hasFailed());
 }
 
@@ -395,12 +463,19 @@ LogicalResult Search::turn(ValueRange arguments, State state, SmallVectorImpl<Va
   SmallVector<Value *> parts = state.all();
   for (auto [part, argument] : llvm::zip(parts, arguments.drop_front(2)))
     *part = argument;
-  int64_t past = shapeOf(state.pasts[0])[3], total = e.extents().add(past, 1);
   Value at = e.op("Add", {arguments[0], sizeNumber(e.extents().add(prompt, 1))});
-  Value from = e.op("Min", {e.line(total, e.i64()), sizeNumber(e.extents().sub(length, 1))});
+  SmallVector<Value> inputs = {state.next}, presents;
+  if (encoder) {
+    inputs.append(encoded);
+  } else {
+    int64_t total = e.extents().add(shapeOf(state.pasts[0])[3], 1);
+    Value from = e.op("Min", {e.line(total, e.i64()), sizeNumber(e.extents().sub(length, 1))});
+    inputs.append({state.positions, places(mask, from, 1)});
+  }
+  inputs.append(state.pasts);
+  inputs.append(cross);
   Value scores;
-  SmallVector<Value> presents;
-  if (failed(decode(*later, state.next, state.positions, places(mask, from, 1), state.pasts, scores, presents)))
+  if (failed(apply(*later, laterScope, inputs, rows, scores, presents)))
     return failure();
   state.pasts = presents;
   state.positions = e.op("Add", {state.positions, integer(1, e.i32())});

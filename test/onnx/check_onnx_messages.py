@@ -62,7 +62,8 @@ FORWARDS = field(25, field(1, "f") + field(4, "a") + field(4, "b") + field(5, "z
 TAKEN = ("m.onnx: remark: dimension 'batch' of input 'x' is taken to be 1 to 8; other bounds: "
          "--dim batch=LO..HI\n")
 COMPILES = {
-    search(1): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): unsupported attribute 'model_type' = 1 (expected 0, a decoder alone)\n",
+    search(2): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): unsupported attribute 'model_type' = 2 (expected 0, a decoder alone, or 1, one behind "
+               "an encoder)\n",
     search(0): "m.onnx: error: node 'text' (com.microsoft.GreedySearch, version 1): its decoder has 1 inputs and 1 outputs (expected tokens, positions, a "
                "mask and pasts; logits and as many presents)\n",
     # A branch takes nothing.

@@ -305,6 +305,56 @@ def decoder(seed, ends=0.0, words=WORDS, last_only=False):
                         [nh.from_array(a, n) for n, a in weights.items()])
 
 
+def encoder_and_decoder(seed, ends, layers=2):
+    """Graphs of an encoder with a decoder's first turn, and of the decoder: means of keys and values instead of attention."""
+    random = np.random.default_rng(seed)
+    draw = lambda *shape: random.standard_normal(shape).astype("f4")
+    bias = np.zeros(WORDS, "f4")
+    bias[20] = ends
+    weights = {"table": 2 * draw(WORDS, WIDTH), "out": draw(WIDTH, WORDS), "bias": bias, "heads": np.array([0, -1, HEADS, WIDTH // HEADS]),
+               "flat": np.array([0, -1, WIDTH]), "two": np.array([2]), "one": np.array([1]), "third": np.array(1 / 3, "f4")}
+    for l in range(layers):
+        weights.update({f"{n}{l}": draw(WIDTH, WIDTH) / 2 for n in ("key", "value", "ckey", "cvalue")})
+    info = lambda name, *dims: h.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims)
+    whole = lambda name, *dims: h.make_tensor_value_info(name, onnx.TensorProto.INT32, dims)
+    split = lambda x, w, y: [h.make_node("MatMul", [x, w], [y + "_m"]), h.make_node("Reshape", [y + "_m", "heads"], [y + "_r"]),
+                             h.make_node("Transpose", [y + "_r"], [y], perm=[0, 2, 1, 3])]
+    def mean(x, y):
+        return [h.make_node("ReduceMean", [x], [y + "_m"], axes=[2]), h.make_node("Transpose", [y + "_m"], [y + "_t"], perm=[0, 2, 1, 3]),
+                h.make_node("Reshape", [y + "_t", "flat"], [y])]
+    def turn(ids, past, cross, hidden):
+        nodes = [h.make_node("Gather", ["table", ids], ["d"]), h.make_node("Cast", ["encoder_attention_mask"], ["seen"], to=1),
+                 h.make_node("Unsqueeze", ["seen", "two"], ["seen3"]), h.make_node("Mul", [hidden, "seen3"], ["masked"]),
+                 h.make_node("ReduceMean", ["masked"], ["context"], axes=[1]), h.make_node("Mul", ["context", "third"], ["less"]),
+                 h.make_node("Add", ["d", "less"], ["h0"])]
+        for l in range(layers):
+            for n in ("key", "value"):
+                fresh = f"fresh_{n}{l}" if past else f"present_{n}_self_{l}"
+                nodes += split(f"h{l}", f"{n}{l}", fresh)
+                if past:
+                    nodes.append(h.make_node("Concat", [f"past_self_{n}_{l}", fresh], [f"present_{n}_self_{l}"], axis=2))
+            parts = []
+            for n, value in (("a", f"present_key_self_{l}"), ("b", f"present_value_self_{l}"), ("c", cross.format("key", l)), ("e", cross.format("value", l))):
+                nodes += mean(value, f"{n}{l}")
+                parts.append(f"{n}{l}")
+            nodes += [h.make_node("Sum", [f"h{l}", *parts], [f"s{l}"]), h.make_node("Tanh", [f"s{l}"], [f"h{l + 1}"])]
+        return nodes + [h.make_node("MatMul", [f"h{layers}", "out"], ["m"]), h.make_node("Add", ["m", "bias"], ["logits"])]
+    constants = [nh.from_array(a, n) for n, a in weights.items()]
+    self_dims = lambda prefix, t: [info(f"{prefix[0]}{n}{prefix[1]}{l}", "b", HEADS, t, WIDTH // HEADS) for l in range(layers) for n in ("key", "value")]
+    nodes = [h.make_node("Gather", ["table", "encoder_input_ids"], ["encoder_hidden_states"])]
+    for l in range(layers):
+        nodes += split("encoder_hidden_states", f"ckey{l}", f"present_key_cross_{l}") + split("encoder_hidden_states", f"cvalue{l}", f"present_value_cross_{l}")
+    nodes += turn("decoder_input_ids", False, "present_{}_cross_{}", "encoder_hidden_states")
+    encoder = h.make_graph(nodes, "encoder", [whole("encoder_input_ids", "b", "s"), whole("encoder_attention_mask", "b", "s"), whole("decoder_input_ids", "b", 1)],
+                           [info("logits", "b", 1, WORDS), info("encoder_hidden_states", "b", "s", WIDTH), *self_dims(("present_", "_self_"), 1),
+                            *self_dims(("present_", "_cross_"), "s")], constants)
+    decoder = h.make_graph(turn("input_ids", True, "past_cross_{}_{}", "encoder_hidden_states"), "decoder",
+                           [whole("input_ids", "b", 1), whole("encoder_attention_mask", "b", "s"), info("encoder_hidden_states", "b", "s", WIDTH),
+                            *self_dims(("past_self_", "_"), "p"), *self_dims(("past_cross_", "_"), "s")],
+                           [info("logits", "b", 1, WORDS), *self_dims(("present_", "_self_"), "t")], constants)
+    return dict(encoder=encoder, decoder=decoder, model_type=1, decoder_start_token_id=19)
+
+
 def searches():
     """Texts of three rows, with padding in front and inside; ends come at different turns, or for none."""
     ids = np.array([[3, 14, 15, 9], [21, 21, 6, 5], [8, 9, 21, 7]], "i4")
@@ -331,6 +381,9 @@ def searches():
     beams("early", early_stopping=1, by_length=0.5)
     beams("all_end", own=decoder(3, 60), by_length=2.0, early_stopping=0)
     beams("repetition", repetition=1.4, shortest=8, no_repeat_ngram_size=3, early_stopping=0)
+    behind = encoder_and_decoder(5, 2)
+    case("beam_encoder", "BeamSearch", [ids, whole(9), whole(1), whole(3), whole(2), real(0.7), real(1.2)], outputs=2,
+         kind=(onnx.TensorProto.INT32, onnx.TensorProto.FLOAT), early_stopping=0, **behind, **common)
     beams("known", weights=(1, 2, 3, 4, 5, 6), count=5, wanted=5, init_decoder=decoder(3, 8, last_only=True), early_stopping=1)
 
 
