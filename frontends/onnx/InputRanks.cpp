@@ -70,7 +70,7 @@ constexpr Ranks kRanks[] = {
     {"Squeeze", ".l"},
     {"TensorScatter", "..l"},
     {"Tile", ".l"},
-    {"TopK", ".l"},
+    {"TopK", ".s"},
     {"Trilu", ".s"},
     {"Unsqueeze", ".l"},
     {"Upsample", ".l"},

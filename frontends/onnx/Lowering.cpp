@@ -97,6 +97,8 @@ RankedTensorType Lowering::plain(ArrayRef<int64_t> shape, Type storage) const {
 }
 
 void Lowering::define(int64_t size, Value value, bool mayBeOutside) {
+  if (size == 0)
+    return;
   std::optional<unsigned> symbol = graph->extents.symbolOf(size);
   assert(symbol && "a size that an op computes is a symbol");
   if (mayBeOutside)
@@ -354,6 +356,7 @@ Value Lowering::reshape(Value tensor, ArrayRef<int64_t> shape) {
     return RankedTensorType::get({open ? ShapedType::kDynamic : count}, type.getElementType());
   };
   int64_t count = graph->extents.product(sizesOf(tensor));
+  assert((isOpen(count) || toOpen || graph->extents.product(shape) == count) && "inference compares the numbers");
   if (type.getRank() == 0)
     flat = tensor::ExpandShapeOp::create(b, flatOf(false, 1), tensor, ArrayRef<ReassociationIndices>{});
   else if (type.getRank() > 1)

@@ -109,6 +109,8 @@ int64_t Node::computedSize(unsigned output, int64_t dim, int64_t least, int64_t 
         << "size '" << name << "', which is computed while running, is taken to be " << least << " to " << most
         << "; other bounds: --dim " << name << "=LO..HI";
   }
+  if (std::max(least, most) == 0)
+    return 0; // of nothing: there is nothing to compute
   int64_t size = graph->extents.value(name, least, std::max(least, most));
   graph->named[name] = size;
   return size;

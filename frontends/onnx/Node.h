@@ -84,9 +84,9 @@ public:
   mlir::LogicalResult movedIntegers(llvm::StringRef attribute, unsigned input,
                                     std::optional<llvm::SmallVector<int64_t>> &given) const;
 
-  /// The size of an output's dimension that the op computes while running, within natural bounds; a `most` below 0
-  /// stands for none: then a default is taken, with a remark, the less the more such dimensions are `beside` each
-  /// other. The user can give others, by the name 'OUTPUT.PLACE'.
+  /// The size of an output's dimension that the op computes while running, within natural bounds, 0 if none is above; a
+  /// `most` below 0 stands for none: then a default is taken, with a remark, the less the more such dimensions are
+  /// `beside` each other. The user can give others, by the name 'OUTPUT.PLACE'.
   int64_t computedSize(unsigned output, int64_t dim, int64_t least, int64_t most, int64_t beside = 1) const;
 
   /// "node 'a/b' (Gemm, version 13): ", then what is streamed.

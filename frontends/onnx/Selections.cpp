@@ -171,6 +171,8 @@ LogicalResult inferUnique(const Node &node, SmallVectorImpl<Type> &types) {
   } else {
     shape = {e.product(shape)};
   }
+  if (e.maximum(e.product(shape)) == 0)
+    return node.error() << "looks for what is unique in " << e.text(node.typeOf(0)) << " (expected elements)";
   int64_t all = shape[axis];
   shape[axis] = node.computedSize(0, axis, 0, e.maximum(all));
   types.push_back(ofShape(node, shape));

@@ -15,10 +15,12 @@ namespace {
 
 LogicalResult inferReshape(const Node &node, SmallVectorImpl<Type> &types) {
   std::optional<SmallVector<int64_t>> wanted = node.knownIntegers(1);
-  if (!wanted)
-    return runTimeSizes(node, types, "input 1 (the shape)");
   ArrayRef<int64_t> from = node.shapeOf(0);
   Extents &e = node.extents();
+  if (!wanted && !node.declared[0] && e.maximum(e.product(from)) == 0)
+    return node.error() << "reshapes no elements to a shape that is known only at run time, which is not supported";
+  if (!wanted)
+    return runTimeSizes(node, types, "input 1 (the shape)");
   int64_t total = e.product(from), known = 1, open = -1;
   if (wanted->size() > 8)
     return node.error() << "reshapes to rank " << wanted->size() << " (expected at most " << kMaxRank << ")";

@@ -168,6 +168,14 @@ COMPILES = {
         "'tensor<2x7x24xf32>'\n",
     model([node("GatherBlockQuantized", ["x", "i", "s"], ["y"], "rows", MICROSOFT)], [value("x", [], 2), value("i", [], 7), value("s", [])], []):
         "m.onnx: error: node 'rows' (com.microsoft.GatherBlockQuantized, version 1): axis 0 is outside of rank 0 (expected 0 to -1)\n",
+    # What there are no elements of.
+    model([node("Unique", ["x"], ["y"], "u")], [value("x", [2, 0, 3])], []):
+        "m.onnx: error: node 'u' (Unique, version 11): looks for what is unique in 'tensor<2x0x3xf32>' (expected elements)\n",
+    model([node("Reshape", ["x", "s"], ["y"], "r")], [value("x", [2, 0, 3]), value("s", [1], 7)], []):
+        "m.onnx: error: node 'r' (Reshape, version 14): reshapes no elements to a shape that is known only at run time, which is "
+        "not supported\n",
+    model([node("TopK", ["x", "k"], ["y", "i"], "best")], [X, value("k", [2], 7)], []):
+        "m.onnx: error: node 'best' (TopK, version 11): input 1 is 'tensor<2xi64>' (expected one number)\n",
     # Numbers that stand for sizes known only at run time inside of the compiler, and products that come to one.
     model([node("ConvTranspose", ["x", "w"], ["y"], "c", ints("output_shape", [1 << 60, 3]))], [value("x", [1, 1, 5, 5]), value("w", [1, 3, 2, 2])], []):
         "m.onnx: error: node 'c' (ConvTranspose, version 11): gives 1152921504606846975 places\n",
