@@ -407,12 +407,31 @@ std::pair<int64_t, int64_t> Sizes::boundsOf(AffineExpr expr, ValueRange operands
 }
 
 /// Where one side of a choice by sign is not taken, it bounds nothing.
+/// `value` as a number less `of`, where it is one: k - y of y + c is k + c less that.
+static std::optional<int64_t> lessThat(Value value, Value of) {
+  auto less = value.getDefiningOp<arith::SubIOp>();
+  auto sum = of.getDefiningOp<arith::AddIOp>();
+  APInt number, added;
+  if (!less || !matchPattern(less.getLhs(), m_ConstantInt(&number)))
+    return std::nullopt;
+  if (less.getRhs() == of)
+    return number.getSExtValue();
+  if (sum && sum.getLhs() == less.getRhs() && matchPattern(sum.getRhs(), m_ConstantInt(&added)))
+    return number.getSExtValue() + added.getSExtValue();
+  return std::nullopt;
+}
+
 std::pair<int64_t, int64_t> Sizes::selected(arith::SelectOp op) {
   if (auto compare = op.getCondition().getDefiningOp<arith::CmpIOp>()) {
     auto [a, b] = bounds(compare.getLhs());
     auto [c, d] = bounds(compare.getRhs());
     if (compare.getPredicate() == arith::CmpIPredicate::slt && (b < c || a >= d))
       return bounds(b < c ? op.getTrueValue() : op.getFalseValue());
+    // What is below 0 mirrored, and else as it is: a quotient's beginning.
+    std::optional<int64_t> mirror = lessThat(op.getTrueValue(), compare.getLhs());
+    if (compare.getPredicate() == arith::CmpIPredicate::slt && c == d && mirror &&
+        op.getFalseValue() == compare.getLhs())
+      return {std::min(*mirror - (c - 1), c), std::max(*mirror - a, b)};
   }
   auto [a, b] = bounds(op.getTrueValue());
   auto [c, d] = bounds(op.getFalseValue());
