@@ -89,6 +89,11 @@ public:
                           bool small) const = 0;
   /// The bytes of `table` (<64 x i8>, the same 16 four times) that `codes` (<64 x i8>, below 16) say.
   virtual mlir::Value lookUp(vector_emit::VectorBuilder &b, mlir::Value table, mlir::Value codes) const = 0;
+  /// x 2^n by one instruction, exact where the result is a normal number, NaN where x or n is: <16 x f32>, n whole.
+  /// Null without such an instruction.
+  virtual mlir::Value scaleByPowerOfTwo(vector_emit::VectorBuilder &b, mlir::Value x, mlir::Value n) const {
+    return {};
+  }
   /// What multiplies quantised rows where there are at least ByteTiles::kRows of them, or null.
   virtual const ByteTiles *byteTiles() const { return nullptr; }
   /// Whether the variant differs from another in these products alone, so that a program without them needs only one

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Math.h"
 
+#include "compiler/Targets/TargetBackend.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -40,8 +42,12 @@ static Value polynomial(VectorBuilder &b, Value x, ArrayRef<double> coefficients
   return sum;
 }
 
-Value emitExp(VectorBuilder &b, Value x) {
-  Type type = x.getType(), integer = withElement(type, b.getI32Type());
+/// e^x = p 2^n, and n as it stands in the low bits of `shifted`.
+struct ExpParts {
+  Value p, n, shifted;
+};
+static ExpParts expParts(VectorBuilder &b, Value x) {
+  Type type = x.getType();
   // x = n ln 2 + r with |r| <= ln 2 / 2. n is rounded by adding 1.5 * 2^23, after which it stands in the low bits of
   // the sum.
   constexpr double magic = 12582912.0;
@@ -51,18 +57,38 @@ Value emitExp(VectorBuilder &b, Value x) {
   Value r = b.fma(n, b.constant(type, -0.693359375), x);
   r = b.fma(n, b.constant(type, 2.12194440e-4), r);
   // Taylor's terms to r^7: the remainder is below 2^-28 of the value on the interval.
-  Value p = polynomial(b, r, {1.0, 1.0, 0.5, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040});
-  // Times 2^n by adding n to the exponent. At the ends of what is kept, n = 128 comes with p < 1 and n = -126 with p >=
-  // 1, so that the exponent stays in range.
-  Value power = arith::ShLIOp::create(b, arith::BitcastOp::create(b, integer, shifted), intConstant(b, integer, 23));
-  Value bits = arith::AddIOp::create(b, arith::BitcastOp::create(b, integer, p), power);
-  Value result = arith::BitcastOp::create(b, type, bits);
-  // Results below the normal range are flushed to zero: attention's masked scores become exact zeros.
-  result = select(b, compare(b, arith::CmpFPredicate::OLT, x, -87.33654), b.constant(type, 0.0), result);
+  return {polynomial(b, r, {1.0, 1.0, 0.5, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040}), n, shifted};
+}
+/// p 2^n by adding n to the exponent. At the ends of what is kept, n = 128 comes with p < 1 and n = -126 with p >= 1,
+/// so that the exponent stays in range.
+static Value scaled(VectorBuilder &b, const ExpParts &parts) {
+  Type type = parts.p.getType(), integer = withElement(type, b.getI32Type());
+  Value power =
+      arith::ShLIOp::create(b, arith::BitcastOp::create(b, integer, parts.shifted), intConstant(b, integer, 23));
+  Value bits = arith::AddIOp::create(b, arith::BitcastOp::create(b, integer, parts.p), power);
+  return arith::BitcastOp::create(b, type, bits);
+}
+/// Below it results leave the normal range and are flushed to zero: attention's masked scores become exact zeros.
+constexpr double kLeastExponent = -87.33654;
+
+Value emitExp(VectorBuilder &b, Value x) {
+  Type type = x.getType();
+  Value result = scaled(b, expParts(b, x));
+  result = select(b, compare(b, arith::CmpFPredicate::OLT, x, kLeastExponent), b.constant(type, 0.0), result);
   result = select(b, compare(b, arith::CmpFPredicate::OGT, x, 88.72283),
                   b.constant(type, std::numeric_limits<double>::infinity()), result);
   Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
   return select(b, isNaN, x, result);
+}
+
+Value emitExpOfNonPositive(VectorBuilder &b, const TargetBackend &backend, Value x) {
+  ExpParts parts = expParts(b, x);
+  Value zero = b.constant(x.getType(), 0.0);
+  // What scales by an instruction keeps a NaN.
+  if (Value result = backend.scaleByPowerOfTwo(b, parts.p, parts.n))
+    return select(b, compare(b, arith::CmpFPredicate::UGE, x, kLeastExponent), result, zero);
+  Value result = select(b, compare(b, arith::CmpFPredicate::OLT, x, kLeastExponent), zero, scaled(b, parts));
+  return select(b, arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x), x, result);
 }
 
 Value emitTanh(VectorBuilder &b, Value x) {

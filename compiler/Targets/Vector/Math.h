@@ -9,10 +9,16 @@
 
 #include "compiler/Targets/Vector/VectorBuilder.h"
 
+namespace llmc {
+class TargetBackend;
+}
+
 namespace llmc::vector_emit {
 
 /// e^x for f32 (scalar or vector). Zero below -87.3, infinity above 88.7; NaN for NaN. Within 1 ulp between.
 Value emitExp(VectorBuilder &b, Value x);
+/// The same bits for x <= 0 or NaN, in fewer instructions: what softmax needs.
+Value emitExpOfNonPositive(VectorBuilder &b, const TargetBackend &backend, Value x);
 
 /// tanh(x) for f32, odd, within 2 ulp.
 Value emitTanh(VectorBuilder &b, Value x);

@@ -75,3 +75,8 @@ Value x86::shuffleBytes(VectorBuilder &b, Value table, Value codes, unsigned bit
   StringRef name = bits == 512 ? "llvm.x86.avx512.pshuf.b.512" : "llvm.x86.avx2.pshuf.b";
   return inRegisters(b, bits, {table, codes}, [&](ArrayRef<Value> v) { return intrinsic(b, v[0].getType(), name, v); });
 }
+
+Value x86::scaleF32(VectorBuilder &b, Value x, Value n) {
+  Value all = arith::ConstantOp::create(b, b.getI16IntegerAttr(-1)), current = b.i32(4); // the rounding of the moment
+  return intrinsic(b, x.getType(), "llvm.x86.avx512.mask.scalef.ps.512", {x, n, x, all, current});
+}

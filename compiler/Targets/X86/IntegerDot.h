@@ -1,4 +1,4 @@
-// IntegerDot.h - products of bytes on x86-64.
+// IntegerDot.h - products of bytes on x86-64, and what else is one instruction there.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_COMPILER_TARGETS_X86_INTEGERDOT_H
 #define LLMC_COMPILER_TARGETS_X86_INTEGERDOT_H
@@ -16,6 +16,8 @@ Value dotVNNI(VectorBuilder &b, Value sum, Value numbers, Value activations, uns
 Value dotPairs(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small, unsigned bits);
 /// TargetBackend::lookUp().
 Value shuffleBytes(VectorBuilder &b, Value table, Value codes, unsigned bits);
+/// TargetBackend::scaleByPowerOfTwo() with AVX-512.
+Value scaleF32(VectorBuilder &b, Value x, Value n);
 
 } // namespace llmc::x86
 

@@ -111,6 +111,11 @@ public:
   Value lookUp(VectorBuilder &b, Value table, Value codes) const override {
     return x86::shuffleBytes(b, table, codes, 512);
   }
+  Value scaleByPowerOfTwo(VectorBuilder &b, Value x, Value n) const override {
+    if (!mlir::isa<mlir::VectorType>(x.getType()))
+      return {};
+    return x86::scaleF32(b, x, n);
+  }
   bool isForIntegers() const override { return false; }
 };
 
