@@ -13,7 +13,12 @@ using namespace mlir;
 using namespace llmc;
 using namespace llmc::vector_emit;
 
-AttentionTile::AttentionTile(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments) : b(b), op(op), arguments(arguments), page(op.getPage()), cells(b, op.getPage()), q(arguments.rows(op.getQ())), y(arguments.rows(op.getOuts()[0])), headDim(page.getHeadDim()), stateView(arguments.value(op.getState())), slot(arguments.value(op.getSlot())), positions(arguments.value(op.getPositions())), sequences(arguments.value(op.getSequences())), outputStride((headDim + kLanes - 1) / kLanes * kLanes), group(static_cast<int64_t>(op.getNumHeads()) / page.getHeads()) {
+AttentionTile::AttentionTile(VectorBuilder &b, kernel::AttentionOp op, const KernelArguments &arguments)
+    : b(b), op(op), arguments(arguments), page(op.getPage()), cells(b, op.getPage()), q(arguments.rows(op.getQ())),
+      y(arguments.rows(op.getOuts()[0])), headDim(page.getHeadDim()), stateView(arguments.value(op.getState())),
+      slot(arguments.value(op.getSlot())), positions(arguments.value(op.getPositions())),
+      sequences(arguments.value(op.getSequences())), outputStride((headDim + kLanes - 1) / kLanes * kLanes),
+      group(static_cast<int64_t>(op.getNumHeads()) / page.getHeads()) {
   states = b.frame(kTilesTogether * stateBytes());
   for (int64_t i = 0; i < kTilesTogether; ++i) { // lanes past the rows are read
     b.store(b.constant(b.vecF32(), 0.0), state(b.i64(i)).chunkMaxima, 64);
@@ -67,8 +72,8 @@ Value AttentionTile::visible(Value own, Value firstKey) {
   for (int32_t lane = 0; lane < kLanes; ++lane)
     iota.push_back(lane);
   Value distance = b.broadcast(arith::TruncIOp::create(b, b.getI32Type(), b.sub(firstKey, own)));
-  distance = arith::AddIOp::create(
-      b, distance, arith::ConstantOp::create(b, DenseElementsAttr::get(ints, ArrayRef<int32_t>(iota))));
+  distance = arith::AddIOp::create(b, distance,
+                                   arith::ConstantOp::create(b, DenseElementsAttr::get(ints, ArrayRef<int32_t>(iota))));
   auto splat = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(b, DenseElementsAttr::get(ints, APInt(32, value, true)));
   };
@@ -81,7 +86,8 @@ Value AttentionTile::visible(Value own, Value firstKey) {
   return seen;
 }
 
-void AttentionTile::computeScores(const TileState &state, QueryRows queries, Value token, Value headOffset, Value keys, Value keyScales, Value firstKey, Value values) {
+void AttentionTile::computeScores(const TileState &state, QueryRows queries, Value token, Value headOffset, Value keys,
+                                  Value keyScales, Value firstKey, Value values) {
   int64_t rows = queries.count, width = vectorsAtOnce(rows);
   Value qRow = b.at(q.row(b, token), headOffset);
   Value firstPosition = position(token), lastPosition = firstPosition;
@@ -169,7 +175,8 @@ void AttentionTile::chunkWeights(const TileState &state, int64_t rows) {
   });
 }
 
-std::pair<Value, Value> AttentionTile::merge(const TileState &state, Value maximum, Value sum, Value chunkMaximum, Value chunkSum) {
+std::pair<Value, Value> AttentionTile::merge(const TileState &state, Value maximum, Value sum, Value chunkMaximum,
+                                             Value chunkSum) {
   Value after = b.fmax(maximum, chunkMaximum);
   Value old = emitExpOfNonPositive(b, *arguments.backend, b.fsub(maximum, after));
   Value fresh = emitExpOfNonPositive(b, *arguments.backend, b.fsub(chunkMaximum, after));
@@ -186,7 +193,9 @@ void AttentionTile::mergeOutput(const TileState &state, int64_t r, Value place, 
   b.store(b.fadd(kept, b.fmul(chunkOutput, b.broadcast(fresh, lanes))), place, 64);
 }
 
-void AttentionTile::chunkOutputs(const TileState &state, QueryRows queries, Value values, Value valueScales, Value keysInChunk, Value nextKeys, llvm::function_ref<void(int64_t, int64_t, Value)> done) {
+void AttentionTile::chunkOutputs(const TileState &state, QueryRows queries, Value values, Value valueScales,
+                                 Value keysInChunk, Value nextKeys,
+                                 llvm::function_ref<void(int64_t, int64_t, Value)> done) {
   int64_t rows = queries.count, width = vectorsAtOnce(rows);
   // Runs of `width` vectors of columns, the last shorter.
   SmallVector<std::pair<int64_t, int64_t>> columns;
@@ -236,12 +245,14 @@ AttentionTile::Chunk AttentionTile::chunkAt(Value owner, Value kvHead, Value fir
           cells.scalesFrom(blocks.values, within)};
 }
 
-void AttentionTile::weigh(const TileState &state, QueryRows queries, Value token, Value headOffset, const Chunk &chunk) {
+void AttentionTile::weigh(const TileState &state, QueryRows queries, Value token, Value headOffset,
+                          const Chunk &chunk) {
   computeScores(state, queries, token, headOffset, chunk.keys, chunk.keyScales, chunk.firstKey, chunk.values);
   chunkWeights(state, queries.count);
 }
 
-void AttentionTile::gather(const TileState &state, QueryRows queries, Value lastPosition, const Chunk &chunk, llvm::function_ref<void(int64_t, int64_t, Value)> done) {
+void AttentionTile::gather(const TileState &state, QueryRows queries, Value lastPosition, const Chunk &chunk,
+                           llvm::function_ref<void(int64_t, int64_t, Value)> done) {
   Value keys = b.min(b.i64(kChunk), b.sub(b.add(lastPosition, 1), chunk.firstKey));
   // Those of the next chunk follow, but at a page's end.
   Value nextKeys = b.at(chunk.keys, kChunk * headDim * cells.bytes());

@@ -66,7 +66,8 @@ struct AttentionTile {
   bool hasWindow() { return op.getWindow() > 0 && op.getWindow() < std::numeric_limits<int32_t>::max(); }
 
   /// scores[r][j] = masked, scaled q_r . k_j for the chunk's 64 keys. `values` are read next.
-  void computeScores(const TileState &state, QueryRows queries, Value token, Value headOffset, Value keys, Value keyScales, Value firstKey, Value values);
+  void computeScores(const TileState &state, QueryRows queries, Value token, Value headOffset, Value keys,
+                     Value keyScales, Value firstKey, Value values);
 
   /// Calls body(row) for each row of the tile.
   void forRows(int64_t rows, llvm::function_ref<void(Value)> body) { b.forLoop(b.i64(0), b.i64(rows), 1, body); }
@@ -86,7 +87,8 @@ struct AttentionTile {
 
   /// Calls done(r, column, v) with vectors of the chunk's output: v = sum over its keys j < `keysInChunk` ascending of
   /// weight[r][j] v_j, at `column`. `nextKeys` are read next.
-  void chunkOutputs(const TileState &state, QueryRows queries, Value values, Value valueScales, Value keysInChunk, Value nextKeys, llvm::function_ref<void(int64_t, int64_t, Value)> done);
+  void chunkOutputs(const TileState &state, QueryRows queries, Value values, Value valueScales, Value keysInChunk,
+                    Value nextKeys, llvm::function_ref<void(int64_t, int64_t, Value)> done);
 
   /// The first position of the chunk where what a query at `position` sees begins.
   Value firstChunk(Value position);
@@ -100,7 +102,8 @@ struct AttentionTile {
   /// What the tile's queries, whose last is at `lastPosition`, weigh the chunk's keys with; its maxima and sums.
   void weigh(const TileState &state, QueryRows queries, Value token, Value headOffset, const Chunk &chunk);
   /// What weigh() found for the chunk's values, handed to `done`.
-  void gather(const TileState &state, QueryRows queries, Value lastPosition, const Chunk &chunk, llvm::function_ref<void(int64_t, int64_t, Value)> done);
+  void gather(const TileState &state, QueryRows queries, Value lastPosition, const Chunk &chunk,
+              llvm::function_ref<void(int64_t, int64_t, Value)> done);
 
   /// Row r's output, divided by its sum, to `out`.
   void finishRow(Value output, Value sum, Value out);

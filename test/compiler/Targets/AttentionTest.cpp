@@ -280,6 +280,36 @@ TEST_P(Attention, Windows) {
     check({7, 2, 2, window}, Runs{{1, {0, 140}}}, 3);
 }
 
+// Weights that are flushed to zero, and a query that is no number, which spoils its own row alone. All variants give
+// the bits of the first one, which scales exponentials by adding to their bits.
+TEST_P(Attention, ScoresFarApart) {
+  Shape shape{16, 6, 2};
+  auto executable = compile(program(shape)), first = Executable::compile(program(shape).text(), "x86-64-v3");
+  ASSERT_TRUE(executable && first);
+  const int64_t count = 150, spoiled = 70, spoiledKey = 100;
+  Tokens all = tokens(shape, Runs{{1, {0, count}}});
+  for (int64_t token = 0; token < count; ++token)
+    for (int64_t column = 0; column < all.q.columns; ++column)
+      all.q.at(token, column) = token == spoiled ? std::nanf("") : all.q.at(token, column) * 60;
+  all.k.at(spoiledKey, 5) = std::nanf("");
+  Rows y(count, all.q.columns), expected(count, all.q.columns);
+  Cache cache(shape, 3), firstCache(shape, 3);
+  step(*executable, cache, all, 0, count, y, 2);
+  step(*first, firstCache, all, 0, count, expected, 1);
+  for (int64_t token = 0; token < count; ++token)
+    for (int64_t column = 0; column < y.columns; ++column) {
+      float found = y.at(token, column), wanted = expected.at(token, column);
+      if (token == spoiled || (token >= spoiledKey && column < shape.headDim * shape.heads / shape.kvHeads)) {
+        EXPECT_TRUE(std::isnan(found)) << token << ", " << column;
+        continue;
+      }
+      EXPECT_EQ(std::memcmp(&found, &wanted, 4), 0) << token << ", " << column;
+      // Scores of some hundred have roundings of 2^-17.
+      double exact = reference(shape, all, token, column / shape.headDim, column % shape.headDim);
+      EXPECT_NEAR(found, exact, 2e-3) << token << ", " << column;
+    }
+}
+
 TEST_P(Attention, SoftCap) {
   check({16, 2, 1, 0, 0.5f}, Runs{{1, {0, 70}}}, 3);
   check({16, 2, 1, 30, 2.0f}, Runs{{1, {0, 70}}}, 3);
