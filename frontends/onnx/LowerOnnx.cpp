@@ -106,6 +106,8 @@ LogicalResult GraphLowering::lowerOp(Operation *op) {
     else if (failed(row->lower(node, results)))
       return failure();
   }
+  if (shared.isTooLarge)
+    return node.error() << "is computed with a tensor of more than 2^40 elements, which is not supported";
   assert(results.size() == op->getNumResults() && "a lowering gives each result");
   for (auto [result, lowered] : llvm::zip(op->getResults(), results)) {
     assert(lowered.getType() == storageType(cast<RankedTensorType>(result.getType())) && "of its type");

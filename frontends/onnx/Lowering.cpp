@@ -134,6 +134,8 @@ LogicalResult Lowering::checkConditions() {
 }
 
 Value Lowering::empty(ArrayRef<int64_t> shape, Type storage) {
+  int64_t elements = graph->extents.product(shape);
+  shared.isTooLarge |= !isOpen(elements) && elements > kLargestExtent;
   return sized(tensor::EmptyOp::create(b, folded(shape), storage), shape);
 }
 

@@ -48,6 +48,7 @@ struct LoweredGraph {
   /// The values of symbols, as far as they are made: for extents that are inputs' or computed by ops.
   llvm::DenseMap<unsigned, Value> symbols;
   llvm::DenseSet<unsigned> checked; ///< conditions
+  bool isTooLarge = false;          ///< a tensor in between, as outputs may not be
 };
 
 /// Scalar code in a body. Signs come from the onnx element type handed in.

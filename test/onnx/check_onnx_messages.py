@@ -168,6 +168,10 @@ COMPILES = {
         "'tensor<2x7x24xf32>'\n",
     model([node("GatherBlockQuantized", ["x", "i", "s"], ["y"], "rows", MICROSOFT)], [value("x", [], 2), value("i", [], 7), value("s", [])], []):
         "m.onnx: error: node 'rows' (com.microsoft.GatherBlockQuantized, version 1): axis 0 is outside of rank 0 (expected 0 to -1)\n",
+    # Scores of 2^62 elements, of an output that is no larger than others.
+    model([node("Attention", ["q", "q", "q"], ["y"], "a")], [value("q", [1, 1, 1 << 31, 8])], [value("y", [1, 1, 1 << 31, 8])], 24):
+        "m.onnx: error: node 'a' (Attention, version 24): is computed with a tensor of more than 2^40 elements, which is not "
+        "supported\n",
     # What there are no elements of.
     model([node("Unique", ["x"], ["y"], "u")], [value("x", [2, 0, 3])], []):
         "m.onnx: error: node 'u' (Unique, version 11): looks for what is unique in 'tensor<2x0x3xf32>' (expected elements)\n",
