@@ -12,6 +12,10 @@ constexpr uint64_t barrierSpin = 50 * 1000;
 constexpr uint64_t jobSpin = 200 * 1000;
 // More threads than cores: whoever waits must give way.
 constexpr uint64_t crowdedSpin = 2 * 1000;
+// Below, a thread was slow to wake or had more to do; whoever lost the core is away for a slice of the scheduler.
+constexpr uint64_t longWait = 1000 * 1000;
+// Above, the whole process was stopped.
+constexpr uint64_t stoppedWait = 50 * 1000 * 1000;
 // Steps of the word that counts jobs; what is below is a number of threads.
 constexpr uint32_t jobStep = 2 * maxThreads;
 
@@ -53,9 +57,10 @@ uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32
   while ((value = __atomic_load_n(&word.value, __ATOMIC_SEQ_CST)) == old)
     platform::waitOnWord(&word.value, old);
   __atomic_fetch_sub(&word.sleepers, 1, __ATOMIC_RELAXED);
-  if (asleep) // of the last barrier of a job this may come late, and count for the next one
-    __atomic_store_n(asleep, __atomic_load_n(asleep, __ATOMIC_RELAXED) + platform::nanoseconds() - start,
-                     __ATOMIC_RELAXED);
+  uint64_t slept = platform::nanoseconds() - start;
+  if (asleep && slept >= longWait &&
+      slept < stoppedWait) // of the last barrier of a job this may come late, and count for the next one
+    __atomic_store_n(asleep, __atomic_load_n(asleep, __ATOMIC_RELAXED) + slept, __ATOMIC_RELAXED);
   return value;
 }
 

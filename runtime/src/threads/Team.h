@@ -39,7 +39,7 @@ struct Team {
   alignas(64) uint32_t arrived = 0; ///< Threads at the current barrier.
   struct alignas(64) Core {
     uint32_t value;  ///< Where the thread was last seen.
-    uint64_t asleep; ///< Nanoseconds that it slept at barriers of the current job.
+    uint64_t asleep; ///< Nanoseconds of its long waits at barriers of the current job.
   } cores[maxThreads];
   struct Worker {
     Team *team;
