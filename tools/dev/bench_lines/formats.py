@@ -7,7 +7,7 @@ import numpy as np
 
 from first_slice.bench import REPOSITORY, Failure, Line
 from first_slice.exact import compare
-from first_slice.speed import cache_anew
+from first_slice.speed import CachedCopies
 from formats.beside_peer import library
 
 from .measure import Turns, counted, limits, matmul_rate, ours, theirs
@@ -114,11 +114,9 @@ def group(shape, kind, bench):
     if bench.prepare:
         yield from quality(bench, shape, kind, program, peer) if peer else ()
         return
-    for file in (peer, program):
-        if file:
-            cache_anew(file)
     try:
-        turns = measure(bench, shape, kind, program, peer)
+        with CachedCopies(bench) as copies:
+            turns = measure(bench, shape, kind, *(copies.of(program, peer) if peer else (*copies.of(program), None)))
         unit, share = PRODUCTS[kind]
         source = token_bytes(peer) if peer and kind not in OWN else turns.middle(("packed", bench.threads[0]))
         for threads in bench.threads:
