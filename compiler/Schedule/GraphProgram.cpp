@@ -92,7 +92,7 @@ struct ProgramBuilder {
       if (root == value && !isGlobal && !openAlloc(op))
         return;
     }
-    if (!op || launch.op->isAncestor(op))
+    if (!op || launch.op->isAncestor(op) || launch.before.contains(op))
       return;
     for (Value operand : op->getOperands())
       collect(launch, operand, false);

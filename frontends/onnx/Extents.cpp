@@ -15,6 +15,8 @@ namespace llmc::onnx_import {
 
 /// Far above every size, and small enough that sums of a few do not overflow.
 static constexpr int64_t kBeyond = int64_t(1) << 45;
+/// Of a symbol that is made of others.
+constexpr size_t kLongestName = 200;
 
 /// An expression has no product of more symbols, and is no product of more sums.
 static constexpr size_t kMostFactors = 64, kMostTerms = 4096;
@@ -91,9 +93,12 @@ int64_t Extents::derived(Kind kind, int64_t a, int64_t b, int64_t minimum, int64
   for (auto [i, symbol] : llvm::enumerate(all))
     if (symbol.kind == kind && symbol.a == a && symbol.b == b)
       return number({{{static_cast<unsigned>(i)}, 1}});
-  const char *name = kind == Kind::Least ? "min(" : kind == Kind::Most ? "max(" : "floor(";
-  all.push_back(
-      {name + text(a) + (kind == Kind::Quotient ? " / " : ", ") + text(b) + ")", kind, minimum, maximum, a, b});
+  std::string name = kind == Kind::Least ? "min(" : kind == Kind::Most ? "max(" : "floor(";
+  name += text(a) + (kind == Kind::Quotient ? " / " : ", ") + text(b) + ")";
+  // Turns of a loop may each name the one before twice.
+  if (name.size() > kLongestName)
+    name = "size" + std::to_string(all.size());
+  all.push_back({std::move(name), kind, minimum, maximum, a, b});
   return number({{{static_cast<unsigned>(all.size() - 1)}, 1}});
 }
 
@@ -238,6 +243,17 @@ int64_t Extents::most(int64_t a, int64_t b) {
     return a;
   if (high <= 0)
     return b;
+  if (isOpen(a) && !isOpen(b))
+    std::swap(a, b);
+  // max(0, max(0, x) - 1) is max(0, x - 1).
+  if (!isOpen(a)) {
+    Polynomial sum = polynomial(b);
+    auto constant = sum.find({});
+    int64_t more = constant == sum.end() ? 0 : constant->second;
+    std::optional<unsigned> inner = symbolOf(sub(b, more));
+    if (inner && all[*inner].kind == Kind::Most && !isOpen(all[*inner].a) && all[*inner].a + more <= a)
+      return most(a, add(all[*inner].b, more));
+  }
   auto [lowA, highA] = bounds(a);
   auto [lowB, highB] = bounds(b);
   return derived(Kind::Most, a, b, std::max(lowA, lowB), std::max(highA, highB));
@@ -254,6 +270,14 @@ bool Extents::agree(int64_t a, int64_t b) {
       return true;
   all.push_back({text(a) + " = " + text(b), Kind::Equal, 1, 1, a, b});
   return true;
+}
+
+std::set<unsigned> Extents::symbolsIn(int64_t size) const {
+  std::set<unsigned> symbols;
+  if (isOpen(size))
+    for (const auto &[monomial, coefficient] : expressionOf(size))
+      symbols.insert(monomial.begin(), monomial.end());
+  return symbols;
 }
 
 std::pair<int64_t, int64_t> Extents::bounds(int64_t size) const {

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ public:
   int64_t input(llvm::StringRef name, int64_t minimum, int64_t maximum, int64_t input, int64_t dim);
   /// The size that an op computes.
   int64_t value(llvm::StringRef name, int64_t minimum, int64_t maximum);
+  /// The symbols that stand in a size, each once.
+  std::set<unsigned> symbolsIn(int64_t size) const;
   /// The symbol that a size is, without anything around it.
   std::optional<unsigned> symbolOf(int64_t size) const;
 

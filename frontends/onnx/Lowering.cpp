@@ -48,34 +48,49 @@ Value Lowering::index(OpBuilder &builder, int64_t size) {
   Location loc = b.getLoc();
   if (!isOpen(size))
     return arith::ConstantIndexOp::create(builder, loc, size);
-  AffineExpr expr = graph->extents.expression(size);
-  const auto &symbols = graph->extents.symbols();
-  SmallVector<Value> values(symbols.size());
-  for (auto [i, symbol] : llvm::enumerate(symbols)) {
-    if (!expr.isFunctionOfSymbol(i))
-      continue;
-    Value &value = values[i];
-    auto made = shared.symbols.find(i);
-    if (made != shared.symbols.end()) {
-      value = made->second;
+  const Extents &extents = graph->extents;
+  const auto &symbols = extents.symbols();
+  // What a symbol is made of stands before it: each is made once, though many may be made of it.
+  std::vector<Value> values(symbols.size());
+  auto valueOf = [&](int64_t part) {
+    return isOpen(part) ? affine::expandAffineExpr(builder, loc, extents.expression(part), {}, values)
+                        : Value(arith::ConstantIndexOp::create(builder, loc, part));
+  };
+  for (unsigned i : neededSymbols(size)) {
+    const Extents::Symbol &symbol = symbols[i];
+    if (auto made = shared.symbols.find(i); made != shared.symbols.end()) {
+      values[i] = made->second;
     } else if (symbol.kind == Extents::Kind::Input) {
       // Read at the entry, so that it is there for everything.
       Value argument = shared.inputs[symbol.a];
       OpBuilder first = OpBuilder::atBlockBegin(argument.getParentBlock());
-      value = tensor::DimOp::create(first, loc, argument, arith::ConstantIndexOp::create(first, loc, symbol.b));
-      shared.symbols[i] = value;
+      values[i] = tensor::DimOp::create(first, loc, argument, arith::ConstantIndexOp::create(first, loc, symbol.b));
+      shared.symbols[i] = values[i];
     } else {
       assert(symbol.kind != Extents::Kind::Value && "the op that computes a size stands before those that use it");
-      Value x = index(builder, symbol.a), y = index(builder, symbol.b);
+      Value x = valueOf(symbol.a), y = valueOf(symbol.b);
       if (symbol.kind == Extents::Kind::Least)
-        value = arith::MinSIOp::create(builder, loc, x, y);
+        values[i] = arith::MinSIOp::create(builder, loc, x, y);
       else if (symbol.kind == Extents::Kind::Most)
-        value = arith::MaxSIOp::create(builder, loc, x, y);
+        values[i] = arith::MaxSIOp::create(builder, loc, x, y);
       else
-        value = quotient(builder, loc, x, y);
+        values[i] = quotient(builder, loc, x, y);
     }
   }
-  return affine::expandAffineExpr(builder, loc, expr, {}, values);
+  return valueOf(size);
+}
+
+/// The symbols that a size is made of, directly or by others that have no value yet, ascending.
+std::set<unsigned> Lowering::neededSymbols(int64_t size) const {
+  std::set<unsigned> needed;
+  SmallVector<int64_t> open = {size};
+  while (!open.empty())
+    for (unsigned i : graph->extents.symbolsIn(open.pop_back_val())) {
+      const Extents::Symbol &symbol = graph->extents.symbols()[i];
+      if (needed.insert(i).second && !shared.symbols.count(i) && symbol.kind != Extents::Kind::Input)
+        open.append({symbol.a, symbol.b});
+    }
+  return needed;
 }
 
 OpFoldResult Lowering::folded(int64_t size) {

@@ -175,6 +175,7 @@ public:
   Value partOf(Value whole, Value at);
 
 private:
+  std::set<unsigned> neededSymbols(int64_t size) const;
   void partBounds(Value whole, Value at, llvm::SmallVector<mlir::OpFoldResult> &offsets,
                   llvm::SmallVector<mlir::OpFoldResult> &sizes, llvm::SmallVector<mlir::OpFoldResult> &strides);
 

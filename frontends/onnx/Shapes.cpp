@@ -264,6 +264,11 @@ LogicalResult inferExpand(const Node &node, SmallVectorImpl<Type> &types) {
     if (rank < node.rankOf(0))
       return node.error() << "an output is declared of rank " << rank << " (expected at least " << node.rankOf(0)
                           << ", the input's)";
+    ArrayRef<int64_t> given = node.shapeOf(0),
+                      declared = cast<RankedTensorType>(types[0]).getShape().take_back(given.size());
+    for (auto [from, to] : llvm::zip(given, declared))
+      if (to == 1 && !isOpen(from) && from != 1)
+        return node.error() << "an output is declared with a dimension of 1 where the input has " << from;
     return success();
   }
   for (int64_t size : *wanted)

@@ -58,7 +58,9 @@ std::optional<std::pair<int64_t, int64_t>> openRange(Extents &e, int64_t size, i
     return std::nullopt;
   int64_t by = step == INT64_MIN ? INT64_MAX : std::abs(step);
   by = std::min(by, kLargestExtent);
-  int64_t span = step > 0 ? e.sub(*last, *first) : e.sub(*first, *last);
+  // From a start beyond the end there is as little as from the end: said so, that sizes of slices of slices stay short.
+  int64_t from = step > 0 && !*e.isNegative(start) ? start : *first;
+  int64_t span = step > 0 ? e.sub(*last, from) : e.sub(*first, *last);
   return std::make_pair(*first, e.most(0, e.div(e.add(span, by - 1), by)));
 }
 

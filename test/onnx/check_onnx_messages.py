@@ -104,6 +104,8 @@ COMPILES = {
         "m.onnx: error: node 'r' (Relu, opset 17): unknown attribute 'alpha' (expected one of: )\n",
     model([node("Identity", ["x"], ["y"])], [value("x", [3], 8)], [value("y", [3], 8)]):
         "m.onnx: error: input 'x' is of type string, which is not supported\n",
+    model([node("Expand", ["x", "s"], ["y"], "flat")], [X, value("s", [2], 7)], [value("y", [3, 1])]):
+        "m.onnx: error: node 'flat' (Expand, version 13): an output is declared with a dimension of 1 where the input has 5\n",
     model([node("Expand", ["x", "s"], ["y"], "wide")], [X, value("s", [2], 7)], [value("y", [5])]):
         "m.onnx: error: node 'wide' (Expand, version 13): an output is declared of rank 1 (expected at least 2, the input's)\n",
     # More starts than any tensor has dimensions.

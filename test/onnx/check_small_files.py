@@ -96,6 +96,10 @@ def costly():
     body = graph("body", [node("Neg", ["v"], ["w"]), node("Identity", ["c"], ["d"])],
                  [value("i", [], 7), value("c", [], 9), value("v", [3, 5])], [value("d", [], 9), value("w", [3, 5])])
     yield "Loop", model([tensor("n", [], [1 << 62]), node("Loop", ["n", "", "x"], ["y"], "", body)], [X], [value("y", [3, 5])])
+    shrinking = graph("body", [node("Slice", ["v", "one", "end", "axis"], ["w"]), node("Identity", ["c"], ["d"])],
+                      [value("i", [], 7), value("c", [], 9), value("v", ["r", 5])], [value("d", [], 9), value("w", ["s", 5])])
+    yield "slices of slices", model([tensor("n", [], [100]), tensor("one", [1], [1]), tensor("end", [1], [1 << 31]), tensor("axis", [1], [0]),
+                                     node("Loop", ["n", "", "x"], ["y"], "", shrinking)], [value("x", ["rows", 5])], [value("y", ["left", 5])])
     inner = b""
     for depth in range(5):
         nodes = [tensor("n", [], [40]), node("Loop", ["n", "", "v"], ["w"], "", inner)] if depth else [node("Neg", ["v"], ["w"])]
