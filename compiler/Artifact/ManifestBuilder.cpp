@@ -261,6 +261,7 @@ void addLaunches(ModuleOp module, Manifest &manifest) {
       row.wantedRows = launch.wantedRows;
       row.arithmetic = cost.arithmetic == kernel::Arithmetic::int8  ? LLMC_ARITHMETIC_I8
                        : cost.arithmetic == kernel::Arithmetic::f32 ? LLMC_ARITHMETIC_F32
+                       : cost.arithmetic == kernel::Arithmetic::f16 ? LLMC_ARITHMETIC_F16
                                                                     : LLMC_ARITHMETIC_NONE;
       row.weightBytes = cost.weightBytes;
       row.rowBytes = cost.rowBytes;

@@ -1,4 +1,4 @@
-// FuseNorms.cpp - norm rows while they are quantised.
+// FuseNorms.cpp - norm rows while they are quantised or halved.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Lower/Passes.h"
 #include "dialects/Kernel/IR/Kernel.h"
@@ -14,30 +14,41 @@ using namespace llmc::kernel;
 
 namespace {
 
-/// The norm of whole rows that `quantize` alone reads, or null.
-RMSNormOp onlyNorm(QuantizeOp quantize) {
-  auto norm = quantize.getX().getDefiningOp<RMSNormOp>();
-  if (!norm || quantize.getNorm() || norm->getBlock() != quantize->getBlock() || !quantize.getX().hasOneUse() ||
+/// The norm of whole rows that `reader` alone reads, or null.
+template <typename Reader> RMSNormOp onlyNorm(Reader reader) {
+  auto norm = reader.getX().template getDefiningOp<RMSNormOp>();
+  if (!norm || reader.getNorm() || norm->getBlock() != reader->getBlock() || !reader.getX().hasOneUse() ||
       norm.getWeight().getType().getK() != cast<ShapedType>(norm.getX().getType()).getDimSize(1))
     return nullptr;
   return norm;
 }
 
 struct FuseNorms : llmc::impl::FuseNormsPassBase<FuseNorms> {
+  /// Replaces a reader and its norm by what `build` makes of both.
+  template <typename Reader, typename Build> void fuse(Reader reader, Build build) {
+    RMSNormOp norm = onlyNorm(reader);
+    if (!norm)
+      return;
+    OpBuilder b(reader);
+    reader->replaceAllUsesWith(build(b, b.getFusedLoc({norm.getLoc(), reader.getLoc()}), norm)->getResults());
+    reader->erase();
+    norm->erase();
+    ++numFused;
+  }
+
   void runOnOperation() override {
-    getOperation().walk([&](QuantizeOp quantize) {
-      RMSNormOp norm = onlyNorm(quantize);
-      if (!norm)
-        return;
-      OpBuilder b(quantize);
-      auto fused =
-          QuantizeOp::create(b, b.getFusedLoc({norm.getLoc(), quantize.getLoc()}), quantize->getResultTypes(),
-                             norm.getX(), norm.getWeight(), quantize.getOrder(), ValueRange{}, quantize.getSegment(),
-                             quantize.getSums(), quantize.getZero(), norm.getEpsilon(), norm.getWeightOffset());
-      quantize->replaceAllUsesWith(fused->getResults());
-      quantize->erase();
-      norm->erase();
-      ++numFused;
+    getOperation().walk([&](Operation *op) {
+      if (auto quantize = dyn_cast<QuantizeOp>(op))
+        fuse(quantize, [&](OpBuilder &b, Location loc, RMSNormOp norm) {
+          return QuantizeOp::create(b, loc, quantize->getResultTypes(), norm.getX(), norm.getWeight(),
+                                    quantize.getOrder(), ValueRange{}, quantize.getSegment(), quantize.getSums(),
+                                    quantize.getZero(), norm.getEpsilon(), norm.getWeightOffset());
+        });
+      else if (auto halve = dyn_cast<HalveOp>(op))
+        fuse(halve, [&](OpBuilder &b, Location loc, RMSNormOp norm) {
+          return HalveOp::create(b, loc, halve->getResultTypes(), norm.getX(), norm.getWeight(), ValueRange{},
+                                 norm.getEpsilon(), norm.getWeightOffset());
+        });
     });
   }
 };

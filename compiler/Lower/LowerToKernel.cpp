@@ -77,9 +77,9 @@ constexpr int64_t kFinestSegment = 16;
 struct Lowering {
   OpBuilder b;
   int64_t pageTokens;
-  bool quantizesActivations;
-  Lowering(MLIRContext *context, int64_t pageTokens, bool quantizesActivations)
-      : b(context), pageTokens(pageTokens), quantizesActivations(quantizesActivations) {}
+  bool quantizesActivations, halves; ///< rows before codes become bytes, rows before f16 halves
+  Lowering(MLIRContext *context, int64_t pageTokens, bool quantizesActivations, bool halves)
+      : b(context), pageTokens(pageTokens), quantizesActivations(quantizesActivations), halves(halves) {}
 
   LogicalResult refuse(Operation *op, const Twine &feature) {
     return op->emitOpError() << "has no lowering for " << feature;
@@ -123,7 +123,7 @@ struct Lowering {
       return {};
     auto packed = kn::PackedType::get(b.getContext(), kn::PackedLayout::codes, type.getDimSize(0), type.getDimSize(1),
                                       weights.size(), codes);
-    return kn::PackOp::create(b, user->getLoc(), packed, blocks, /*order=*/false);
+    return kn::PackOp::create(b, user->getLoc(), packed, blocks, /*order=*/false, /*largest=*/FloatAttr());
   }
 
   /// Blocks that have no layout of codes, or are not asked for as such, as their values.
@@ -149,7 +149,11 @@ struct Lowering {
       element = b.getF32Type();
     int64_t n = type.getRank() == 1 ? 1 : type.getDimSize(0), k = type.getShape().back();
     auto packed = kn::PackedType::get(b.getContext(), layout, n, k, weights.size(), element);
-    return Value(kn::PackOp::create(b, user->getLoc(), packed, weights, /*order=*/false));
+    // Lookups do not ask for it, but share a matrix with products.
+    FloatAttr largest;
+    if (halves && layout == kn::PackedLayout::panels && element.isF16())
+      largest = b.getF32FloatAttr(kn::MatmulOp::largestHalf);
+    return Value(kn::PackOp::create(b, user->getLoc(), packed, weights, /*order=*/false, largest));
   }
   FailureOr<Value> pack(Operation *user, Value weight, kn::PackedLayout layout) {
     return pack(user, ValueRange{weight}, layout);
@@ -179,6 +183,16 @@ struct Lowering {
         ->getResult(0);
   }
 
+  /// The rows x as sums in f16 take them.
+  Value halved(Location loc, Value x) {
+    auto rows = cast<RankedTensorType>(x.getType());
+    auto type = RankedTensorType::get({rows.getDimSize(0), kn::HalvedRow(rows.getDimSize(1)).columns}, b.getF16Type());
+    llvm::APFloat none(0.0f);
+    return kn::HalveOp::create(b, loc, TypeRange{type}, x, /*norm=*/Value(), ValueRange{}, /*epsilon=*/none,
+                               /*norm_offset=*/none)
+        ->getResult(0);
+  }
+
   /// Where a weight is blocks whose columns were sorted, the blocks' values as they lie; `order` becomes the order that
   /// the columns of x then need. Only quantised rows are put in order; sums of floats keep the order of k.
   Value asItLies(Operation *user, Value weight, Value &order) {
@@ -190,7 +204,7 @@ struct Lowering {
       return weight;
     int64_t k = cast<RankedTensorType>(weight.getType()).getDimSize(1);
     auto table = kn::PackedType::get(b.getContext(), kn::PackedLayout::table, 1, k, 1, b.getF32Type());
-    order = kn::PackOp::create(b, user->getLoc(), table, sort.getKeys(), /*order=*/true);
+    order = kn::PackOp::create(b, user->getLoc(), table, sort.getKeys(), /*order=*/true, /*largest=*/FloatAttr());
     return sort.getSource();
   }
 
@@ -205,6 +219,8 @@ struct Lowering {
       bool inLayers = !isa<func::FuncOp>(b.getInsertionBlock()->getParentOp());
       segment = inLayers ? packed.getCodes().segmentOf(packed.getK()) : kFinestSegment;
       x = quantized(loc, x, packed, segment, order);
+    } else if (halves && packed.getElement().isF16()) {
+      x = halved(loc, x);
     }
     auto op = kn::MatmulOp::create(b, loc, TypeRange{type}, x, weight, extras, ValueRange{}, segment);
     OpBuilder::InsertionGuard guard(b);
@@ -543,6 +559,10 @@ struct LowerToKernel : llmc::impl::LowerToKernelPassBase<LowerToKernel> {
       getOperation().emitError() << "page-tokens is a multiple of 64, found " << pageTokens.getValue();
       return signalPassFailure();
     }
+    if (sums != "f32" && sums != "f16") {
+      getOperation().emitError() << "sums are made in f32 or f16, found '" << sums << "'";
+      return signalPassFailure();
+    }
     if (activations != "q8" && activations != "f32") {
       getOperation().emitError() << "activations are f32 or q8, found '" << activations << "'";
       return signalPassFailure();
@@ -550,7 +570,7 @@ struct LowerToKernel : llmc::impl::LowerToKernelPassBase<LowerToKernel> {
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (func.isDeclaration() || !func->hasAttr(tr::TransformerDialect::kEntryAttrName))
         continue;
-      Lowering lowering(&getContext(), pageTokens, activations == "q8");
+      Lowering lowering(&getContext(), pageTokens, activations == "q8", sums == "f16");
       if (failed(lowering.lowerBlock(func.getBody().front())))
         return signalPassFailure();
     }

@@ -18,12 +18,16 @@ def LowerToKernelPass : Pass<"llmc-lower-to-kernel", "::mlir::ModuleOp"> {
     A matrix in blocks, or the decoded values of one, is packed as codes where the format has a compute layout, and its product takes
     rows quantised by `kernel.quantize` unless `activations` is f32; other blocks are decoded while they are packed.
 
+    With `sums` = f16 products with matrices of f16 take rows halved by `kernel.halve`, and add chunks in f16; a matrix packed for them
+    is refused where it holds numbers too large for that.
+
     A feature that no kernel has (a mask, a latent cache) is an error at the op that asks for it. Guarantees: no
     `transformer` op is left in an entry but ops on weights.
   }];
   let options = [Option<"pageTokens", "page-tokens", "int64_t", "64", "positions in a page of the key-value cache, a multiple of 64">,
                  Option<"activations", "activations", "std::string", "\"q8\"",
-                        "what products with weights of codes read: f32, or q8 for rows quantised at run time">];
+                        "what products with weights of codes read: f32, or q8 for rows quantised at run time">,
+                 Option<"sums", "sums", "std::string", "\"f32\"", "what products with matrices of f16 are added in: f32 or f16">];
   let dependentDialects = ["::llmc::kernel::KernelDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
@@ -43,10 +47,10 @@ def FoldEpiloguesPass : Pass<"llmc-fold-epilogues", "::mlir::ModuleOp"> {
 }
 
 def FuseNormsPass : Pass<"llmc-fuse-norms", "::mlir::ModuleOp"> {
-  let summary = "norm rows while they are quantised";
+  let summary = "norm rows while they are quantised or halved";
   let description = [{
-    A `kernel.rms_norm` of whole rows that only a `kernel.quantize` reads becomes its `norm`: one pass over the row, and no meeting of threads
-    between the two. The bits stay the same. Never fuses a norm with another reader, or one of groups of columns.
+    A `kernel.rms_norm` of whole rows that only a `kernel.quantize` or `kernel.halve` reads becomes its `norm`: one pass over the row, and no
+    meeting of threads between the two. The bits stay the same. Never fuses a norm with another reader, or one of groups of columns.
 
     Before: `%n = kernel.rms_norm %x, %w`, `%q = kernel.quantize %n`
     After: `%q = kernel.quantize %x norm(%w)`

@@ -131,7 +131,7 @@ void addQuantizePipeline(OpPassManager &manager, const QuantizeOptions &options)
     manager.addPass(createQuantizeWeightsPass(quantize));
   } else {
     ConvertWeightsPassOptions convert;
-    convert.type = options.weights;
+    convert.type = options.weights == "keep" ? options.floats : options.weights;
     manager.addNestedPass<func::FuncOp>(createConvertWeightsPass(convert));
   }
   // What is stored in blocks stays so, unless floats were asked for.
@@ -146,6 +146,7 @@ void addLowerPipeline(OpPassManager &manager, const LowerOptions &options) {
   LowerToKernelPassOptions lower;
   lower.pageTokens = options.pageTokens;
   lower.activations = options.activations;
+  lower.sums = options.sums;
   manager.addPass(createLowerToKernelPass(lower));
   // Equal packed weights become one (tied embeddings), and what nothing reads goes, before anything is folded into its
   // users.

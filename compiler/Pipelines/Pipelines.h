@@ -50,10 +50,12 @@ struct QuantizeOptions {
   std::string weights = "keep";  ///< see parseWeights
   bool allowRequantize = false;  ///< round what is stored in blocks already
   std::vector<std::string> wide; ///< linears that get 8 bits: see llmc-quantize-weights
+  std::string floats = "keep";   ///< with weights kept: the type of those that are floats
 };
 struct LowerOptions {
   int64_t pageTokens = 64;        ///< positions in a page of the cache
   std::string activations = "q8"; ///< what products with weights of codes read: f32 or q8
+  std::string sums = "f32";       ///< what products with matrices of f16 are added in: f32 or f16
 };
 struct ScheduleOptions {
   std::string file; ///< of `llmc compile --tune`; empty: products are worked through as the targets have it

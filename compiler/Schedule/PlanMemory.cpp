@@ -37,7 +37,8 @@ struct Storage {
 
 bool isRows(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.getRank() == 2 && (type.getElementType().isF32() || type.getElementType().isInteger(8));
+  return type && type.getRank() == 2 &&
+         (type.getElementType().isF32() || type.getElementType().isF16() || type.getElementType().isInteger(8));
 }
 
 /// True when nothing reads `value`, or a view of it, after `op` in the block where both stand. `value` must belong to

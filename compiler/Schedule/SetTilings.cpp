@@ -25,7 +25,7 @@ std::pair<std::string, std::string> llmc::productName(MatmulOp op) {
   StringRef inside = weight;
   inside.consume_front("!kernel.packed<");
   inside.consume_back(">");
-  return {op.isQuantized() ? "i8" : "f32", inside.str()};
+  return {op.isQuantized() ? "i8" : op.isHalved() ? "f16" : "f32", inside.str()};
 }
 
 json::Object llmc::tilingJson(const std::pair<std::string, std::string> &product, TilingAttr tiling) {

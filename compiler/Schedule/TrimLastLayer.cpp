@@ -32,7 +32,7 @@ Value pickedRows(LayersOp layers) {
 
 /// True for ops whose row t of the result depends on row t of what they read, and on states.
 bool worksRowByRow(Operation *op) {
-  return isa<MatmulOp, RMSNormOp, QuantizeOp, RopeOp, ElementwiseOp, AttentionOp, ColumnsOp>(op);
+  return isa<MatmulOp, RMSNormOp, QuantizeOp, HalveOp, RopeOp, ElementwiseOp, AttentionOp, ColumnsOp>(op);
 }
 
 /// True for ops that compute no rows, wherever they stand.

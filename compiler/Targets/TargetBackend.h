@@ -96,7 +96,10 @@ public:
   }
   /// What multiplies quantised rows where there are at least ByteTiles::kRows of them, or null.
   virtual const ByteTiles *byteTiles() const { return nullptr; }
-  /// Whether the variant differs from another in these products alone, so that a program without them needs only one
+  /// Whether vectors of f16 are multiplied and added as such (kernel.matmul of halved rows). Such a variant differs
+  /// from another in this alone.
+  virtual bool addsHalves() const { return false; }
+  /// Whether the variant differs from another in products of bytes alone, so that a program without them needs only one
   /// of the two.
   virtual bool isForIntegers() const = 0;
 
@@ -106,7 +109,7 @@ public:
 };
 
 /// The backend of that name, or null. Names: "x86-64-v3", "x86-64-v3-vnni", "x86-64-v4", "x86-64-v4-vnni",
-/// "x86-64-v4-amx".
+/// "x86-64-v4-amx", "x86-64-v4-fp16".
 const TargetBackend *targetBackend(llvm::StringRef name);
 /// The names of all backends, best first.
 std::vector<llvm::StringRef> targetBackendNames();

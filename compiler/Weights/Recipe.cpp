@@ -118,6 +118,8 @@ private:
       result.element = *elementOf(type.getElement());
     for (Value stream : pack.getWeights()) {
       result.streams.push_back(values.lookup(stream));
+      if (checks && pack.getLargest())
+        addLargestChecks(pack, stream);
       if (result.codes && failed(checkBlocks(result, *result.streams.back(), pack)))
         return failure();
     }
@@ -326,7 +328,7 @@ private:
       return diagnostic;
     }
     diagnostic << ", more than " << name << " can hold";
-    diagnostic.attachNote() << "store it in a type of wider range: --weights " << remedy;
+    diagnostic.attachNote() << remedy;
     return diagnostic;
   }
 
@@ -336,9 +338,11 @@ private:
       return;
     // The least number that is rounded to infinity: half a step above the largest finite one.
     const float limit = element == Element::F16 ? 65520.0f : 0x1.ffp+127f;
-    checks->push_back({std::move(source), limit, /*wantsNumbers=*/false,
-                       refusal(op, op.getSource(), StringRef(dtypeName(dtypeOf(element))).lower(),
-                               element == Element::F16 ? "bf16, or --weights f32" : "f32")});
+    checks->push_back(
+        {std::move(source), limit, /*wantsNumbers=*/false,
+         refusal(op, op.getSource(), StringRef(dtypeName(dtypeOf(element))).lower(),
+                 element == Element::F16 ? "store it in a type of wider range: --weights bf16, or --weights f32"
+                                         : "store it in a type of wider range: --weights f32")});
   }
 
   /// What a scale cannot reach would be cut off, and what is no number has no scale.
@@ -347,7 +351,17 @@ private:
     partsOf(op.getSource(), parts);
     for (Value part : parts)
       checks->push_back({values.lookup(part), largestEncodable(format), /*wantsNumbers=*/true,
-                         refusal(op, part, blockFormat(format).name, "keep, or --weights f32")});
+                         refusal(op, part, blockFormat(format).name,
+                                 "store it in a type of wider range: --weights keep, or --weights f32")});
+  }
+
+  /// Sums in f16 have a limit, which a number of the weight must not bring near.
+  void addLargestChecks(kernel::PackOp op, Value stream) {
+    SmallVector<Value> parts;
+    partsOf(stream, parts);
+    for (Value part : parts)
+      checks->push_back({values.lookup(part), op.getLargest()->convertToFloat(), /*wantsNumbers=*/true,
+                         refusal(op, part, "sums in f16", "add products in f32: --dtype f32")});
   }
 
   FailureOr<WeightRef> visit(transformer::WeightConvertOp op) {

@@ -110,7 +110,7 @@ private:
         llvm::erase_if(segment.outputs, [&](const Launch &earlier) { return overlap(earlier.buffer, output); });
         segment.outputs.push_back({opNumbers(op.getLoc()), layer, member, output});
         // All of a row goes into each of its products: what makes it is behind a barrier.
-        if (auto matmul = dyn_cast<kernel::MatmulOp>(op); matmul && !matmul.isQuantized())
+        if (auto matmul = dyn_cast<kernel::MatmulOp>(op); matmul && !matmul.isQuantized() && !matmul.isHalved())
           segment.inputs.push_back({opNumbers(op.getLoc()), layer, member, matmul.getX()});
       }
     }

@@ -172,7 +172,8 @@ bool FormatChoice::compileTo(Temporary &file, const std::string &weights, int64_
   if (weights != "keep")
     inner.statistics = options.statistics;
   else // What it is measured against has nothing rounded.
-    inner.pipeline.import.kv = "f32", inner.pipeline.lower.activations = "f32";
+    inner.pipeline.import.kv = "f32", inner.pipeline.lower.activations = "f32", inner.pipeline.quantize.floats = "keep",
+    inner.pipeline.lower.sums = "f32";
   inner.variants = {"x86-64-v3"};
   if (!file.make(messages))
     return false;

@@ -102,8 +102,9 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
     processors += "," + name.str();
   app.add_option("--cpu", arguments.cpu, "processor; all by default; aliases -march, -mcpu")
       ->check(CLI::Validator([](std::string &) { return std::string(); }, processors + "}")); // checked with the target
-  app.add_option("--dtype", arguments.dtype, "type to compute in")
-      ->check(CLI::IsMember({"f32"}))
+  app.add_option("--dtype", arguments.dtype,
+                 "what products with float matrices are added in; f16 needs a processor with AVX512-FP16")
+      ->check(CLI::IsMember({"f32", "f16"}))
       ->capture_default_str();
   app.add_option(
          "--weights", arguments.weights,
@@ -253,6 +254,13 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   options.pipeline.import.kv = arguments.kv;
   options.pipeline.quantize.weights = arguments.weights;
   options.pipeline.quantize.allowRequantize = arguments.allowRequantize;
+  bool addsHalves = arguments.dtype == "f16";
+  if (addsHalves) {
+    if (arguments.weights == "f32" || arguments.weights == "bf16")
+      return "--dtype f16 multiplies matrices of f16 (expected --weights keep, f16, q8 or q4, found " +
+             arguments.weights + ")";
+    options.pipeline.quantize.floats = options.pipeline.lower.sums = "f16";
+  }
   options.statistics = arguments.statistics;
   if (!options.statistics.empty()) {
     std::optional<WeightBlocks> blocks;
@@ -302,8 +310,9 @@ std::string interpret(const CompileArguments &arguments, CompileOptions &options
   if (!options.machineFile.empty() && options.reportFile.empty())
     return "--machine: nothing is predicted without a report (expected --report=FILE.html or .json, too)";
   options.verbose = arguments.verbose;
-  Result<std::vector<std::string>> variants = chooseVariants(
-      arguments.target, arguments.cpu, /*entersByRuntime=*/options.emit != Emit::Lib && options.emit != Emit::Obj);
+  Result<std::vector<std::string>> variants =
+      chooseVariants(arguments.target, arguments.cpu,
+                     /*entersByRuntime=*/options.emit != Emit::Lib && options.emit != Emit::Obj, addsHalves);
   if (!variants)
     return variants.error().message;
   options.variants = *variants;

@@ -36,17 +36,20 @@ using namespace mlir;
 
 namespace llmc::driver {
 
-Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu,
-                                                bool entersByRuntime) {
+Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu, bool entersByRuntime,
+                                                bool addsHalves) {
   llvm::Triple target(llvm::Triple::normalize(triple));
   if (!triple.empty() && (target.getArch() != llvm::Triple::x86_64 ||
                           (target.getOS() != llvm::Triple::Linux && target.getOS() != llvm::Triple::UnknownOS)))
     return Diagnostic{"", 0, 0, "--target: no backend for '" + triple + "' (expected x86_64-linux-gnu)", ""};
-  std::vector<std::string> all;
-  for (StringRef name : targetBackendNames())
+  std::vector<std::string> all, wanted; // a variant that adds in f16 is for what asks for it
+  for (StringRef name : targetBackendNames()) {
     all.push_back(name.str());
+    if (targetBackend(name)->addsHalves() == addsHalves)
+      wanted.push_back(name.str());
+  }
   if (cpu.empty() || cpu == "all")
-    return all;
+    return wanted;
   uint64_t host = runtime::platform::hostFeatures();
   bool wantsTiles = cpu == "native" && (host & runtime::platform::tileFeatures);
   if (wantsTiles && (!entersByRuntime || !runtime::platform::allowTiles()))
@@ -55,9 +58,16 @@ Result<std::vector<std::string>> chooseVariants(const std::string &triple, const
     const TargetBackend *backend = targetBackend(name);
     bool runs =
         backend->architecture() == runtime::platform::hostArchitecture() && !(backend->requiredFeatures() & ~host);
-    if (cpu == name || (cpu == "native" && runs))
+    if (addsHalves && cpu == name && !backend->addsHalves())
+      return Diagnostic{
+          "", 0, 0, "--dtype f16: " + name + " does not add in f16 (expected --cpu " + llvm::join(wanted, ", ") + ")",
+          ""};
+    if (cpu == name || (cpu == "native" && runs && backend->addsHalves() == addsHalves))
       return std::vector<std::string>{name};
   }
+  if (cpu == "native" && addsHalves)
+    return Diagnostic{
+        "", 0, 0, "--dtype f16: this machine does not add in f16 (expected AVX512-FP16, or --cpu x86-64-v4-fp16)", ""};
   if (cpu == "native")
     return Diagnostic{"", 0, 0,
                       "--cpu: this machine is none that code can be emitted for (expected AVX2, FMA and F16C)", ""};
@@ -108,6 +118,10 @@ public:
         return messages.error(*options.tempsFolder, "cannot make the folder: " + reasonOf(error)), exitInput;
     if (!load())
       return exitInput;
+    if (pipeline().graph.isGraph && options.pipeline.lower.sums == "f16")
+      return messages.error(options.model, "--dtype f16: a graph says itself what its products are added in",
+                            "compile it with --dtype f32"),
+             exitInput;
     if (options.printPipeline)
       return printPasses() ? exitDone : exitInput;
     if (!readMachineFile())

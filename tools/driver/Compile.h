@@ -40,9 +40,10 @@ struct CompileOptions {
 
 /// The names of the backends for a triple and a processor as the command line gives them, best first. Empty `cpu` or
 /// "all": every backend; "native": the best that this machine runs, for code that is not entered by the runtime none
-/// whose registers a program must ask the system for. Mistakes name the option.
+/// whose registers a program must ask the system for. With `addsHalves` only backends that add in f16, and without it
+/// those only where they are named. Mistakes name the option.
 Result<std::vector<std::string>> chooseVariants(const std::string &triple, const std::string &cpu,
-                                                bool entersByRuntime = true);
+                                                bool entersByRuntime = true, bool addsHalves = false);
 
 /// Runs a compile. Mistakes are written to `messages`; nothing half-written stays behind.
 ExitCode compile(const CompileOptions &options, Messages &messages);

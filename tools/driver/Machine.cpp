@@ -97,13 +97,11 @@ MachineDescription machineOfVariant(StringRef variant) {
   // intrinsics guide.
   struct Row {
     StringLiteral variant;
-    double f32, i8, i8Tiles;
+    double f32, i8, i8Tiles, f16;
   };
-  static constexpr Row rows[] = {{"x86-64-v4-amx", 64, 256, 2048},
-                                 {"x86-64-v4-vnni", 64, 256, 0},
-                                 {"x86-64-v4", 64, 128, 0},
-                                 {"x86-64-v3-vnni", 32, 128, 0},
-                                 {"x86-64-v3", 32, 64, 0}};
+  static constexpr Row rows[] = {{"x86-64-v4-amx", 64, 256, 2048, 0}, {"x86-64-v4-fp16", 64, 256, 0, 128},
+                                 {"x86-64-v4-vnni", 64, 256, 0, 0},   {"x86-64-v4", 64, 128, 0, 0},
+                                 {"x86-64-v3-vnni", 32, 128, 0, 0},   {"x86-64-v3", 32, 64, 0, 0}};
   const Row *row = find_if(rows, [&](const Row &each) { return each.variant == variant; });
   if (row == std::end(rows))
     row = &rows[std::size(rows) - 1];
@@ -125,6 +123,7 @@ MachineDescription machineOfVariant(StringRef variant) {
   add("f32", row->f32);
   add("i8", row->i8);
   add("i8_tiles", row->i8Tiles);
+  add("f16", row->f16);
   return machine;
 }
 

@@ -14,7 +14,10 @@ using namespace llvm;
 namespace llmc::driver {
 
 StringRef typeOf(const artifact::Launch &launch) {
-  return launch.arithmetic == LLMC_ARITHMETIC_I8 ? "i8" : launch.arithmetic == LLMC_ARITHMETIC_F32 ? "f32" : "";
+  return launch.arithmetic == LLMC_ARITHMETIC_I8    ? "i8"
+         : launch.arithmetic == LLMC_ARITHMETIC_F32 ? "f32"
+         : launch.arithmetic == LLMC_ARITHMETIC_F16 ? "f16"
+                                                    : "";
 }
 
 double peakOf(const Roofline &roofline, const artifact::Launch &launch, size_t threadIndex) {

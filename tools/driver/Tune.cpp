@@ -98,7 +98,8 @@ private:
 };
 
 bool Tuner::findVariant() {
-  Result<std::vector<std::string>> native = chooseVariants("", "native");
+  Result<std::vector<std::string>> native =
+      chooseVariants("", "native", /*entersByRuntime=*/true, options.pipeline.lower.sums == "f16");
   if (!native)
     return messages.error(native.error()), false;
   variant = native->front();

@@ -330,8 +330,11 @@ struct ProgramEmitter {
         .Case([&](EmbedOp o) { emitEmbed(b, o, arguments); })
         .Case([&](RMSNormOp o) { emitRMSNorm(b, o, arguments); })
         .Case([&](LayerNormOp o) { emitLayerNorm(b, o, arguments); })
-        .Case([&](MatmulOp o) { (o.isQuantized() ? emitQuantizedMatmul : emitMatmul)(b, o, arguments); })
+        .Case([&](MatmulOp o) {
+          (o.isQuantized() ? emitQuantizedMatmul : o.isHalved() ? emitHalfMatmul : emitMatmul)(b, o, arguments);
+        })
         .Case([&](QuantizeOp o) { emitQuantize(b, o, arguments); })
+        .Case([&](HalveOp o) { emitHalve(b, o, arguments); })
         .Case([&](RopeTableOp o) { emitRopeTable(b, o, arguments); })
         .Case([&](RopeOp o) { emitRope(b, o, arguments); })
         .Case([&](CacheUpdateOp o) { emitCacheUpdate(b, o, arguments); })
@@ -355,6 +358,14 @@ struct EmitPrograms : llmc::impl::EmitProgramsPassBase<EmitPrograms> {
         diagnostic.attachNote() << "known: " << name;
       return signalPassFailure();
     }
+    WalkResult halves = getOperation().walk([&](MatmulOp matmul) {
+      if (!matmul.isHalved() || backend->addsHalves())
+        return WalkResult::advance();
+      matmul.emitOpError() << "adds in f16, which variant '" << variant << "' does not";
+      return WalkResult::interrupt();
+    });
+    if (halves.wasInterrupted())
+      return signalPassFailure();
     unsigned firstLaunch = 0;
     for (auto program : llvm::make_early_inc_range(getOperation().getOps<ProgramOp>())) {
       for (auto weight : getOperation().getOps<WeightOp>())

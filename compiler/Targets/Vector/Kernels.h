@@ -77,6 +77,8 @@ void emitRMSNorm(VectorBuilder &b, kernel::RMSNormOp op, const KernelArguments &
 void emitLayerNorm(VectorBuilder &b, kernel::LayerNormOp op, const KernelArguments &arguments);
 void emitMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
 void emitQuantizedMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
+void emitHalfMatmul(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments);
+void emitHalve(VectorBuilder &b, kernel::HalveOp op, const KernelArguments &arguments);
 void emitQuantize(VectorBuilder &b, kernel::QuantizeOp op, const KernelArguments &arguments);
 void emitRopeTable(VectorBuilder &b, kernel::RopeTableOp op, const KernelArguments &arguments);
 void emitRope(VectorBuilder &b, kernel::RopeOp op, const KernelArguments &arguments);

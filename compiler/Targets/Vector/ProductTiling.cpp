@@ -21,11 +21,15 @@ TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &
   kernel::PackedType weight = matmul.getWeight().getType();
   int64_t streams = weight.getStreams();
   TilingChoices choices;
-  for (RegisterTile tile :
-       matmul.isQuantized() ? backend.integerTiles(streams) : backend.matmulTiles(streams, weight.getElement()))
+  for (RegisterTile tile : matmul.isQuantized() || matmul.isHalved()
+                               ? backend.integerTiles(streams)
+                               : backend.matmulTiles(streams, weight.getElement()))
     if (tile.rows == 1)
       choices.panels.push_back(tile.panels);
-  if (!matmul.isQuantized())
+  if (matmul.isHalved()) // a register holds two panels
+    for (RegisterTile tile : backend.decodedTiles(streams))
+      choices.many.push_back({tile.rows, 2 * tile.panels});
+  else if (!matmul.isQuantized())
     choices.many = weight.getElement().isF32() ? std::vector<RegisterTile>() : backend.decodedTiles(streams);
   else if (int64_t most = backend.byteTiles() ? TileMatmul::mostPanels(weight, matmul.segmentSize()) : 0)
     for (int64_t panels : {2, 1, 3, 4}) {

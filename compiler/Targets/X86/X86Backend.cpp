@@ -149,12 +149,22 @@ public:
   const ByteTiles *byteTiles() const override { return &x86::matrixTiles(); }
 };
 
+/// AVX-512 with arithmetic on f16, for programs that ask for it. What has it has dot products of bytes.
+class AVX512FP16Backend final : public AVX512VNNIBackend {
+public:
+  llvm::StringRef name() const override { return "x86-64-v4-fp16"; }
+  llvm::StringRef features() const override { return "+avx512vnni,+avx512fp16"; }
+  uint64_t requiredFeatures() const override { return featuresV4 | LLMC_X86_AVX512VNNI | LLMC_X86_AVX512FP16; }
+  bool addsHalves() const override { return true; }
+};
+
 const AVX2Backend avx2;
 const AVXVNNIBackend avxVNNI;
 const AVX512Backend avx512;
 const AVX512VNNIBackend avx512VNNI;
 const AMXBackend amx;
-const TargetBackend *const backends[] = {&amx, &avx512VNNI, &avx512, &avxVNNI, &avx2};
+const AVX512FP16Backend fp16;
+const TargetBackend *const backends[] = {&amx, &fp16, &avx512VNNI, &avx512, &avxVNNI, &avx2};
 
 } // namespace
 

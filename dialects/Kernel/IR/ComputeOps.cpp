@@ -125,6 +125,7 @@ void RMSNormOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effe
 void LayerNormOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void MatmulOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void QuantizeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
+void HalveOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeTableOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void RopeOp::getEffects(Effects &effects) { addEffects(*this, getOuts(), effects); }
 void AttentionOp::getEffects(Effects &effects) {
@@ -206,6 +207,17 @@ LogicalResult QuantizeOp::verify() {
   return expectColumns(*this, "output", columnsOf(*type), QuantizedRow(k, segment, getSums()).bytes); // (C2)
 }
 
+LogicalResult HalveOp::verify() {
+  auto type = outputType(*this, getOuts());
+  if (failed(type))
+    return failure();
+  int64_t k = columnsOf(getX().getType());
+  auto norm = getNorm() ? cast<PackedType>(getNorm().getType()) : PackedType();
+  if (norm && (norm.getLayout() != PackedLayout::table || norm.getN() != 1 || norm.getK() != k))
+    return emitOpError() << "takes a table of one row of " << k << " columns, found " << norm; // (C2)
+  return expectColumns(*this, "output", columnsOf(*type), HalvedRow(k).columns);               // (C1)
+}
+
 LogicalResult MatmulOp::verify() {
   auto type = outputType(*this, getOuts());
   if (failed(type))
@@ -215,7 +227,11 @@ LogicalResult MatmulOp::verify() {
     return emitOpError() << "needs a weight in panels, found " << weight;
   if (isQuantized() && failed(verifyQuantized(*this)))
     return failure();
-  int64_t columns = isQuantized() ? QuantizedRow(weight, segmentSize()).bytes : weight.getK();
+  if (isHalved() && !weight.getElement().isF16())
+    return emitOpError() << "multiplies halved rows with a weight of f16, found " << weight;
+  int64_t columns = isQuantized() ? QuantizedRow(weight, segmentSize()).bytes
+                    : isHalved()  ? HalvedRow(weight.getK()).columns
+                                  : weight.getK();
   if (failed(expectColumns(*this, "x", columnsOf(getX().getType()), columns)) ||
       failed(expectColumns(*this, "output", columnsOf(*type), weight.getN())))
     return failure();

@@ -47,6 +47,14 @@ struct QuantizedRow {
   QuantizedRow(PackedType weight, int64_t segment);
 };
 
+/// Where the parts of a halved row lie, in f16.
+struct HalvedRow {
+  int64_t scale;   ///< f32; the numbers, [k] twice each, come before
+  int64_t columns; ///< of the row: a multiple of 64 bytes
+
+  explicit HalvedRow(int64_t k) : scale((2 * k + 31) / 32 * 32), columns(scale + 32) {}
+};
+
 /// The compute layout that keeps every value of a block format, or null where there is none: then its values are
 /// decoded.
 CodesType codesOf(transformer::BlockType blocks);

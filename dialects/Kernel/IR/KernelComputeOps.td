@@ -9,7 +9,8 @@ include "mlir/IR/RegionKindInterface.td"
 
 def Kernel_Rows : AnyTypeOf<[TensorRankOf<[F32], [2]>, MemRefRankOf<[F32], [2]>], "f32 rows [T, C], tensor or buffer">;
 def Kernel_Bytes : AnyTypeOf<[TensorRankOf<[I8], [2]>, MemRefRankOf<[I8], [2]>], "rows of bytes [T, B], tensor or buffer">;
-def Kernel_AnyRows : AnyTypeOf<[Kernel_Rows, Kernel_Bytes], "f32 rows or rows of bytes, tensor or buffer">;
+def Kernel_Halves : AnyTypeOf<[TensorRankOf<[F16], [2]>, MemRefRankOf<[F16], [2]>], "rows of f16 [T, H], tensor or buffer">;
+def Kernel_AnyRows : AnyTypeOf<[Kernel_Rows, Kernel_Bytes, Kernel_Halves], "rows of f32, bytes or f16, tensor or buffer">;
 def Kernel_Indices : AnyTypeOf<[TensorRankOf<[I32], [1]>, MemRefRankOf<[I32], [1]>], "i32 [T], tensor or buffer">;
 def Kernel_State : Type<CPred<"::llvm::isa<::llmc::transformer::StateType>($_self)">, "a state">;
 
@@ -96,8 +97,13 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
     and d the scale of x there, `s = fma(f32(i), w's scale * d, s)` and, where w has minima m, then `s = fma(m, f32(sum of codes of x) * d, s)`. Each
     product is rounded to f32. So a result does not depend on the instructions that made i.
 
+    With halved rows (`kernel.halve`) as x and a weight of f16 panels a sum is made of chunks of 64 consecutive k, in ascending order: in f16
+    `c = fma(x's number, w, c)` from 0 over the chunk, then `s = s + f32(c)`; the sum is `s * d` with d the row's scale.
+    Where no |w| is above `largestHalf`, no c is infinite.
+
     (C1) x is f32 rows with the weight's K, or quantised rows made for the weight's zero, minima, zero points and segments, and then
-    the weight is one of codes. (C2) `segment` is 0, or 16 or 32 and divides the segment above.
+    the weight is one of codes, or halved rows of its K, and then it is panels of f16. (C2) `segment` is 0, or 16 or 32 and divides the
+    segment above.
 
     ```mlir
     %y = kernel.matmul %x, %w extras(%residual : tensor<?x576xf32>) {
@@ -112,8 +118,14 @@ def Kernel_MatmulOp : Kernel_ComputeOp<"matmul", [AttrSizedOperandSegments, Sing
   let results = (outs Variadic<Kernel_Rows>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let extraClassDeclaration = formsDeclaration # [{
+    /// Consecutive k whose products are added in f16.
+    static constexpr int64_t halfChunk = 64;
+    /// Magnitude of a weight up to which that is safe: numbers of halved rows are at most 2, and rounding adds little.
+    static constexpr float largestHalf = 480.0f;
     /// True where x is quantised rows.
     bool isQuantized() { return ::mlir::cast<::mlir::ShapedType>(getX().getType()).getElementType().isInteger(8); }
+    /// True where x is halved rows.
+    bool isHalved() { return ::mlir::cast<::mlir::ShapedType>(getX().getType()).getElementType().isF16(); }
     /// Columns of quantised x with one scale.
     int64_t segmentSize() {
       return getSegment() ? getSegment() : getWeight().getType().getCodes().segmentOf(getWeight().getType().getK());
@@ -157,6 +169,31 @@ def Kernel_QuantizeOp : Kernel_ComputeOp<"quantize", [AttrSizedOperandSegments]>
     $x (`norm` `(` $norm^ `)`)? (`order` `(` $order^ `)`)? (`outs` `(` $outs^ `)`)? attr-dict
     `:` functional-type(operands, results)
   }];
+}
+
+def Kernel_HalveOp : Kernel_ComputeOp<"halve", [AttrSizedOperandSegments]> {
+  let summary = "rows as f16 with a power of two for each row";
+  let description = [{
+    For each row, with a = its largest magnitude: `d = 2^e` where e is the exponent of a, `2^e <= a < 2^(e+1)`, at least -100; a
+    number is `f16(x * 2^-e)`, to nearest, halves to even: at most 2. A row that holds what is not finite, or 2^127 and more, has a scale that
+    is not a number.
+
+    A row of the result is the numbers, each of them twice, so that 32 bits bring it to every lane `[2 K]`, and from the next multiple of
+    64 bytes on the scale as f32. Rows are split over threads.
+
+    With `norm` x stands for `kernel.rms_norm` of x with that weight, `epsilon` and `norm_offset`, bit for bit, without a pass
+    through memory.
+
+    (C1) H is the number of f16 that this makes (HalvedRow). (C2) `norm` is a table of one row of K numbers.
+
+    ```mlir
+    %h = kernel.halve %x norm(%w) {epsilon = 1.0e-05 : f32} : (tensor<?x576xf32>, !kernel.packed<table, 1, 576, 1, f32>) -> tensor<?x1184xf16>
+    ```
+  }];
+  let arguments = (ins Kernel_Rows:$x, Optional<Kernel_PackedType>:$norm, Variadic<Kernel_Halves>:$outs,
+                       DefaultValuedAttr<F32Attr, "0.0f">:$epsilon, DefaultValuedAttr<F32Attr, "0.0f">:$norm_offset);
+  let results = (outs Variadic<Kernel_Halves>:$result);
+  let assemblyFormat = "$x (`norm` `(` $norm^ `)`)? (`outs` `(` $outs^ `)`)? attr-dict `:` functional-type(operands, results)";
 }
 
 def Kernel_RopeTableOp : Kernel_ComputeOp<"rope_table"> {

@@ -28,13 +28,14 @@ def Kernel_PackOp : Op<Kernel_Dialect, "pack", [Pure]> {
     Packs one weight `[N, K]`, or S of them as streams side by side, into the layout of the result. A 1-D weight `[N]` becomes a
     `table` of one row. Element types other than the result's are converted (round to nearest even). Weights in blocks become
     the `codes` that their format maps onto (codesOf), without a change of any value. With `order` the weight is the i32 keys of
-    `transformer.weight.sort_columns`, and the table holds the order in which they sort columns: p of that op.
+    `transformer.weight.sort_columns`, and the table holds the order in which they sort columns: p of that op. With `largest` a number of
+    greater magnitude, or one that is not finite, is an error when the weight is packed.
 
     ```mlir
     %p = kernel.pack %w : (tensor<576x576xbf16>) -> !kernel.packed<panels, 576, 576, 1, bf16>
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$weights, UnitAttr:$order);
+  let arguments = (ins Variadic<AnyRankedTensor>:$weights, UnitAttr:$order, OptionalAttr<F32Attr>:$largest);
   let results = (outs Kernel_PackedType:$result);
   let assemblyFormat = "$weights attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -163,7 +164,7 @@ def Kernel_BufferOp : Op<Kernel_Dialect, "buffer", []> {
     ```
   }];
   let arguments = (ins I64Attr:$slot, Kernel_DimKind:$rows_kind);
-  let results = (outs MemRefRankOf<[F32, I8], [2]>:$result);
+  let results = (outs MemRefRankOf<[F32, F16, I8], [2]>:$result);
   let assemblyFormat = "$slot $rows_kind attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

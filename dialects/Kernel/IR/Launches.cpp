@@ -118,7 +118,9 @@ LaunchCost costOf(Operation *launch) {
       .Case([&](MatmulOp matmul) {
         PackedType weight = matmul.getWeight().getType();
         cost.rowOperations = 2 * static_cast<uint64_t>(weight.getN() * weight.getK() * weight.getStreams());
-        cost.arithmetic = matmul.isQuantized() ? Arithmetic::int8 : Arithmetic::f32;
+        cost.arithmetic = matmul.isQuantized() ? Arithmetic::int8
+                          : matmul.isHalved()  ? Arithmetic::f16
+                                               : Arithmetic::f32;
       })
       .Case([&](AttentionOp op) {
         cost.keyBytes = cacheBytes(op.getPage());

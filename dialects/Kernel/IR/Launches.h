@@ -29,7 +29,7 @@ DimKind rowsKindOf(mlir::Operation *launch);
 DimKind rowsKindOf(mlir::Value rows);
 
 /// What the products of a launch are made of.
-enum class Arithmetic { none, f32, int8 };
+enum class Arithmetic { none, f32, int8, f16 };
 
 /// What a launch costs. Operations are those of products, a multiply-add being two; bytes are those of memory that it
 /// reads or writes, each once. What a launch keeps in its own frame is not in it.

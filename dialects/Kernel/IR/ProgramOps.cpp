@@ -119,8 +119,8 @@ static LogicalResult verifySteps(Block &block) {
           return failure();
       continue;
     }
-    if (!isa<EmbedOp, RMSNormOp, LayerNormOp, MatmulOp, QuantizeOp, RopeTableOp, RopeOp, CacheUpdateOp, AttentionOp,
-             GatherRowsOp, ElementwiseOp>(op))
+    if (!isa<EmbedOp, RMSNormOp, LayerNormOp, MatmulOp, QuantizeOp, HalveOp, RopeTableOp, RopeOp, CacheUpdateOp,
+             AttentionOp, GatherRowsOp, ElementwiseOp>(op))
       return op.emitOpError() << "is nothing that a program runs";
     auto isTensor = [](Type type) { return isa<TensorType>(type); };
     if (op.getNumResults() != 0 || llvm::any_of(op.getOperandTypes(), isTensor))

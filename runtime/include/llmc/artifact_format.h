@@ -271,7 +271,12 @@ typedef struct llmc_weight_info {
   uint64_t size;    /* bytes */
 } llmc_weight_info;
 
-enum llmc_arithmetic { LLMC_ARITHMETIC_NONE = 0, LLMC_ARITHMETIC_F32 = 1, LLMC_ARITHMETIC_I8 = 2 };
+enum llmc_arithmetic {
+  LLMC_ARITHMETIC_NONE = 0,
+  LLMC_ARITHMETIC_F32 = 1,
+  LLMC_ARITHMETIC_I8 = 2,
+  LLMC_ARITHMETIC_F16 = 3
+};
 
 /** A launch of an entry: what all threads enter together, and what that costs, for profiles and reports; compiled code
  *  does not read it. Operations are those of products, a multiply-add being two. */

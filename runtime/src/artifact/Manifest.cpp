@@ -402,7 +402,7 @@ private:
         return fail(error, LLMC_INVALID_FILE, "manifest: %sof entry %u, expected %u to %u", where, launch.entry, entry,
                     manifest.entries.count - 1);
       entry = launch.entry;
-      if (launch.rows > LLMC_DIM_ROWS || launch.wanted_rows > 1 || launch.arithmetic > LLMC_ARITHMETIC_I8)
+      if (launch.rows > LLMC_DIM_ROWS || launch.wanted_rows > 1 || launch.arithmetic > LLMC_ARITHMETIC_F16)
         return fail(error, LLMC_INVALID_FILE, "manifest: %sunknown rows %u, wanted rows %u or arithmetic %u", where,
                     launch.rows, launch.wanted_rows, launch.arithmetic);
     }

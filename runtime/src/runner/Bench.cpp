@@ -118,7 +118,9 @@ void addCosts(const llmc_model &model, BenchResult &result) {
   for (uint32_t i = 0; i < artifact.manifest.launches.count; ++i) {
     llmc_launch launch = artifact.row<llmc_launch>(artifact.manifest.launches, i);
     if (launch.rows == LLMC_DIM_TOKENS)
-      (launch.arithmetic == LLMC_ARITHMETIC_I8 ? result.byteOperationsPerToken : result.operationsPerToken) +=
+      (launch.arithmetic == LLMC_ARITHMETIC_I8    ? result.byteOperationsPerToken
+       : launch.arithmetic == LLMC_ARITHMETIC_F16 ? result.halfOperationsPerToken
+                                                  : result.operationsPerToken) +=
           double(launch.row_operations) * launch.times;
   }
 }
@@ -247,6 +249,8 @@ Status measureOpened(const llmc_model *model, const BenchOptions &options, uint6
     llmc_model_variant(model, model->variant, &variant, &features);
     result.multiplyAddRate = measureArithmetic(session->team, ProbedType::f32, features);
     result.byteDotRate = measureArithmetic(session->team, ProbedType::i8, features);
+    if (result.halfOperationsPerToken > 0)
+      result.halfRate = measureArithmetic(session->team, ProbedType::f16, features);
   }
   llmc_session_close(session);
   return status;

@@ -52,9 +52,11 @@ struct BenchResult {
   uint64_t bytesPerToken = 0;    ///< Packed matrices that a token of decode reads; tables are looked up.
   double operationsPerToken = 0; ///< Of a prompt: f32 multiply-adds with the matrices but for the output one, times 2.
   double byteOperationsPerToken = 0; ///< The same of products of bytes.
+  double halfOperationsPerToken = 0; ///< The same of products in f16.
   double readBandwidth = 0;          ///< Measured, bytes a second, for a working set of bytesPerToken.
   double multiplyAddRate = 0;        ///< Measured, f32 operations a second, of the code's instructions; 0: unknown.
   double byteDotRate = 0;            ///< The same of products of bytes.
+  double halfRate = 0;               ///< The same of f16; 0 where the code has none.
   uint64_t peakMemory = 0;           ///< Bytes, after the measurements, the probe's memory not counted.
   std::vector<PhaseProfile> profile;
   std::vector<LaunchName> launches; ///< Of the manifest.
@@ -63,6 +65,9 @@ struct BenchResult {
 
 /// Opens the file and measures it. @retval as llmc_model_open, llmc_session_open and llmc_step
 llmc_status measureModel(const char *path, const BenchOptions &options, BenchResult &result, llmc_error &error);
+
+/// The rate that limits an enum llmc_arithmetic; 0: unknown.
+double limitOf(const BenchResult &result, uint32_t arithmetic);
 
 /// The table and the JSON of a profile, with shares of the limits in `result`.
 void printProfile(const BenchResult &result);

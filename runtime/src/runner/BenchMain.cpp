@@ -76,10 +76,12 @@ bool number(const char *text, uint32_t least, uint32_t most, uint32_t &value) {
 void printTable(const BenchResult &result) {
   printf("variant           %s, %u thread%s\n", result.variant.c_str(), result.threads, result.threads == 1 ? "" : "s");
   printf("prefill  %8u tokens   %10.1f tokens/s", result.promptTokens, result.prefillRate);
-  double operations = result.operationsPerToken + result.byteOperationsPerToken;
+  double operations = result.operationsPerToken + result.byteOperationsPerToken + result.halfOperationsPerToken;
   if (result.multiplyAddRate > 0 && result.byteDotRate > 0 && operations > 0) {
     double least =
         result.operationsPerToken / result.multiplyAddRate + result.byteOperationsPerToken / result.byteDotRate;
+    if (result.halfRate > 0)
+      least += result.halfOperationsPerToken / result.halfRate;
     printf("   %5.1f GOP/s, %.0f %% of the measured %.1f", result.prefillRate * operations * 1e-9,
            100 * result.prefillRate * least, operations / least * 1e-9);
   }
@@ -106,13 +108,13 @@ void printJson(const BenchResult &result) {
       "\"prefill_tokens_per_second\":%.3f,\"decode_tokens_per_second\":%.3f,\"batch\":%u,"
       "\"batch_tokens_per_second\":%.3f,\"open_seconds\":%.6f,\"session_seconds\":%.6f,\"first_token_seconds\":%.6f,"
       "\"weights_bytes\":%llu,\"bytes_per_token\":%llu,\"operations_per_token\":%.0f,\"i8_operations_per_token\":%.0f,"
-      "\"read_bytes_per_second\":%.0f,\"f32_operations_per_second\":%.0f,\"i8_operations_per_second\":%.0f,\"peak_"
-      "memory_bytes\":%llu%s}\n",
+      "\"f16_operations_per_token\":%.0f,\"read_bytes_per_second\":%.0f,\"f32_operations_per_second\":%.0f,"
+      "\"i8_operations_per_second\":%.0f,\"f16_operations_per_second\":%.0f,\"peak_memory_bytes\":%llu%s}\n",
       variant.c_str(), result.threads, result.promptTokens, result.newTokens, result.prefillRate, result.decodeRate,
       result.batch, result.batchRate, result.openSeconds, result.sessionSeconds, result.firstTokenSeconds,
       (unsigned long long)result.weightsBytes, (unsigned long long)result.bytesPerToken, result.operationsPerToken,
-      result.byteOperationsPerToken, result.readBandwidth, result.multiplyAddRate, result.byteDotRate,
-      (unsigned long long)result.peakMemory, profileJson(result).c_str());
+      result.byteOperationsPerToken, result.halfOperationsPerToken, result.readBandwidth, result.multiplyAddRate,
+      result.byteDotRate, result.halfRate, (unsigned long long)result.peakMemory, profileJson(result).c_str());
 }
 
 } // namespace

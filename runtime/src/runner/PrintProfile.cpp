@@ -11,14 +11,14 @@ namespace llmc::runtime {
 namespace {
 
 const char *arithmeticName(uint32_t arithmetic) {
-  return arithmetic == LLMC_ARITHMETIC_I8 ? "i8" : arithmetic == LLMC_ARITHMETIC_F32 ? "f32" : "";
+  const char *const names[] = {"", "f32", "i8", "f16"};
+  return names[arithmetic];
 }
 
 /// The least time that a launch can take: its weights and cache from memory, or its products, whichever is longer.
 /// Activations are left out: they stay in caches, or do not bind. 0 where nothing is known.
 double leastSeconds(const BenchResult &result, const LaunchTime &time) {
-  double peak =
-      result.launches[time.launch].arithmetic == LLMC_ARITHMETIC_I8 ? result.byteDotRate : result.multiplyAddRate;
+  double peak = limitOf(result, result.launches[time.launch].arithmetic);
   double reading = result.readBandwidth > 0 ? time.work.bytes / result.readBandwidth : 0;
   return std::max(reading, peak > 0 ? time.work.operations / peak : 0);
 }
@@ -58,11 +58,20 @@ void printPhase(const BenchResult &result, const PhaseProfile &phase) {
 
 } // namespace
 
+double limitOf(const BenchResult &result, uint32_t arithmetic) {
+  return arithmetic == LLMC_ARITHMETIC_I8    ? result.byteDotRate
+         : arithmetic == LLMC_ARITHMETIC_F16 ? result.halfRate
+                                             : result.multiplyAddRate;
+}
+
 void printProfile(const BenchResult &result) {
   if (result.profile.empty())
     return;
-  printf("limits            %.1f GB/s read, %.1f GFLOP/s f32, %.1f GOP/s i8\n", result.readBandwidth * 1e-9,
+  printf("limits            %.1f GB/s read, %.1f GFLOP/s f32, %.1f GOP/s i8", result.readBandwidth * 1e-9,
          result.multiplyAddRate * 1e-9, result.byteDotRate * 1e-9);
+  if (result.halfRate > 0)
+    printf(", %.1f GFLOP/s f16", result.halfRate * 1e-9);
+  printf("\n");
   for (const PhaseProfile &phase : result.profile)
     printPhase(result, phase);
 }

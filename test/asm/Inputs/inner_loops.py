@@ -1,7 +1,7 @@
 # inner_loops.py - reads assembly (AT&T) from stdin and tells about each innermost loop that multiplies and adds.
 #
 # One line a loop: its function, how many fused multiply-adds on zmm, ymm and xmm registers, how many instructions touch the
-# stack, how many calls, and how many dot products of bytes, and how many loads, products and stores of tiles, where there are any. Then one line with what the whole text calls and how many instructions use zmm registers.
+# stack, how many calls, how many dot products of bytes and multiply-adds of f16, and how many loads, products and stores of tiles, where there are any. Then one line with what the whole text calls and how many instructions use zmm registers.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import re
 import sys
@@ -27,11 +27,12 @@ def main():
             body = lines[start : end + 1]
             fma = {width: sum("vfmadd" in l and "ps" in l and "%" + width in l for l in body) for width in ("zmm", "ymm")}
             fma["xmm"] = sum("vfmadd" in l and "%zmm" not in l and "%ymm" not in l for l in body)
-            if not any(fma.values()):
+            halves = {width: sum("vfmadd" in l and "ph" in l and "%" + width in l for l in body) for width in ("zmm", "ymm")}
+            if not any(fma.values()) and not any(halves.values()):
                 continue
             dots = {width: sum("vpdpbusd" in l and "%" + width in l for l in body) for width in ("zmm", "ymm")}
             stack = sum("(%rsp" in l for l in body)
-            loops.append((function, fma, stack, sum("\tcall" in l for l in body), body, dots))
+            loops.append((function, fma, stack, sum("\tcall" in l for l in body), body, dots, halves))
 
     for line in sys.stdin:
         line = line.split("#")[0].rstrip()
@@ -47,8 +48,10 @@ def main():
             if "\tcall" in line:
                 calls.add(line.split()[-1])
     finish()
-    for function, fma, stack, called, body, dots in loops:
+    for function, fma, stack, called, body, dots, halves in loops:
         products = f", dots zmm {dots['zmm']} ymm {dots['ymm']}, stack {stack}" if any(dots.values()) else ""
+        if any(halves.values()):
+            products += f", halves zmm {halves['zmm']} ymm {halves['ymm']}, stack {stack}"
         tiles = [sum(name in l for l in body) for name in ("tileload", "tdp", "tilestore")]
         if any(tiles):
             products += f", tiles loaded {tiles[0]} multiplied {tiles[1]} stored {tiles[2]}, stack {stack}"

@@ -39,3 +39,14 @@ func.func @not_fused_in_groups(%x: tensor<?x96xf32>, %w: !kernel.packed<table, 1
   %q = kernel.quantize %n {segment = 32 : i64} : (tensor<?x96xf32>) -> tensor<?x192xi8>
   return %q : tensor<?x192xi8>
 }
+
+// Rows that are halved are normed on the way, too.
+// CHECK-LABEL: @halved
+// CHECK-SAME: (%[[X:.*]]: tensor<?x96xf32>, %[[W:.*]]: !kernel.packed<table, 1, 96, 1, f32>)
+// CHECK-NOT: kernel.rms_norm
+// CHECK: kernel.halve %[[X]] norm(%[[W]]) {epsilon = 9.99999974E-6 : f32, norm_offset = 1.000000e+00 : f32}
+func.func @halved(%x: tensor<?x96xf32>, %w: !kernel.packed<table, 1, 96, 1, f32>) -> tensor<?x224xf16> {
+  %n = kernel.rms_norm %x, %w {epsilon = 1.0e-05 : f32, weight_offset = 1.0 : f32} : (tensor<?x96xf32>, !kernel.packed<table, 1, 96, 1, f32>) -> tensor<?x96xf32>
+  %h = kernel.halve %n : (tensor<?x96xf32>) -> tensor<?x224xf16>
+  return %h : tensor<?x224xf16>
+}

@@ -25,7 +25,7 @@
 // KEY: key.json{{.*}}: error: entry 1 of 'products' has the unknown key 'tile' (expected rows, weight, panels, group, ahead, many, microseconds)
 // VALUE: value.json{{.*}}: error: entry 1 of 'products' has another value than a whole number in 'panels', 'group' or 'ahead', or than two of them in 'many'
 // NAMELESS: nameless.json{{.*}}: error: entry 2 of 'products' names no product in 'rows' and 'weight'
-// VARIANT: variant.json{{.*}}: error: names no processor variant in 'variant' (expected x86-64-v4-amx, x86-64-v4-vnni, x86-64-v4, x86-64-v3-vnni, x86-64-v3)
+// VARIANT: variant.json{{.*}}: error: names no processor variant in 'variant' (expected x86-64-v4-amx, x86-64-v4-fp16, x86-64-v4-vnni, x86-64-v4, x86-64-v3-vnni, x86-64-v3)
 // VERSION: version.json{{.*}}: error: is no schedule that this llmc knows (expected an object with "llmc_schedule": 1, as llmc compile --tune writes it)
 // JSON: products.mlir{{.*}}: error: is not JSON:
 // ABSENT: absent.json{{.*}}: error: cannot be read: No such file or directory

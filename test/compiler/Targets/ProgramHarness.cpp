@@ -169,6 +169,11 @@ void ProgramBuilder::byteBuffer(const std::string &name, int64_t columns) {
   slots.push_back(kernel::paddedRowStride(columns, 1));
 }
 
+void ProgramBuilder::halfBuffer(const std::string &name, int64_t columns) {
+  op("%" + name + " = kernel.buffer " + std::to_string(slots.size()) + " tokens : " + halvesType(columns));
+  slots.push_back(kernel::paddedRowStride(columns, 2) * 2);
+}
+
 std::string ProgramBuilder::weightType(const std::string &name, bool bare) const {
   for (const auto &[known, type] : weights)
     if (known == name)
@@ -194,6 +199,11 @@ std::string ProgramBuilder::rowsType(int64_t columns) {
 std::string ProgramBuilder::bytesType(int64_t columns) {
   return "memref<?x" + std::to_string(columns) + "xi8, strided<[" +
          std::to_string(kernel::paddedRowStride(columns, 1)) + ", 1]>>";
+}
+
+std::string ProgramBuilder::halvesType(int64_t columns) {
+  return "memref<?x" + std::to_string(columns) + "xf16, strided<[" +
+         std::to_string(kernel::paddedRowStride(columns, 2)) + ", 1]>>";
 }
 
 void ProgramBuilder::input(const std::string &name, const std::string &role) {
@@ -330,11 +340,11 @@ void VariantTest::SetUp() {
   std::string variant = GetParam();
   if (variant == "x86-64-v3-vnni" && !__builtin_cpu_supports("avxvnni"))
     GTEST_SKIP() << "this processor lacks AVX-VNNI";
-  if (variant == "x86-64-v4-amx") {
-    uint64_t features = targetBackend(variant)->requiredFeatures();
-    if ((features & ~runtime::platform::hostFeatures()) || !runtime::platform::allowTiles())
-      GTEST_SKIP() << "this processor lacks AMX (tile, int8), or the system refuses its registers";
-  }
+  uint64_t lacking = targetBackend(variant)->requiredFeatures() & ~runtime::platform::hostFeatures();
+  if (variant == "x86-64-v4-amx" && (lacking || !runtime::platform::allowTiles()))
+    GTEST_SKIP() << "this processor lacks AMX (tile, int8), or the system refuses its registers";
+  if (variant == "x86-64-v4-fp16" && lacking)
+    GTEST_SKIP() << "this processor lacks AVX512-FP16";
   if (variant == "x86-64-v4-vnni" && !__builtin_cpu_supports("avx512vnni"))
     GTEST_SKIP() << "this processor lacks AVX-512 VNNI";
   if (variant.substr(0, 9) == "x86-64-v4" &&

@@ -74,6 +74,8 @@ public:
               const std::string &tensorElement, const std::vector<uint8_t> &bytes);
   /// A buffer of rows of bytes, one a token, in a slot of its own.
   void byteBuffer(const std::string &name, int64_t columns);
+  /// The same of f16.
+  void halfBuffer(const std::string &name, int64_t columns);
   /// One op per call, in order.
   void op(const std::string &text) { body += "  " + text + "\n"; }
 
@@ -81,6 +83,8 @@ public:
   static std::string rowsType(int64_t columns);
   /// "memref<?x832xi8, strided<[832, 1]>>"
   static std::string bytesType(int64_t columns);
+  /// "memref<?x96xf16, strided<[96, 1]>>"
+  static std::string halvesType(int64_t columns);
   /// The type of the weight of that name, "!kernel.packed<...>"; `bare` without the dialect's prefix.
   std::string weightType(const std::string &name, bool bare = false) const;
   std::string text() const;
