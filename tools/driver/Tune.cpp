@@ -49,6 +49,9 @@ struct Tiling {
   }
 };
 
+/// Kinds of choices, which messages name.
+constexpr llvm::StringLiteral kAhead = "ahead", kTile = "tile of one row", kPair = "tile of one row and ahead";
+
 /// What is measured: a token alone, which knows few rows, and a prompt, which knows many.
 enum Phase { decode, prefill, phases };
 
@@ -160,7 +163,7 @@ bool Tuner::findProducts() {
 std::vector<Tuner::Candidate> Tuner::candidates() const {
   std::vector<Candidate> list;
   for (int64_t ahead : {0, 512, 2048, 4096})
-    list.push_back({decode, "ahead", std::to_string(ahead), [ahead](const Product &, Tiling &tiling) {
+    list.push_back({decode, kAhead.str(), std::to_string(ahead), [ahead](const Product &, Tiling &tiling) {
                       tiling.ahead = ahead;
                       return true;
                     }});
@@ -169,13 +172,21 @@ std::vector<Tuner::Candidate> Tuner::candidates() const {
     most = std::max(most, product.choices.panels.size());
     mostMany = std::max(mostMany, product.choices.many.size());
   }
+  // Fewer panels side by side want each asked for further ahead: together they may win where each alone loses.
   for (size_t i = 1; i < most; ++i)
-    list.push_back({decode, "tile of one row", std::to_string(i), [i](const Product &product, Tiling &tiling) {
-                      if (i >= product.choices.panels.size())
-                        return false;
-                      tiling.panels = product.choices.panels[i];
-                      return true;
-                    }});
+    for (int64_t ahead : {-1, 2048, 4096}) {
+      if (i > 1 && ahead >= 0)
+        continue;
+      std::string value = std::to_string(i) + (ahead < 0 ? "" : " and " + std::to_string(ahead));
+      list.push_back(
+          {decode, (ahead < 0 ? kTile : kPair).str(), value, [i, ahead](const Product &product, Tiling &tiling) {
+             if (i >= product.choices.panels.size())
+               return false;
+             tiling.panels = product.choices.panels[i];
+             tiling.ahead = ahead < 0 ? tiling.ahead : ahead;
+             return true;
+           }});
+    }
   for (int64_t group : {4, 16, 32})
     list.push_back({decode, "group", std::to_string(group), [group](const Product &, Tiling &tiling) {
                       tiling.group = group;
@@ -304,9 +315,20 @@ bool Tuner::chooseBest() {
         winner = {ratios[i][candidate.phase], &candidate};
     }
   }
-  for (size_t i = 0; i < products.size(); ++i)
+  for (size_t i = 0; i < products.size(); ++i) {
+    auto ratioOf = [&](StringRef kind) {
+      auto winner = winners[i].find(kind.str());
+      return winner == winners[i].end() ? 1 : winner->second.ratio;
+    };
+    if (ratioOf(kPair) < ratioOf(kTile) * ratioOf(kAhead)) {
+      winners[i].erase(kTile.str());
+      winners[i].erase(kAhead.str());
+    } else {
+      winners[i].erase(kPair.str());
+    }
     for (auto &[kind, winner] : winners[i])
       winner.candidate->change(products[i], products[i].best);
+  }
   return true;
 }
 
