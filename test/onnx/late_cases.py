@@ -187,9 +187,18 @@ def folded(open_case, node):
               arguments=["a=1..3", "h=2..5", "v=3..7", "p=1..4", "q=2..6"], compute=deformed)
 
 
+def fits(open_case, node):
+    """A part that is as long as the whole in every case that happens, and need not be."""
+    sets = [{"x": floats(f"may_fit {n}", n, 3)} for n in (1, 3, 4)]
+    open_case("may_fit", [node("Slice", ["x", "zero", "four", "zero"], ["part"]), node("Shape", ["x"], ["s"]), node("Neg", ["part"], ["less"]),
+                          node("Reshape", ["less", "s"], ["y"])], {"x": ["n", 3]}, sets, ["y"],
+              [("zero", np.array([0])), ("four", np.array([4]))], arguments=["n=1..9"], compute=lambda model, outputs, given: [-given["x"]])
+
+
 def add(case, open_case, node):
     ranks(case, node)
     norms(case, node)
     growing(open_case, node)
     declared(open_case, node)
     folded(open_case, node)
+    fits(open_case, node)
