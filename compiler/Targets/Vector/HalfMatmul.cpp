@@ -253,12 +253,22 @@ struct HalfMatmulEmitter {
     b.ifThenElse(
         b.lessEqual(b.i64(kManyRows), arguments.count),
         [&] {
-          Value panel = from;
-          for (int64_t width = std::min(tiling.many.panels, kMostVectors / streams); width >= 1; width /= 2) {
-            Value end = b.add(panel, b.mul(b.div(b.sub(to, panel), width), width));
-            b.forLoop(panel, end, width, [&](Value p) { manyRows(width, p); });
-            panel = end;
+          // A vector holds two panels. What does not fill the last group of w vectors is spread over groups of one
+          // less.
+          int64_t unit = streams == 1 ? 2 : 1;
+          int64_t w = std::max<int64_t>(std::min(tiling.many.panels, kMostVectors / streams) / unit, 1);
+          Value units = b.div(b.sub(to, from), unit), panel = from, end = b.add(from, b.mul(units, unit));
+          Value narrow = b.mul(b.rem(b.sub(b.i64(w), b.rem(units, w)), w), w - 1);
+          Value wideEnd = b.add(from, b.mul(b.max(b.sub(units, narrow), b.i64(0)), unit));
+          for (int64_t width = w; width >= 1; --width) {
+            int64_t panels = width * unit;
+            Value groups = b.mul(b.div(b.sub(end, panel), panels), panels);
+            Value groupsEnd = width == w && w > 1 ? wideEnd : b.add(panel, groups);
+            b.forLoop(panel, groupsEnd, panels, [&](Value p) { manyRows(panels, p); });
+            panel = groupsEnd;
           }
+          if (unit > 1)
+            b.forLoop(panel, to, 1, [&](Value p) { manyRows(1, p); });
         },
         [&] { fewRows(from, to); });
   }
