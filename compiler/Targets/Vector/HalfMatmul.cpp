@@ -187,6 +187,17 @@ struct HalfMatmulEmitter {
     });
   }
 
+  /// With tile number `tile` of a block asks for a line of each panel's chunk from k `from` on: putting it together
+  /// would wait for memory.
+  void prefetchNext(int64_t width, Value panel, Value from, Value tile) {
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    Value place = b.add(b.mul(from, kLanes * 2), b.mul(tile, kLineBytes));
+    b.ifThen(b.less(tile, b.i64(kChunk * kLanes * 2 / kLineBytes)), [&] {
+      for (int64_t v = 0; v < width * streams; ++v)
+        b.prefetch(b.at(first, b.add(place, v * weight.getPanelBytes())), CacheLevel::Second);
+    });
+  }
+
   Value waitingOf(Value row, int64_t wide) { return b.at(waiting, b.mul(row, wide * kHalfLanes * 4)); }
 
   /// Adds the products of a chunk that was put together to the sums of `rows` rows from `row`, which is the block's
@@ -231,7 +242,11 @@ struct HalfMatmulEmitter {
             tileRows.push_back(rows);
         for (int64_t rows : tileRows) {
           Value end = b.add(index, b.mul(b.div(b.sub(count, index), rows), rows));
-          b.forLoop(index, end, rows, [&](Value i) { wideTile(rows, wide, b.add(firstRow, i), i, from, steps); });
+          b.forLoop(index, end, rows, [&](Value i) {
+            if (rows == most)
+              prefetchNext(width, panel, b.add(from, steps), b.div(i, rows));
+            wideTile(rows, wide, b.add(firstRow, i), i, from, steps);
+          });
           index = end;
         }
       });

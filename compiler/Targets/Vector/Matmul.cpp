@@ -21,8 +21,9 @@ using kernel::PackedType;
 
 namespace {
 
-/// Row counts up to which the weights' way from memory is what takes the time.
-constexpr int64_t kPrefetchRows = 2;
+/// Row counts up to which the weights' way from memory is what takes the time: with vectors of 512 bits, and with
+/// others, where addresses are short of registers, too.
+constexpr int64_t kPrefetchRows = 8, kPrefetchRowsNarrow = 2;
 /// k steps in one turn of the loop, a multiple of 2 for pairs.
 constexpr int64_t kUnroll = 4;
 /// Up to so many rows panels are worked through one by one, above activations are.
@@ -54,6 +55,7 @@ struct MatmulEmitter {
   int64_t streams;
   ProductTiling tiling;
   RegisterTile decodedTile; ///< the tile of many rows
+  int64_t prefetchRows;
   std::optional<CodesReader> codes;
   int64_t decodedK = 0; ///< k that are decoded at a time; all of them where they fit
   Value decoded;        ///< frame memory of many rows: [decodedK][vectors][16]
@@ -62,7 +64,8 @@ struct MatmulEmitter {
   MatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.rows(op.getX())),
         y(arguments.rows(op.getOuts()[0])), streams(weight.getStreams()), tiling(tilingOf(op, *arguments.backend)),
-        decodedTile(tiling.many) {
+        decodedTile(tiling.many),
+        prefetchRows(arguments.backend->preferredVectorBits() == 512 ? kPrefetchRows : kPrefetchRowsNarrow) {
     if (weight.getElement().isF32())
       return;
     if (weight.getCodes())
@@ -115,7 +118,7 @@ struct MatmulEmitter {
       SmallVector<SmallVector<Value, 2>> weights(panels.size());
       auto loadPanel = [&](size_t panel) {
         weights[panel] = loadWeights(panels[panel], k, kOffset + step, width == 2);
-        if (rows <= kPrefetchRows)
+        if (rows <= prefetchRows)
           prefetchAhead(panels[panel], k, kOffset + step);
       };
       auto multiply = [&](size_t panel, int64_t row, int64_t part) {
@@ -158,7 +161,7 @@ struct MatmulEmitter {
         for (Value panel : panels) {
           Value place = b.at(panel, b.mul(k, codes->codeBytes(16) / 16));
           numbers.push_back(codes->numbers(place));
-          if (rows <= kPrefetchRows && tiling.ahead)
+          if (rows <= prefetchRows && tiling.ahead)
             b.prefetch(b.at(place, tiling.ahead), CacheLevel::First);
         }
         for (int64_t i = 0; i < codes->step(); ++i)

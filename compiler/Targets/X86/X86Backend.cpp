@@ -88,7 +88,8 @@ public:
     // 24 accumulators leave room for two weight vectors, their unpacked halves and an activation. One row alone needs
     // eight chains to cover the latency of a fused multiply-add at two a cycle.
     if (streams == 1)
-      return {{12, 2}, {12, 1}, {4, 4}, {4, 2}, {4, 1}, {2, 8}, {2, 4}, {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
+      return {{12, 2}, {12, 1}, {8, 3}, {8, 2}, {8, 1}, {4, 4}, {4, 2}, {4, 1},
+              {2, 8},  {2, 4},  {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
     return {{12, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
   }
   std::vector<RegisterTile> decodedTiles(int64_t streams) const override {
