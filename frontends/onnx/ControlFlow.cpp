@@ -174,9 +174,9 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
   unsigned carried = body.getNumArguments() - 2, scans = yield->getNumOperands() - 1 - carried;
   Type i64 = node.b.getI64Type(), i8 = node.b.getI8Type(), index = node.b.getIndexType();
   Location loc = node.op->getLoc();
-  // How many turns there may be: the bound of the last outputs' first dimension, or of a loop without such.
-  int64_t turnsSize = scans ? node.resultType(carried).getShape()[0] : kMostTurns;
-  int64_t most = node.extents().maximum(turnsSize);
+  // How many turns there may be: the bound of the last outputs' first dimension; without such there is no bound.
+  int64_t turnsSize = scans ? node.resultType(carried).getShape()[0] : INT64_MAX;
+  int64_t most = scans ? node.extents().maximum(turnsSize) : INT64_MAX;
   Value limit = arith::ConstantIndexOp::create(node.b, most), wanted;
   if (node.has(0)) {
     wanted = tensor::ExtractOp::create(node.b, node.reshape(node.tensors[0], {}), ValueRange{});
@@ -192,7 +192,9 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
   memories.push_back(node.filled({}, i64, arith::ConstantOp::create(node.b, node.b.getI64IntegerAttr(0)).getResult()));
   SmallVector<Destination> places;
   for (unsigned i = 0; i < carried; ++i) {
-    places.push_back(destinationOf(node, node.resultType(i)));
+    // Of the sizes that turns begin with: after all of them they may be known.
+    auto type = cast<RankedTensorType>(body.getArgument(2 + i).getType());
+    places.push_back(destinationOf(node, node.extents().fromIR(type)));
     store(node, node.tensors[2 + i], places[i], memories);
     if (!places[i].line)
       node.sized(memories.back(), places[i].shape);
@@ -293,8 +295,15 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
 
   SmallVector<Value> all(loop.getResults());
   ArrayRef<Value> values = ArrayRef(all).slice(begin, behind - begin);
-  for (unsigned i = 0; i < carried; ++i)
-    results.push_back(load(node, places[i], values, /*mayBeOutside=*/true));
+  for (unsigned i = 0; i < carried; ++i) {
+    SmallVector<int64_t> shape(node.resultType(i).getShape());
+    if (!places[i].line || isOpen(shape)) {
+      results.push_back(load(node, places[i], values, /*mayBeOutside=*/true));
+      continue;
+    }
+    results.push_back(node.reshape(node.slice(values.front(), {}, {node.extents().product(shape)}), shape));
+    values = values.drop_front(1 + places[i].dims.size());
+  }
   // Where the bound ended it and not the loop itself, the count is one that no bound allows.
   Value count = tensor::ExtractOp::create(node.b, loop.getResult(1), ValueRange{});
   count = arith::IndexCastOp::create(node.b, index, count);
@@ -306,7 +315,7 @@ LogicalResult GraphLowering::lowerLoop(Lowering &node, SmallVectorImpl<Value> &r
     goesOn =
         arith::AndIOp::create(node.b, goesOn, arith::CmpIOp::create(node.b, arith::CmpIPredicate::sgt, wanted, limit));
   count = arith::SelectOp::create(node.b, goesOn, arith::AddIOp::create(node.b, count, step), count);
-  if (isOpen(turnsSize))
+  if (isOpen(turnsSize) && !isThere(node, turnsSize))
     node.define(turnsSize, count, /*mayBeOutside=*/true);
   for (unsigned i = 0; i < scans; ++i) {
     SmallVector<int64_t> shape(node.resultType(carried + i).getShape());

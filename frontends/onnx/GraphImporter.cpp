@@ -153,14 +153,30 @@ static uint64_t countNodes(const std::vector<onnx::Node> &nodes) {
   return count;
 }
 
+/// Nodes of searches' decoders, which are written out for the prompt and for what follows it.
+static uint64_t countSearched(const std::vector<onnx::Node> &nodes) {
+  uint64_t count = 0;
+  for (const onnx::Node &node : nodes)
+    if (node.op == "BeamSearch" || node.op == "GreedySearch")
+      for (const onnx::Attribute &attribute : node.attributes)
+        for (const onnx::Graph &graph : attribute.graphs)
+          count += countNodes(graph.nodes);
+  return count;
+}
+
 bool GraphImporter::isInitializer(std::string_view name) const { return initializers.count(name) != 0; }
 
 LogicalResult GraphImporter::run() {
   const onnx::Graph &graph = model.graph;
-  uint64_t written = countNodes(graph.nodes);
+  numWritten = countNodes(graph.nodes);
   for (const onnx::Function &function : model.functions)
-    written += countNodes(function.nodes);
-  mostNodes = 16384 + 64 * written;
+    numWritten += countNodes(function.nodes);
+  // Of a file of a kilobyte no more than is compiled in seconds and a few megabytes; a large one may be of functions
+  // that are called again and again, also with other sizes.
+  uint64_t beyond = std::max<int64_t>(0, static_cast<int64_t>(numWritten) - 64);
+  mostNodes = 768 + 4 * numWritten + 64 * beyond;
+  mostTried = 16384 + 64 * numWritten;
+  mostVariantOps = 64 + numWritten + 8 * (beyond + countSearched(graph.nodes));
   std::vector<std::string> unknown, reasons;
   if (failed(checkOperators(graph.nodes, model.opsets, unknown, reasons)))
     return failure();

@@ -87,8 +87,9 @@ private:
   mlir::LogicalResult writeGraph(const onnx::Graph &graph, const Scope &around, mlir::ValueRange inputs, int64_t opset,
                                  const Call *call, llvm::SmallVectorImpl<mlir::Value> &outputs);
   /// A Loop whose body `write` makes: the condition, what is handed on, rows. Sizes that turns change are up to
-  /// `largest`; below 0 a default is taken.
-  mlir::LogicalResult loop(Node &facts, WriteBody write, int64_t largest, llvm::SmallVectorImpl<mlir::Value> &results);
+  /// `largest`; below 0 a default is taken. `turns`: the size that is their number, where nothing ends them before.
+  mlir::LogicalResult loop(Node &facts, WriteBody write, int64_t largest, std::optional<int64_t> turns,
+                           llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult branchNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult loopNode(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   mlir::LogicalResult inlineBranch(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
@@ -117,11 +118,41 @@ private:
                            const Call *call, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult unrollLoop(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
                                  const Call *call);
-  mlir::LogicalResult scanOnce(const Node &facts, const onnx::Graph &graph, const Scope &around,
-                               mlir::ValueRange inputs, size_t states, int64_t opset, const Call *call,
-                               llvm::SmallVectorImpl<mlir::Value> &results);
-  mlir::LogicalResult unrollScan(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
-                                 const Call *call);
+
+  //===-- Scan.cpp
+  //------------------------------------------------------------------------------------------------===//
+  struct ScanTurns;
+  mlir::LogicalResult readScan(const Node &facts, ScanTurns &scan);
+  mlir::LogicalResult unrollScan(const Node &facts, const ScanTurns &scan, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult loopOfScan(const Node &facts, const ScanTurns &scan, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult scanOnce(const Node &facts, ScanTurns &scan, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult scanTurns(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
+                                const Call *call);
+
+  //===-- Turns.cpp: how much may become of a file
+  //----------------------------------------------------------------===//
+  struct Counts {
+    uint64_t nodes, variantOps;
+    size_t variants;
+  };
+  Counts counts() const { return {numNodes, numVariantOps, newVariants.size()}; }
+  /// What was counted since is gone.
+  void goBackTo(Counts before);
+  using Import = llvm::function_ref<mlir::LogicalResult(llvm::SmallVectorImpl<mlir::Value> &)>;
+  /// Imports something; where that fails, what was made is gone again, and `said` holds the messages.
+  mlir::LogicalResult attempt(Import import, llvm::SmallVectorImpl<mlir::Value> &results,
+                              std::vector<mlir::Diagnostic> &said);
+  /// The first, unless it becomes long and the second can be done.
+  mlir::LogicalResult unrollOrLoop(Import unroll, Import loop, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult loopTurns(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
+  /// Whether nothing ends a Loop before its number of turns.
+  static bool alwaysGoesOn(const Node &facts, const onnx::Graph &body);
+  /// Counts a node or a turn; fails with a message where there are too many.
+  mlir::LogicalResult countNode();
+  /// Counts an op of a node that was there before with other sizes or numbers; likewise.
+  mlir::LogicalResult countOp(llvm::StringRef type);
+  /// Whether a node was there before, but never with such sizes and numbers.
+  bool isVariant(const onnx::Node &node, mlir::ValueRange inputs);
 
   //===-- ImportText.cpp
   //-------------------------------------------------------------------------------------------===//
@@ -150,7 +181,13 @@ private:
   const onnx::OpenedModel &opened;
   const onnx::Model &model;
   llvm::StringRef file;
-  uint64_t mostNodes = 0; ///< imported, all calls inlined
+  uint64_t mostNodes = 0;                                     ///< imported, all calls inlined
+  uint64_t numWritten = 0;                                    ///< nodes in the file
+  uint64_t numVariantOps = 0, mostVariantOps = 0;             ///< see countOp
+  bool inVariant = false;                                     ///< while a node is imported that isVariant
+  llvm::DenseSet<std::pair<const void *, uint64_t>> variants; ///< nodes that were imported, with what they took
+  std::vector<std::pair<const void *, uint64_t>> newVariants; ///< the same, in order
+  uint64_t numTried = 0, mostTried = 0;                       ///< nodes imported, also those that are gone again
   mlir::OpBuilder builder;
   GraphFacts facts;
   std::unordered_map<std::string_view, mlir::RankedTensorType> declared; ///< of the main graph, where all is known

@@ -7,6 +7,7 @@
 #include "frontends/onnx/Expansion.h"
 #include "frontends/onnx/InputRanks.h"
 #include "frontends/onnx/OperatorTable.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 
@@ -175,25 +176,10 @@ static LogicalResult checkOpen(const Node &facts) {
   return success();
 }
 
-/// Whether all that decides a Loop's turns is known: how many, and that its body hands its condition on or sets it.
-static bool unrolls(const Node &facts, const onnx::Node &node) {
-  const onnx::Attribute *body = node.find("body");
-  if (!body || body->graphs.size() != 1 || body->graphs[0].outputs.empty())
-    return true; // says what is missing
-  if ((facts.has(0) && !facts.knownIntegers(0)) || (facts.has(1) && !facts.knownIntegers(1)))
-    return false;
-  std::string_view condition = body->graphs[0].outputs[0].name;
-  for (const onnx::Node &inner : body->graphs[0].nodes)
-    for (std::string_view output : inner.outputs)
-      if (output == condition)
-        return facts.has(0) && (inner.op == "Constant" || inner.op == "Identity");
-  return facts.has(0);
-}
-
 LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t opset, const Call *call) {
   // Functions that call functions could make a short file endless.
-  if (++numNodes > mostNodes)
-    return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
+  if (failed(countNode()))
+    return failure();
   if (const onnx::Function *function = findFunction(node))
     return inlineCall(node, *function, scope, call);
   const onnx::Operator *schema = onnx::operatorOf(node, opset);
@@ -224,6 +210,8 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
     return facts.error() << *fault;
   if (failed(upgrade(facts, opset)))
     return failure();
+  bool holdsGraphs = llvm::any_of(node.attributes, [](const onnx::Attribute &a) { return !a.graphs.empty(); });
+  llvm::SaveAndRestore variant(inVariant, !holdsGraphs && isVariant(node, facts.inputs));
   if (facts.type == "Constant") {
     DenseElementsAttr value = constantValue(builder.getContext(), *settings);
     if (!value)
@@ -252,10 +240,9 @@ LogicalResult GraphImporter::node(const onnx::Node &node, Scope &scope, int64_t 
   if (facts.type == "com.microsoft.GreedySearch" || facts.type == "com.microsoft.BeamSearch")
     return expandSearch(facts, node, scope, opset, call);
   if (facts.type == "Loop")
-    return unrolls(facts, node) ? unrollLoop(facts, node, scope, opset, call)
-                                : loopNode(facts, node, scope, opset, call);
+    return loopTurns(facts, node, scope, opset, call);
   if (facts.type == "Scan")
-    return unrollScan(facts, node, scope, opset, call);
+    return scanTurns(facts, node, scope, opset, call);
   SmallVector<Value> results;
   // Old exporters join single numbers with lists of them.
   auto rankIs = [&](Value input, int64_t rank) { return cast<RankedTensorType>(input.getType()).getRank() == rank; };
@@ -316,6 +303,8 @@ LogicalResult GraphImporter::emit(const Node &node, SmallVectorImpl<Value> &resu
     results.push_back(constant(facts.loc, folded.constant));
     return success();
   }
+  if (failed(countOp(facts.type)))
+    return failure();
   for (Type &type : types)
     type = this->facts.extents.toIR(cast<RankedTensorType>(type));
   OperationState state(facts.loc, ("onnx." + facts.type).str());

@@ -130,6 +130,9 @@ public:
     return changed;
   }
 
+  /// Sizes that are not the same at a turn's begin and end.
+  bool changes(Place place) const { return classes.count(place) != 0; }
+
   /// The types at a turn's begin; `open` makes the size of a class.
   SmallVector<RankedTensorType> types(ArrayRef<RankedTensorType> first, llvm::function_ref<int64_t(Place)> open) const {
     SmallVector<RankedTensorType> result(first);
@@ -170,7 +173,11 @@ LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope
       return failure();
     return writeGraph(graph, scope, shaped, opset, call, outputs);
   };
-  if (failed(loop(facts, write, -1, results)))
+  std::optional<int64_t> turns;
+  if (std::optional<SmallVector<int64_t>> count = facts.has(0) ? facts.knownIntegers(0) : std::nullopt;
+      count && count->size() == 1 && alwaysGoesOn(facts, graph))
+    turns = std::max<int64_t>(0, count->front());
+  if (failed(loop(facts, write, -1, turns, results)))
     return failure();
   for (size_t i = 0; i < node.outputs.size(); ++i)
     if (!node.outputs[i].empty())
@@ -178,7 +185,11 @@ LogicalResult GraphImporter::loopNode(Node &facts, const onnx::Node &node, Scope
   return success();
 }
 
-LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest, SmallVectorImpl<Value> &results) {
+/// Turns of which all sizes are followed: more of them would not fit what sizes are counted in.
+static constexpr int64_t kMostFollowedTurns = 1 << 24;
+
+LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest, std::optional<int64_t> turns,
+                                  SmallVectorImpl<Value> &results) {
   Extents &e = facts.extents();
   facts.takesOpen = true;
   size_t carried = std::max<size_t>(facts.inputs.size(), 2) - 2;
@@ -192,6 +203,23 @@ LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest,
     first.push_back(facts.typeOf(2 + i));
   }
 
+  // By how much a turn changes a size, where that is a number: with the number of turns it says how far the size comes.
+  std::map<TurningSizes::Place, std::optional<int64_t>> growths;
+  bool follows = turns && e.maximum(*turns) <= kMostFollowedTurns;
+  auto growthOf = [&](TurningSizes::Place place) {
+    auto found = growths.find(place);
+    return follows && found != growths.end() ? found->second : std::nullopt;
+  };
+  auto open = [&](TurningSizes::Place place) {
+    std::optional<int64_t> growth = growthOf(place);
+    if (!growth)
+      return facts.computedSize(place.first, place.second, 0, largest);
+    int64_t begin = first[place.first].getDimSize(place.second), whole = e.maximum(*turns) * *growth;
+    return facts.computedSize(place.first, place.second,
+                              std::max<int64_t>(0, e.minimum(begin) + std::min<int64_t>(0, whole)),
+                              std::max<int64_t>(0, e.maximum(begin) + std::max<int64_t>(0, whole)));
+  };
+
   // The body is imported until the sizes are found that stay as they are; what is said on the way is said once.
   std::optional<OperationState> state;
   SmallVector<Value> made;
@@ -199,8 +227,10 @@ LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest,
   TurningSizes turning;
   size_t known = e.symbols().size();
   const GraphFacts before = this->facts;
+  const Counts countsBefore = counts();
   for (bool changed = true; changed;) {
     this->facts = before;
+    goBackTo(countsBefore);
     state.emplace(facts.loc, nameOfNode(facts));
     made.clear();
     std::vector<mlir::Diagnostic> said;
@@ -210,8 +240,7 @@ LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest,
         said.push_back(std::move(diagnostic));
         return success();
       });
-      types = turning.types(
-          first, [&](TurningSizes::Place place) { return facts.computedSize(place.first, place.second, 0, largest); });
+      types = turning.types(first, open);
       SmallVector<Type> inputs = {RankedTensorType::get({}, builder.getI64Type()),
                                   RankedTensorType::get({}, builder.getI1Type())};
       for (RankedTensorType type : types)
@@ -227,6 +256,20 @@ LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest,
                            << e.text(after[i]) << " after a turn (expected one type and rank)";
     }
     changed = succeeded(done) && turning.refine(first, after);
+    for (size_t i = 0; succeeded(done) && follows && i < carried; ++i)
+      for (int64_t d = 0; d < first[i].getRank(); ++d) {
+        if (!turning.changes({i, d}))
+          continue;
+        int64_t growth = e.sub(after[i].getDimSize(d), types[i].getDimSize(d));
+        std::optional<int64_t> now =
+            isOpen(growth) || std::abs(growth) > kMostFollowedTurns ? std::nullopt : std::optional<int64_t>(growth);
+        auto [known, isNew] = growths.try_emplace({i, d}, now);
+        // Bounds were made of what does not hold: again, without them.
+        if (!isNew && known->second && known->second != now) {
+          known->second = std::nullopt;
+          changed = true;
+        }
+      }
     for (mlir::Diagnostic &diagnostic : said)
       if (!changed)
         builder.getContext()->getDiagEngine().emit(std::move(diagnostic));
@@ -239,10 +282,12 @@ LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest,
   std::optional<SmallVector<int64_t>> limit = facts.has(0) ? facts.knownIntegers(0) : std::nullopt;
   int64_t most = limit && limit->size() == 1 ? std::max<int64_t>(0, e.maximum((*limit)[0])) : -1;
   // Only a loop that adds rows has a bound that matters to memory.
-  int64_t turns = facts.numOutputs > carried ? facts.computedSize(carried, 0, 0, std::min<int64_t>(most, 1 << 24)) : 0;
+  int64_t rows = 0;
+  if (facts.numOutputs > carried)
+    rows = turns ? *turns : facts.computedSize(carried, 0, 0, std::min<int64_t>(most, kMostFollowedTurns));
   for (size_t i = 1 + carried; i < made.size(); ++i) {
     RankedTensorType row = e.fromIR(cast<RankedTensorType>(made[i].getType()));
-    SmallVector<int64_t> shape = {turns};
+    SmallVector<int64_t> shape = {rows};
     for (int64_t size : row.getShape()) {
       for (size_t s = known; s < e.symbols().size(); ++s)
         if (e.symbols()[s].kind == Extents::Kind::Value && e.expression(size).isFunctionOfSymbol(s))
@@ -256,6 +301,16 @@ LogicalResult GraphImporter::loop(Node &facts, WriteBody write, int64_t largest,
     types.push_back(RankedTensorType::get(shape, row.getElementType()));
   }
   SmallVector<Type> given(types.begin(), types.end());
+  // After so many turns sizes that a turn changes by a number are known.
+  for (size_t i = 0; turns && !isOpen(*turns) && i < carried; ++i) {
+    SmallVector<int64_t> shape(types[i].getShape());
+    for (int64_t d = 0; d < types[i].getRank(); ++d)
+      if (std::optional<int64_t> growth = turning.changes({i, d}) ? growthOf({i, d}) : std::nullopt)
+        if (int64_t begin = first[i].getDimSize(d); !isOpen(begin))
+          shape[d] = begin + *turns * *growth;
+    if (llvm::none_of(shape, [](int64_t size) { return isOpen(size) || size < 0; }))
+      given[i] = RankedTensorType::get(shape, types[i].getElementType());
+  }
   Operation *op = createNode(builder, facts, *state, given);
   results.append(op->result_begin(), op->result_end());
   return success();

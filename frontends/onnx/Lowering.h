@@ -34,9 +34,6 @@ Type realElement(Type element);
 
 class Lowering;
 
-/// A loop without a limit makes no more turns.
-constexpr int64_t kMostTurns = int64_t(1) << 20;
-
 /// What the nodes of an entry share while they are lowered.
 struct LoweredGraph {
   explicit LoweredGraph(GraphFacts &facts) : facts(facts) {}

@@ -352,7 +352,8 @@ void Search::chooseBeams(Value scores, Value length, State &state) {
   }
   Value done = e.op("Or", {state.done, enough});
 
-  auto [next, place] = largest(where(isEnd, none, top), beams);
+  Value next, place;
+  std::tie(next, place) = largest(where(isEnd, none, top), beams);
   auto chosen = [&](Value of) { return e.op("GatherElements", {of, place}, {e.set("axis", int64_t(1))}); };
   Value parents = flat(chosen(beam), beams, beams);
   state.sums = where(state.done, e.number(0, e.f32()), next);
@@ -516,7 +517,7 @@ LogicalResult Search::run(SmallVectorImpl<Value> &results) {
     loop.outputNames.push_back(e.outputNames[0] + "." + std::to_string(i));
   SmallVector<Value> handed;
   auto write = [&](ValueRange arguments, SmallVectorImpl<Value> &made) { return turn(arguments, state, made); };
-  if (failed(importer.loop(loop, write, e.extents().maximum(length), handed)))
+  if (failed(importer.loop(loop, write, e.extents().maximum(length), std::nullopt, handed)))
     return failure();
   for (auto [part, value] : llvm::zip(state.all(), handed))
     *part = value;

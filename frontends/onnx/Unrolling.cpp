@@ -1,4 +1,4 @@
-// Unrolling.cpp - Loop and Scan whose number of turns is known while compiling: the body once a turn.
+// Unrolling.cpp - a Loop whose number of turns is known while compiling: the body once a turn.
 //
 // A turn's number is a constant in its body, so that what follows from it is folded.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -169,8 +169,8 @@ LogicalResult GraphImporter::unrollLoop(const Node &facts, const onnx::Node &nod
     if (!*goesOn)
       break;
     // A body of no nodes would never come to the limit of nodes.
-    if (++numNodes > mostNodes)
-      return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
+    if (failed(countNode()))
+      return failure();
     SmallVector<Value> arguments = {
         constant(facts.loc, DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()), i)), condition};
     llvm::append_range(arguments, now);
@@ -194,132 +194,6 @@ LogicalResult GraphImporter::unrollLoop(const Node &facts, const onnx::Node &nod
       return failure();
     scope[node.outputs[k]] = *all;
   }
-  return success();
-}
-
-/// What Scan says of its axes and directions, for inputs or outputs.
-static SmallVector<int64_t> listOr(const Node &facts, StringRef name, size_t count) {
-  SmallVector<int64_t> list = facts.integers(name).value_or(SmallVector<int64_t>());
-  list.resize(count, 0);
-  return list;
-}
-
-LogicalResult GraphImporter::scanOnce(const Node &facts, const onnx::Graph &graph, const Scope &around,
-                                      ValueRange inputs, size_t states, int64_t opset, const Call *call,
-                                      SmallVectorImpl<Value> &results) {
-  bool old = facts.since < 9;
-  size_t scans = inputs.size() - states, outputs = graph.outputs.size() - states;
-  SmallVector<int64_t> axes = listOr(facts, "scan_input_axes", scans),
-                       backwards = listOr(facts, old ? "directions" : "scan_input_directions", scans),
-                       outAxes = listOr(facts, "scan_output_axes", outputs),
-                       outBackwards = listOr(facts, "scan_output_directions", outputs);
-  int64_t turns = -1;
-  for (size_t k = 0; k < scans; ++k) {
-    auto type = cast<RankedTensorType>(inputs[states + k].getType());
-    FailureOr<int64_t> axis = facts.axis(axes[k], type.getRank());
-    if (failed(axis))
-      return failure();
-    axes[k] = *axis;
-    if (type.isDynamicDim(*axis))
-      return facts.error() << "the number of turns is known only at run time, which is not supported";
-    if (turns >= 0 && type.getDimSize(*axis) != turns)
-      return facts.error() << "its inputs have " << turns << " and " << type.getDimSize(*axis) << " turns";
-    turns = type.getDimSize(*axis);
-  }
-  SmallVector<Value> now(inputs.take_front(states));
-  SmallVector<SmallVector<Value>> parts(outputs);
-  for (int64_t i = 0; i < turns; ++i) {
-    if (++numNodes > mostNodes)
-      return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
-    SmallVector<Value> arguments = now, made;
-    for (size_t k = 0; k < scans; ++k) {
-      FailureOr<Value> part = placeOf(facts.loc, inputs[states + k], axes[k], backwards[k] ? turns - 1 - i : i);
-      if (failed(part))
-        return failure();
-      arguments.push_back(*part);
-    }
-    if (failed(turn(graph, around, arguments, opset, call, made)))
-      return failure();
-    now.assign(made.begin(), made.begin() + states);
-    for (size_t k = 0; k < outputs; ++k)
-      parts[k].insert(outBackwards[k] ? parts[k].begin() : parts[k].end(), made[states + k]);
-  }
-  results = now;
-  for (size_t k = 0; k < outputs; ++k) {
-    FailureOr<Value> all;
-    if (parts[k].empty()) {
-      all = noTurns(facts, states + k, graph.outputs[states + k], outAxes[k]);
-    } else {
-      FailureOr<int64_t> axis = facts.axis(outAxes[k], cast<RankedTensorType>(parts[k][0].getType()).getRank() + 1);
-      if (failed(axis))
-        return failure();
-      all = stacked(facts.loc, parts[k], *axis);
-    }
-    if (failed(all))
-      return failure();
-    results.push_back(*all);
-  }
-  return success();
-}
-
-LogicalResult GraphImporter::unrollScan(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,
-                                        const Call *call) {
-  FailureOr<const onnx::Graph *> body = bodyOf(facts, node, "body");
-  if (failed(body))
-    return failure();
-  const onnx::Graph &graph = **body;
-  bool old = facts.since < 9;
-  if (old && facts.has(0))
-    return facts.error() << "input 0 (lengths of sequences) is not supported";
-  ArrayRef<Value> inputs = ArrayRef<Value>(facts.inputs).drop_front(old ? 1 : 0);
-  int64_t scans = facts.integer("num_scan_inputs", 0), states = static_cast<int64_t>(inputs.size()) - scans;
-  if (scans < 1 || states < 0 || graph.inputs.size() != inputs.size() ||
-      static_cast<int64_t>(graph.outputs.size()) < states || node.outputs.size() > graph.outputs.size())
-    return facts.error() << "its body has " << graph.inputs.size() << " inputs and " << graph.outputs.size()
-                         << " outputs (expected " << inputs.size() << " and at least "
-                         << std::max<int64_t>(states, node.outputs.size()) << ")";
-  for (Value input : inputs)
-    if (!input)
-      return facts.error() << "an input is left out, which it may not be";
-  Scope around = scope;
-  if (failed(openBody(graph, facts.loc, around)))
-    return failure();
-  SmallVector<Value> results;
-  if (!old) {
-    if (failed(scanOnce(facts, graph, around, inputs, states, opset, call, results)))
-      return failure();
-  } else {
-    // Version 8 runs once for each place of the first dimension of everything.
-    SmallVector<SmallVector<Value>> batches(graph.outputs.size());
-    auto first = cast<RankedTensorType>(inputs[0].getType());
-    int64_t batch = first.getRank() > 0 ? first.getDimSize(0) : 0;
-    for (Value input : inputs) {
-      auto type = cast<RankedTensorType>(input.getType());
-      if (type.getRank() < 1 || type.isDynamicDim(0) || type.getDimSize(0) != batch || batch == 0)
-        return facts.error() << "its inputs do not all have " << batch << " places in their first dimension";
-    }
-    for (int64_t i = 0; i < batch; ++i) {
-      SmallVector<Value> own, made;
-      for (Value input : inputs) {
-        FailureOr<Value> part = placeOf(facts.loc, input, 0, i);
-        if (failed(part))
-          return failure();
-        own.push_back(*part);
-      }
-      if (failed(scanOnce(facts, graph, around, own, states, opset, call, made)))
-        return failure();
-      for (auto [list, value] : llvm::zip(batches, made))
-        list.push_back(value);
-    }
-    for (ArrayRef<Value> list : batches) {
-      FailureOr<Value> all = stacked(facts.loc, list, 0);
-      if (failed(all))
-        return failure();
-      results.push_back(*all);
-    }
-  }
-  for (size_t k = 0; k < node.outputs.size(); ++k)
-    scope[node.outputs[k]] = results[k];
   return success();
 }
 

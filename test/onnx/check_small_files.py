@@ -2,7 +2,7 @@
 # check_small_files.py - no ONNX file of a kilobyte takes the compiler more than 64 MB or 10 s beyond what a file with one
 # node takes: files made to be as costly as they can, and files whose bytes were changed.
 #
-#   check_small_files.py --llmc PATH [--changed N] [--seed N]
+#   check_small_files.py --llmc PATH [--changed N] [--seed N] [--verbose]
 #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import argparse
@@ -111,6 +111,39 @@ def costly():
     yield "Scan", model([tensor("n", [], [0]), node("Cast", ["n"], ["z"], "", attribute("to", 1)),
                          node("Scan", ["z", "x"], ["f", "y"], "", scan + attribute("num_scan_inputs", 1))],
                         [value("x", [1 << 30])], [value("y", [1 << 30])])
+    # Turns of a Loop that each compute with other sizes, with the same ones, and so that no loop at run time can.
+    def turns(count, nodes, states, made, constants=(), shape=(3, 5), outputs=("y",), more=()):
+        body = graph("body", nodes + [node("Identity", ["c"], ["d"])], [value("i", [], 7), value("c", [], 9), *(value(s, ["r", "s"]) for s in states)],
+                     [value("d", [], 9), *(value(m, ["t", "u"][:2 if k < len(states) else 0]) for k, m in enumerate(made))])
+        return model([tensor("n", [], [count]), *constants, node("Loop", ["n", "", *("x" for _ in states)], list(outputs), "", body), *more],
+                     [value("x", list(shape))], [value(o, ["v", "w"][:2 if k < len(states) else 1]) for k, o in enumerate(outputs)], 17)
+
+    zero, axis = tensor("0", [1], [0]), attribute("axis", 0)
+    attend = [node("Transpose", ["k"], ["t"]), node("MatMul", ["q", "t"], ["s"]), node("Softmax", ["s"], ["p"]), node("MatMul", ["p", "k"], ["m"])]
+    yield "growing turns", turns(100, [node("Concat", ["a", "q"], ["k"], "", axis), *attend, node("ReduceMax", ["p"], ["e"], "", attribute("keepdims", 0))],
+                                 ["a", "q"], ["k", "m", "e"], outputs=("y", "z", "w"))
+    yield "turns of one size", turns(1600, [node("Transpose", ["k"], ["t"]), node("MatMul", ["k", "t"], ["s"]), node("Softmax", ["s"], ["p"]), node("MatMul", ["p", "k"], ["m"])], ["k"], ["m"])
+    yield "turns that double", turns(20, [node("Concat", ["a", "a"], ["k"], "", axis), node("Softmax", ["k"], ["m"])], ["a"], ["m"])
+    yield "turns by number", turns(100, [node("Unsqueeze", ["i", "0"], ["j"]), node("Slice", ["x", "0", "j", "0"], ["k"]), node("Softmax", ["k"], ["p"]), node("ReduceSum", ["p"], ["e"], "", attribute("keepdims", 0)), node("Add", ["a", "e"], ["m"])],
+                                 ["a"], ["m"], [zero], shape=(200, 5))
+    yield "longer sequences", turns(40, [node("Concat", ["a", "x"], ["k"], "", axis), node("Unsqueeze", ["k", "1"], ["l"]), node("RNN", ["l", "w", "r"], ["", "h"], "", attribute("hidden_size", 4)), node("ReduceMax", ["h"], ["e"], "", attribute("keepdims", 0))],
+                                    ["a"], ["k", "e"], [tensor("1", [1], [1]), tensor("ws", [3], [1, 4, 5]), tensor("rs", [3], [1, 4, 4]), node("ConstantOfShape", ["ws"], ["w"]), node("ConstantOfShape", ["rs"], ["r"])], outputs=("y", "z"))
+    rows = graph("body", [node("MatMul", ["s", "v"], ["w"]), node("Softmax", ["w"], ["o"])], [value("s", [5, 5]), value("v", [5, 5])], [value("w", [5, 5]), value("o", [5, 5])])
+    yield "many rows", model([node("Scan", ["x", "z"], ["f", "y"], "", rows + attribute("num_scan_inputs", 1))],
+                             [value("x", [5, 5]), value("z", [400, 5, 5])], [value("f", [5, 5]), value("y", [400, 5, 5])], 17)
+
+    # Functions that call the next one twice, down to one that makes what it takes longer, or leaves its size.
+    def doubling(depth, leaf):
+        calls = lambda i: [node(f"f{i + 1}", ["k"], ["b"], "", field(7, "d")), node(f"f{i + 1}", ["b"], ["c"], "", field(7, "d"))]
+        return model([node("f0", ["x"], ["y"], "", field(7, "d"))], [X], [value("y", ["u", 5])], 17) + b"".join(
+            field(25, field(1, f"f{i}") + field(4, "k") + field(5, "c") + field(10, "d") + field(9, field(2, 17)) + b"".join(
+                field(7, n) for n in (calls(i) if i + 1 < depth else leaf))) for i in range(depth))
+
+    attend = [node("Transpose", ["k"], ["t"]), node("MatMul", ["k", "t"], ["s"]), node("Softmax", ["s"], ["p"]), node("MatMul", ["p", "k"], ["m"])]
+    for depth in (4, 7, 8):
+        yield f"functions that grow, {depth}", doubling(depth, [*attend, node("Concat", ["m", "m"] if depth == 4 else ["m", "k"], ["e"], "", axis), tensor("2", [1], [2]), tensor("0", [1], [0]),
+                                                                tensor("-1", [1], [-1]), node("Slice", ["e", "0", "-1", "0"], ["c"])])
+        yield f"functions alike, {depth}", doubling(depth, [*attend, node("Neg", ["m"], ["c"])])
     deep = [node("Neg", ["x"], ["y"])]
     for _ in range(7):
         deep = [node("If", ["c"], ["y"], "", graph("then_branch", deep, [], [value("y", [3, 5])]) + graph(
@@ -162,6 +195,7 @@ def main():
     parser.add_argument("--llmc", required=True)
     parser.add_argument("--changed", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--verbose", action="store_true", help="print a line for each file")
     options = parser.parse_args()
     wrong = count = 0
     largest, longest = (0, ""), (0, "")
@@ -180,6 +214,8 @@ def main():
             path.write_bytes(data)
             code, peak, seconds, said = measure(options.llmc, path)
             count += 1
+            if options.verbose:
+                print(f"{name}: {len(data)} bytes, exit code {code}, {(peak - base) >> 20} MB more, {seconds:.1f} s: {said.strip()[:500] if code else str()}", flush=True)
             largest, longest = max(largest, (peak - base, name)), max(longest, (seconds, name))
             if code not in (0, 1) or peak - base > MOST_BYTES or seconds > MOST_SECONDS:
                 wrong += 1

@@ -195,6 +195,87 @@ def fits(open_case, node):
               [("zero", np.array([0])), ("four", np.array([4]))], arguments=["n=1..9"], compute=lambda model, outputs, given: [-given["x"]])
 
 
+def softmax(x, axis=-1):
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def long_loops(case, open_case, node):
+    """Bodies that would become long if each turn were written out: they are loops at run time, whose sizes follow from the number of
+    turns. The first three have turns that grow, shrink and go by their number; then turns of one size; then a Scan."""
+    info = lambda name, kind, dims=None: h.make_tensor_value_info(name, kind, dims)
+    inputs = lambda *states: [info("i", T.INT64, []), info("go", T.BOOL, []), *(info(n, T.FLOAT) for n in states)]
+    outputs = lambda *values: [info("on", T.BOOL, []), *(info(n, T.FLOAT) for n in values)]
+    on = node("Identity", ["go"], ["on"])
+    x, rest = floats("long x", 3, 5), floats("long rest", 90, 5)
+    body = h.make_graph(
+        [node("Concat", ["all", "row"], ["more"], axis=0), node("Transpose", ["more"], ["turned"]), node("MatMul", ["row", "turned"], ["s"]),
+         node("Softmax", ["s"], ["p"]), node("MatMul", ["p", "more"], ["next"]), node("Slice", ["rest", "two", "end", "zero"], ["less"]),
+         node("ReduceMean", ["less"], ["mean"], axes=[0], keepdims=1), node("Add", ["next", "mean"], ["row1"]),
+         node("Add", ["i", "one"], ["count"]), node("Unsqueeze", ["count", "zero"], ["last"]), node("Slice", ["table", "zero", "last", "zero"], ["part"]),
+         node("ReduceSum", ["part", "zero"], ["sum"], keepdims=0), on], "body", inputs("all", "row", "rest"),
+        outputs("more", "row1", "less", "p0", "sum"))
+    body.node.append(node("ReduceMax", ["p"], ["p0"], keepdims=0))
+    table = floats("long table", 40, 5)
+
+    def grown(*_):
+        every, row, less, peaks, sums = x, floats("long row", 1, 5), rest, [], []
+        for i in range(40):
+            every, less = np.concatenate([every, row]), less[2:]
+            p = softmax(row @ every.T)
+            row = p @ every + less.mean(0, keepdims=True)
+            peaks.append(p.max())
+            sums.append(table[:i + 1].sum(0))
+        return [every, row, less, np.array(peaks, "f4"), np.array(sums, "f4"), (every @ every.T).astype("f4")]
+
+    case("long_growing", [node("Loop", ["turns", "", "x", "row", "rest"], ["all", "last_row", "less", "peaks", "sums"], body=body),
+                          node("Transpose", ["all"], ["t"]), node("MatMul", ["all", "t"], ["y"])],
+         [("x", x), ("row", floats("long row", 1, 5)), ("rest", rest)], ["all", "last_row", "less", "peaks", "sums", "y"],
+         [("turns", np.array(40)), ("two", np.array([2])), ("end", np.array([2**31])), ("zero", np.array([0])), ("one", np.array(1)), ("table", table)],
+         opset=13, expected=grown())
+
+    w = floats("long w", 7, 7) / 4
+    same = h.make_graph([node("MatMul", ["s", "w"], ["a"]), node("Tanh", ["a"], ["b"]), node("Softmax", ["b"], ["p"]), node("Transpose", ["p"], ["q"]),
+                         node("MatMul", ["q", "b"], ["c"]), node("Gather", ["v", "i"], ["g"]), node("Add", ["c", "g"], ["s1"]), on], "body", inputs("s"),
+                        outputs("s1", "g1"))
+    same.node.append(node("Neg", ["g"], ["g1"]))
+    v = floats("long v", 200, 7)
+
+    def repeated(*_):
+        s = floats("long s", 7, 7)
+        for i in range(200):
+            b = np.tanh(s @ w)
+            s = softmax(b).T @ b + v[i]
+        return [s, -v]
+
+    case("long_loop", [node("Loop", ["turns", "true", "s"], ["y", "parts"], body=same)], [("s", floats("long s", 7, 7)), ("v", v)], ["y", "parts"],
+         [("turns", np.array(200)), ("true", np.array(True)), ("w", w)], opset=13, expected=repeated())
+
+    scan = lambda: h.make_graph([node("MatMul", ["s", "w"], ["a"]), node("Add", ["a", "e"], ["b"]), node("Mul", ["f", "b"], ["c"]), node("Tanh", ["c"], ["s1"]),
+                                 node("Softmax", ["b"], ["o"]), node("ReduceSum", ["s1", "zero"], ["sum"], keepdims=0)], "body",
+                                [info("s", T.FLOAT, [2, 7]), info("e", T.FLOAT, [2, 7]), info("f", T.FLOAT, [2, 7])],
+                                [info("s1", T.FLOAT), info("o", T.FLOAT), info("sum", T.FLOAT)])
+    settings = dict(num_scan_inputs=2, scan_input_axes=[1, 0], scan_input_directions=[0, 1], scan_output_axes=[-1, 1], scan_output_directions=[1, 0])
+
+    def scanned(given):
+        s, e, f = given["s"], given["e"], given["f"]
+        rows, sums = [], []
+        for i in range(f.shape[0]):
+            b = s @ w + e[:, i]
+            s = np.tanh(f[f.shape[0] - 1 - i] * b)
+            rows.insert(0, softmax(b))
+            sums.append(s.sum(0))
+        return [s, np.stack(rows, -1), np.stack(sums, 1)]
+
+    given = {"s": floats("long scan s", 2, 7), "e": floats("long e", 2, 120, 7), "f": floats("long f", 120, 2, 7)}
+    case("long_scan", [node("Scan", ["s", "e", "f"], ["last", "rows", "sums"], body=scan(), **settings)], list(given.items()), ["last", "rows", "sums"],
+         [("w", w), ("zero", np.array([0]))], opset=13, expected=scanned(given))
+    sets = [{"s": floats(f"open scan s{n}", 2, 7), "e": floats(f"open e{n}", 2, n, 7), "f": floats(f"open f{n}", n, 2, 7)} for n in (1, 4, 19)]
+    open_case("open_scan", [node("Scan", ["s", "e", "f"], ["last", "rows", "sums"], body=scan(), **settings)],
+              {"s": [2, 7], "e": [2, "n", 7], "f": ["n", 2, 7]}, sets, ["last", "rows", "sums"], [("w", w), ("zero", np.array([0]))],
+              arguments=["n=1..32"], compute=lambda model, outputs, given: scanned(given))
+
+
 def add(case, open_case, node):
     ranks(case, node)
     norms(case, node)
@@ -202,3 +283,4 @@ def add(case, open_case, node):
     declared(open_case, node)
     folded(open_case, node)
     fits(open_case, node)
+    long_loops(case, open_case, node)

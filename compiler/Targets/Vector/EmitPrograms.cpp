@@ -43,12 +43,14 @@ static_assert(offsetof(llmc_step_context, weights) == LLMC_STEP_OFFSET_WEIGHTS &
                   sizeof(llmc_state_view) == LLMC_STEP_STATE_VIEW_SIZE,
               "step_abi.h's offsets disagree with its structs");
 
-void llmc::vector_emit::emitBarrier(VectorBuilder &b, Value context, Value thread) {
+static void callBarrier(VectorBuilder &b, Value barrier, Value team, Value thread) {
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), b.getI32Type()});
-  Value thread32 = arith::TruncIOp::create(b, b.getI32Type(), thread);
-  LLVM::CallOp::create(b, type,
-                       ValueRange{b.loadPointer(b.at(context, LLMC_STEP_OFFSET_BARRIER)),
-                                  b.loadPointer(b.at(context, LLMC_STEP_OFFSET_TEAM)), thread32});
+  LLVM::CallOp::create(b, type, ValueRange{barrier, team, arith::TruncIOp::create(b, b.getI32Type(), thread)});
+}
+
+void llmc::vector_emit::emitBarrier(VectorBuilder &b, Value context, Value thread) {
+  callBarrier(b, b.loadPointer(b.at(context, LLMC_STEP_OFFSET_BARRIER)),
+              b.loadPointer(b.at(context, LLMC_STEP_OFFSET_TEAM)), thread);
 }
 
 namespace {
@@ -61,9 +63,12 @@ struct ProgramEmitter {
   VectorBuilder b;
   llvm::DenseMap<Value, Value> values;
   Value context, thread, threads, dims;
+  llvm::SmallDenseMap<int64_t, Value, 8> fields; ///< of the context, by offset: read once, at the entry's begin
+  llvm::DenseMap<int64_t, Value> slots;          ///< places in the arena, likewise
+  Operation *lastField = nullptr;                ///< the last of what was read there
+  LLVM::LLVMFuncOp announcer;                    ///< tells an observer of a launch; made with the first one
   Value lastLayer;                               ///< in a layer: whether it is the loop's last, i1
   Value firstRow;                                ///< of the launches that follow: null for 0
-  Value observed;                                ///< whether somebody wants to hear of launches, i1
   llvm::DenseMap<Operation *, unsigned> numbers; ///< of launches, as the manifest lists them
   unsigned first, layersNumber = 0;              ///< number of the program's first launch
   llvm::StringSet<> tables;                      ///< tables in the image so far
@@ -91,7 +96,42 @@ struct ProgramEmitter {
     return func;
   }
 
-  Value contextField(int64_t offset) { return b.loadPointer(b.at(context, offset)); }
+  /// A pointer of the context, which no launch changes. Reading it anew for each launch would have passes look through
+  /// all launches before, for whether one writes it.
+  Value contextField(int64_t offset) {
+    Value &field = fields[offset];
+    if (!field) {
+      OpBuilder::InsertionGuard guard(b);
+      setAfterFields();
+      field = b.loadPointer(b.at(context, offset));
+      lastField = field.getDefiningOp();
+    }
+    return field;
+  }
+  /// Sets the insertion point at the entry's begin, behind what was read there.
+  void setAfterFields() {
+    if (lastField)
+      b.setInsertionPointAfter(lastField);
+    else
+      b.setInsertionPointAfterValue(context);
+  }
+
+  /// Where a slot of the arena begins in this step.
+  Value slotPlace(int64_t slot) {
+    Value &place = slots[slot];
+    if (!place) {
+      Value offsets = contextField(LLMC_STEP_OFFSET_SLOT_OFFSETS), arena = contextField(LLMC_STEP_OFFSET_ARENA);
+      OpBuilder::InsertionGuard guard(b);
+      setAfterFields();
+      place = b.at(arena, b.loadI64(b.at(offsets, 8 * slot)));
+      lastField = place.getDefiningOp();
+    }
+    return place;
+  }
+
+  void barrier() {
+    callBarrier(b, contextField(LLMC_STEP_OFFSET_BARRIER), contextField(LLMC_STEP_OFFSET_TEAM), thread);
+  }
 
   Value rowCount(DimKind kind) {
     // The manifest's dims stand in the order of this enum's first cases: tokens, rows.
@@ -109,8 +149,6 @@ struct ProgramEmitter {
     thread = b.widen(entry->getArgument(1));
     threads = b.widen(entry->getArgument(2));
     dims = contextField(LLMC_STEP_OFFSET_DIMS);
-    Value observer = b.loadI64(b.at(context, LLMC_STEP_OFFSET_LAUNCH));
-    observed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, observer, b.i64(0));
     Value inputs = contextField(LLMC_STEP_OFFSET_INPUTS), outputs = contextField(LLMC_STEP_OFFSET_OUTPUTS);
     Value states = contextField(LLMC_STEP_OFFSET_STATES);
     int64_t numInputs = program.getNumInputs(), numOutputs = program.getNumOutputs();
@@ -133,8 +171,7 @@ struct ProgramEmitter {
     for (Operation &op : body) {
       b.setLoc(op.getLoc());
       if (auto buffer = dyn_cast<BufferOp>(op)) {
-        Value offset = b.loadI64(b.at(contextField(LLMC_STEP_OFFSET_SLOT_OFFSETS), 8 * buffer.getSlot()));
-        values[buffer.getResult()] = b.at(contextField(LLMC_STEP_OFFSET_ARENA), offset);
+        values[buffer.getResult()] = slotPlace(buffer.getSlot());
       } else if (auto columns = dyn_cast<ColumnsOp>(op)) {
         values[columns.getResult()] = values.lookup(columns.getX());
       } else if (auto get = dyn_cast<GetWeightOp>(op)) {
@@ -144,15 +181,13 @@ struct ProgramEmitter {
           offset = b.add(offset, b.mul(values.lookup(get.getMember()), weight.getStride()));
         values[get.getResult()] = b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), offset);
       } else if (auto memory = dyn_cast<MemoryOp>(op)) {
-        Value offset = b.loadI64(b.at(contextField(LLMC_STEP_OFFSET_SLOT_OFFSETS), 8 * memory.getSlot()));
-        Value place = b.at(contextField(LLMC_STEP_OFFSET_ARENA), offset);
-        values[memory.getResult()] = b.at(place, static_cast<int64_t>(memory.getOffset()));
+        values[memory.getResult()] = b.at(slotPlace(memory.getSlot()), static_cast<int64_t>(memory.getOffset()));
       } else if (auto get = dyn_cast<GetConstantOp>(op)) {
         auto constant = symbols.lookup<kernel::ConstantOp>(get.getConstant());
         values[get.getResult()] =
             b.at(contextField(LLMC_STEP_OFFSET_WEIGHTS), static_cast<int64_t>(constant.getOffset()));
       } else if (isa<BarrierOp>(op)) {
-        emitBarrier(b, context, thread);
+        barrier();
       } else if (auto branch = dyn_cast<IfOp>(op)) {
         b.ifThenElse(
             isSet(branch.getFlag()), [&] { block(branch.getThenSteps().front()); },
@@ -201,7 +236,7 @@ struct ProgramEmitter {
     scf::ConditionOp::create(b, isSet(loop.getFlag()), ValueRange{});
     b.createBlock(&whileOp.getAfter());
     block(loop.getSteps().front());
-    emitBarrier(b, context, thread);
+    barrier();
     scf::YieldOp::create(b);
   }
 
@@ -270,16 +305,27 @@ struct ProgramEmitter {
     return {};
   }
 
-  /// Tells whoever observes the step which launch comes.
+  /// Tells whoever observes the step which launch comes. A call, not a branch in place: a program of many launches
+  /// would be a function of as many blocks, which passes take more than their number's time for.
   void announce(Operation *op) {
-    b.ifThen(observed, [&] {
-      Type i32 = b.getI32Type();
-      auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {b.pointerType(), i32, i32});
-      Value number = b.i32(static_cast<int32_t>(numbers.lookup(op)));
-      LLVM::CallOp::create(b, type,
-                           ValueRange{contextField(LLMC_STEP_OFFSET_LAUNCH), contextField(LLMC_STEP_OFFSET_TEAM),
-                                      arith::TruncIOp::create(b, i32, thread), number});
-    });
+    Type pointer = b.pointerType(), i32 = b.getI32Type();
+    if (!announcer) {
+      announcer =
+          function((program.getSymName() + "_announce").str(), {pointer, b.getI64Type(), i32}, LLVM::Linkage::Internal);
+      OpBuilder::InsertionGuard guard(b);
+      Block *entry = announcer.addEntryBlock(b);
+      b.setInsertionPointToStart(entry);
+      Value own = entry->getArgument(0), observer = b.loadI64(b.at(own, LLMC_STEP_OFFSET_LAUNCH));
+      b.ifThen(arith::CmpIOp::create(b, arith::CmpIPredicate::ne, observer, b.i64(0)), [&] {
+        auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32});
+        LLVM::CallOp::create(b, type,
+                             ValueRange{b.loadPointer(b.at(own, LLMC_STEP_OFFSET_LAUNCH)),
+                                        b.loadPointer(b.at(own, LLMC_STEP_OFFSET_TEAM)),
+                                        arith::TruncIOp::create(b, i32, entry->getArgument(1)), entry->getArgument(2)});
+      });
+      LLVM::ReturnOp::create(b, ValueRange{});
+    }
+    LLVM::CallOp::create(b, announcer, ValueRange{context, thread, b.i32(static_cast<int32_t>(numbers.lookup(op)))});
   }
 
   /// Emits the op's kernel function and a call of it.
