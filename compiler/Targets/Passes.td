@@ -44,11 +44,13 @@ def ExpandMathPass : Pass<"llmc-expand-math", "::mlir::ModuleOp"> {
   let summary = "write elementary functions as arithmetic";
   let description = [{
     Replaces `math` ops that a library would be called for by straight-line f32 arithmetic: exp, tanh and erf by ours
-    (compiler/Targets/Vector/Math.h), others by MLIR's approximations and identities. What a processor has an instruction for stays.
+    (compiler/Targets/Vector/Math.h), others by MLIR's approximations and identities. What a processor has an instruction for stays. A `math.exp`
+    marked `llmc.nonpositive` has an argument of 0, less, or NaN; an `arith.maximumf` with `nnan` may lose a NaN.
 
     Before: `%y = math.exp %x : f32`
     After: `arith` and `math.fma` ops
   }];
+  let options = [Option<"variant", "variant", "std::string", "\"x86-64-v3\"", "name of the processor variant">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }

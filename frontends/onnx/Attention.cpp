@@ -195,7 +195,7 @@ Value weightsOf(Lowering &node, Value scores, Value open, Type wide, Type elemen
       node.elementwise({{scores, wide}, {peak, wide}, {seen, wide}}, whole, wide, [&](Body &b, ValueRange x) {
         Value none = b.number(wide, -INFINITY), zero = b.number(wide, 0);
         Value top = b.select(b.equal(x[1], none), zero, x[1]);
-        return b.select(b.equal(x[2], none), zero, b.exp(b.sub(x[0], top)));
+        return b.select(b.equal(x[2], none), zero, b.expOfNonPositive(b.sub(x[0], top)));
       });
   Value sum = node.reshape(node.reduce(
                                {powers, wide}, {3}, wide, [&](Body &b) { return b.number(wide, 0); },

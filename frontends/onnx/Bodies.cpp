@@ -200,6 +200,17 @@ Value Body::equal(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, b);
 }
 Value Body::select(Value condition, Value yes, Value no) { return arith::SelectOp::create(*this, condition, yes, no); }
+Value Body::expOfNonPositive(Value x) {
+  auto op = math::ExpOp::create(*this, x);
+  op->setAttr("llmc.nonpositive", getUnitAttr());
+  return op;
+}
+Value Body::maxOfNumbers(Value a, Value b, Type element) {
+  Value most = max(a, b, element);
+  if (auto op = most.getDefiningOp<arith::MaximumFOp>())
+    op.setFastmath(arith::FastMathFlags::nnan);
+  return most;
+}
 Value Body::exp(Value x) { return math::ExpOp::create(*this, x); }
 Value Body::extract(Value tensor, ValueRange indices) { return tensor::ExtractOp::create(*this, tensor, indices); }
 Value Body::asIndex(Value value, Type element) {

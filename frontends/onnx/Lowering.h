@@ -76,6 +76,9 @@ public:
   Value equal(Value a, Value b);
   Value select(Value condition, Value yes, Value no);
   Value exp(Value x);
+  /// Of a real that is 0, less or NaN.
+  Value expOfNonPositive(Value x);
+  Value maxOfNumbers(Value a, Value b, Type element); ///< a NaN may be lost
   /// Between bytes and the floats of a byte or less that they stand for.
   Value decodeNarrow(Value stored, Type element);
   Value encodeNarrow(Value value, Type element, bool saturates);

@@ -63,13 +63,14 @@ LogicalResult lowerSoftmax(Lowering &node, SmallVectorImpl<Value> &results) {
     axes.clear();
   Type element = node.elementOf(0), wide = realElement(node.elementOf(0));
   ArrayRef<int64_t> shape = node.shapeOf(0);
+  // A NaN need not be seen here: it is one of the powers, too, and so in their sum.
   Value peak = node.reduce(
       node.input(0), axes, wide, [&](Body &b) { return b.number(wide, -INFINITY); },
-      [&](Body &b, Value s, Value v) { return b.max(s, v, wide); });
+      [&](Body &b, Value s, Value v) { return b.maxOfNumbers(s, v, wide); });
   peak = node.reshape(peak, without(shape, axes));
   auto shifted = [](Body &b, ValueRange x) { return b.sub(x[0], x[1]); };
   Value powers = node.elementwise({node.input(0), {peak, wide}}, shape, wide,
-                                  [&](Body &b, ValueRange x) { return b.exp(shifted(b, x)); });
+                                  [&](Body &b, ValueRange x) { return b.expOfNonPositive(shifted(b, x)); });
   Value sum = sumOver(node, {powers, wide}, shape, axes);
   if (logarithm)
     results.push_back(node.elementwise(

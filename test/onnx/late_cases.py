@@ -276,6 +276,20 @@ def long_loops(case, open_case, node):
               arguments=["n=1..32"], compute=lambda model, outputs, given: scanned(given))
 
 
+def edges(case, node):
+    """Rows that hold what is no number, or no finite one, and numbers too far below the greatest to count."""
+    x = floats("softmax_edges x", 9, 37)
+    x[0, 3], x[1, 36], x[2], x[3], x[4, :36], x[5, 20], x[6, 5] = np.nan, np.nan, np.nan, -np.inf, -np.inf, np.inf, 200
+    x[7] *= 100
+    x[8, :20] = -np.inf
+    wide = x.astype("f8")
+    with np.errstate(all="ignore"):
+        shares = softmax(wide)
+        logs = wide - wide.max(-1, keepdims=True) - np.log(np.exp(wide - wide.max(-1, keepdims=True)).sum(-1, keepdims=True))
+    case("softmax_edges", [node("Softmax", ["x"], ["y"]), node("LogSoftmax", ["x"], ["l"])], [("x", x)], ["y", "l"],
+         expected=[shares.astype("f4"), logs.astype("f4")])
+
+
 def add(case, open_case, node):
     ranks(case, node)
     norms(case, node)
@@ -284,3 +298,4 @@ def add(case, open_case, node):
     folded(open_case, node)
     fits(open_case, node)
     long_loops(case, open_case, node)
+    edges(case, node)

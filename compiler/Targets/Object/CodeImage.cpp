@@ -62,7 +62,9 @@ LogicalResult lowerToLLVM(ModuleOp module, const TargetBackend &backend) {
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
     pm.addPass(createVectorizeLoopsPass());
-    pm.addPass(createExpandMathPass());
+    ExpandMathPassOptions math;
+    math.variant = options.variant;
+    pm.addPass(createExpandMathPass(math));
     // Narrow floats are widened and rounded by integer arithmetic: converting them would be calls.
     arith::ArithExpandOpsPassOptions narrow;
     narrow.includeBf16 = true;

@@ -1,6 +1,7 @@
 // ExpandMath.cpp - elementary functions in generic launches: the image calls no math library.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Passes.h"
+#include "compiler/Targets/TargetBackend.h"
 #include "compiler/Targets/Vector/Math.h"
 #include "compiler/Targets/Vector/WideMath.h"
 
@@ -17,6 +18,7 @@ namespace llmc {
 } // namespace llmc
 
 using namespace mlir;
+using namespace llmc;
 using namespace llmc::vector_emit;
 
 namespace {
@@ -30,6 +32,32 @@ template <typename Op, Value (*emit)(VectorBuilder &, Value), bool wide = false>
       return failure();
     VectorBuilder b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, emit(b, op.getOperand()));
+    return success();
+  }
+};
+
+/// exp of what is not above 0, which needs no look at what is too large.
+struct ExpOfNonPositive : OpRewritePattern<math::ExpOp> {
+  const TargetBackend &backend;
+  ExpOfNonPositive(MLIRContext *context, PatternBenefit benefit, const TargetBackend &backend)
+      : OpRewritePattern(context, benefit), backend(backend) {}
+  LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
+    if (!op->hasAttr("llmc.nonpositive") || !getElementTypeOrSelf(op.getType()).isF32())
+      return failure();
+    VectorBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, emitExpOfNonPositive(b, backend, op.getOperand()));
+    return success();
+  }
+};
+
+/// The greater of what is taken to be numbers is one instruction.
+struct GreaterOfNumbers : OpRewritePattern<arith::MaximumFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::MaximumFOp op, PatternRewriter &rewriter) const override {
+    if (!arith::bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::nnan))
+      return failure();
+    Value above = arith::CmpFOp::create(rewriter, op.getLoc(), arith::CmpFPredicate::OGT, op.getLhs(), op.getRhs());
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, above, op.getLhs(), op.getRhs());
     return success();
   }
 };
@@ -101,7 +129,14 @@ void addWide(RewritePatternSet &patterns) {
 }
 
 struct ExpandMath : llmc::impl::ExpandMathPassBase<ExpandMath> {
+  using ExpandMathPassBase::ExpandMathPassBase;
+
   void runOnOperation() override {
+    const TargetBackend *backend = targetBackend(variant);
+    if (!backend) {
+      getOperation().emitError() << "unknown processor variant '" << variant << "'";
+      return signalPassFailure();
+    }
     // Functions in terms of others first, then those that are sums of powers.
     RewritePatternSet expansions(&getContext());
     expansions.add<ExpandStable<math::SinhOp, Stable::Sinh>, ExpandStable<math::AsinhOp, Stable::Asinh>,
@@ -113,6 +148,8 @@ struct ExpandMath : llmc::impl::ExpandMathPassBase<ExpandMath> {
     patterns.add<Own<math::ExpOp, emitExp>, Own<math::TanhOp, emitTanh>, Own<math::ErfOp, emitErf>>(&getContext(),
                                                                                                     /*benefit=*/10);
     addWide(patterns);
+    patterns.add<ExpOfNonPositive>(&getContext(), /*benefit=*/20, *backend);
+    patterns.add<GreaterOfNumbers>(&getContext());
     auto known = [](StringRef name) { return llvm::is_contained({"math.asin", "math.acos"}, name); };
     populateMathF32ExpansionPatterns(patterns, known);
     auto approximated = [](StringRef name) {
