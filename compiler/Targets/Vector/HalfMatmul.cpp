@@ -141,30 +141,9 @@ struct HalfMatmulEmitter {
   }
 
   void fewRows(Value from, Value to) {
-    std::vector<RegisterTile> tiles = arguments.backend->integerTiles(streams); // they hold two sums an element, too
-    b.forLoop(from, to, tiling.group, [&](Value group) {
-      Value groupEnd = b.min(b.add(group, tiling.group), to), row = b.i64(0);
-      for (size_t i = 0; i < tiles.size();) {
-        int64_t rows = tiles[i].rows;
-        size_t end = i;
-        while (end < tiles.size() && tiles[end].rows == rows)
-          ++end;
-        Value rowEnd = b.add(row, b.mul(b.div(b.sub(arguments.count, row), rows), rows));
-        b.forLoop(row, rowEnd, rows, [&](Value tileRow) {
-          Value panel = group;
-          for (size_t width = i; width < end; ++width) {
-            int64_t panels = tiles[width].panels;
-            if (rows == 1 && panels > tiling.panels)
-              continue;
-            Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
-            b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p); });
-            panel = panelEnd;
-          }
-        });
-        row = rowEnd;
-        i = end;
-      }
-    });
+    // Tiles for integers hold two sums an element, too.
+    walkTiles(b, arguments.backend->integerTiles(streams), tiling, arguments.count, from, to,
+              [&](int64_t rows, int64_t panels, Value row, Value panel) { tile(rows, panels, row, panel); });
   }
 
   //===-- many rows -----------------------------------------------------------------------------------------------===//

@@ -55,6 +55,11 @@ struct ProductTiling {
 /// As the op says for the target, else as the target does by itself.
 ProductTiling tilingOf(kernel::MatmulOp op, const TargetBackend &backend);
 
+/// Walks `count` few rows times panels `from` .. `to`, group by group, in the tiles of TargetBackend's lists; `tile`
+/// emits one: its rows, its panels, the first row and panel.
+void walkTiles(VectorBuilder &b, llvm::ArrayRef<RegisterTile> tiles, const ProductTiling &tiling, Value count,
+               Value from, Value to, llvm::function_ref<void(int64_t, int64_t, Value, Value)> tile);
+
 /// The team meets.
 void emitBarrier(VectorBuilder &b, Value context, Value thread);
 

@@ -372,33 +372,9 @@ struct MatmulEmitter {
   //===-- few rows ------------------------------------------------------------------------------------------------===//
 
   /// All rows times panels `first` .. `last`.
-  void fewRows(Value first, Value lastPanel) {
-    std::vector<RegisterTile> tiles = arguments.backend->matmulTiles(streams, weight.getElement());
-    b.forLoop(first, lastPanel, tiling.group, [&](Value group) {
-      Value groupEnd = b.min(b.add(group, tiling.group), lastPanel);
-      Value row = b.i64(0);
-      for (size_t i = 0; i < tiles.size();) {
-        int64_t rows = tiles[i].rows;
-        size_t end = i;
-        while (end < tiles.size() && tiles[end].rows == rows)
-          ++end;
-        // As many tiles of this row count as fit, then on with the next smaller one.
-        Value rowEnd = b.add(row, b.mul(b.div(b.sub(arguments.count, row), rows), rows));
-        b.forLoop(row, rowEnd, rows, [&](Value tileRow) {
-          Value panel = group;
-          for (size_t width = i; width < end; ++width) {
-            int64_t panels = tiles[width].panels;
-            if (rows == 1 && panels > tiling.panels)
-              continue;
-            Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
-            b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p); });
-            panel = panelEnd;
-          }
-        });
-        row = rowEnd;
-        i = end;
-      }
-    });
+  void fewRows(Value first, Value last) {
+    walkTiles(b, arguments.backend->matmulTiles(streams, weight.getElement()), tiling, arguments.count, first, last,
+              [&](int64_t rows, int64_t panels, Value row, Value panel) { tile(rows, panels, row, panel); });
   }
 };
 

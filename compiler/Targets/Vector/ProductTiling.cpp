@@ -68,3 +68,32 @@ ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBacke
       tiling.many = tile;
   return tiling;
 }
+
+void llmc::vector_emit::walkTiles(VectorBuilder &b, ArrayRef<RegisterTile> tiles, const ProductTiling &tiling,
+                                  Value count, Value from, Value to,
+                                  llvm::function_ref<void(int64_t, int64_t, Value, Value)> tile) {
+  b.forLoop(from, to, tiling.group, [&](Value group) {
+    Value groupEnd = b.min(b.add(group, tiling.group), to), row = b.i64(0);
+    for (size_t i = 0; i < tiles.size();) {
+      int64_t rows = tiles[i].rows;
+      size_t end = i;
+      while (end < tiles.size() && tiles[end].rows == rows)
+        ++end;
+      // As many tiles of this row count as fit, then on with the next smaller one.
+      Value rowEnd = b.add(row, b.mul(b.div(b.sub(count, row), rows), rows));
+      b.forLoop(row, rowEnd, rows, [&](Value tileRow) {
+        Value panel = group;
+        for (size_t width = i; width < end; ++width) {
+          int64_t panels = tiles[width].panels;
+          if (rows == 1 && panels > tiling.panels)
+            continue;
+          Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
+          b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p); });
+          panel = panelEnd;
+        }
+      });
+      row = rowEnd;
+      i = end;
+    }
+  });
+}

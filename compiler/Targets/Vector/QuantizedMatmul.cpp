@@ -153,31 +153,9 @@ struct QuantizedMatmulEmitter {
 
   /// All rows times panels `from` .. `to`, tiles of fewer rows than `most`.
   void fewRows(Value from, Value to) {
-    std::vector<RegisterTile> tiles = arguments.backend->integerTiles(streams);
-    b.forLoop(from, to, tiling.group, [&](Value group) {
-      Value groupEnd = b.min(b.add(group, tiling.group), to);
-      Value firstRow = b.i64(0);
-      for (size_t i = 0; i < tiles.size();) {
-        int64_t rows = tiles[i].rows;
-        size_t end = i;
-        while (end < tiles.size() && tiles[end].rows == rows)
-          ++end;
-        Value rowEnd = b.add(firstRow, b.mul(b.div(b.sub(arguments.count, firstRow), rows), rows));
-        b.forLoop(firstRow, rowEnd, rows, [&](Value tileRow) {
-          Value panel = group;
-          for (size_t width = i; width < end; ++width) {
-            int64_t panels = tiles[width].panels;
-            if (rows == 1 && panels > tiling.panels)
-              continue;
-            Value panelEnd = b.add(panel, b.mul(b.div(b.sub(groupEnd, panel), panels), panels));
-            b.forLoop(panel, panelEnd, panels, [&](Value p) { tile(rows, panels, tileRow, p, /*bytes=*/false); });
-            panel = panelEnd;
-          }
-        });
-        firstRow = rowEnd;
-        i = end;
-      }
-    });
+    walkTiles(
+        b, arguments.backend->integerTiles(streams), tiling, arguments.count, from, to,
+        [&](int64_t rows, int64_t panels, Value row, Value panel) { tile(rows, panels, row, panel, /*bytes=*/false); });
   }
 
   //===-- many rows -----------------------------------------------------------------------------------------------===//
