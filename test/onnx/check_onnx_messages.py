@@ -301,6 +301,12 @@ def main():
         (path / "m.onnx").write_bytes(model([node("MaxPool", ["x"], ["y"], "", ints("kernel_shape", [2, 3]) + ints("strides", [2, 2]))],
                                             [value("x", [1, 3, "h", "w"])], [value("y", [1, 3, "u", "v"])]))
         expect("a pool of open sizes", run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", folder=folder)[0], 0)
+        # What was looked for and is not there, with -v alone.
+        (path / "m.onnx").write_bytes(model([node("Transpose", ["x"], ["t"]), node("MatMul", ["x", "t"], ["s"]), node("Softmax", ["s"], ["p"], "soft"), node("MatMul", ["p", "x"], ["y"])], [X], [value("y", [3, 5])]))
+        missed = "m.onnx: remark: node 'soft' is no attention: query, key and value are not all of rank 3 or 4\n"
+        for verbose in (True, False):
+            code, text = run(llmc, "compile", "m.onnx", "-o", "m.llmc", "--emit", "llmc", *["-v"] * verbose, folder=folder)
+            expect(f"a miss, -v {verbose}", (code, missed in text), (0, verbose))
         # A dimension given by name and by place.
         (path / "m.onnx").write_bytes(
             model([node("Relu", ["x"], ["y"], "r")], [value("x", ["batch", 5])], [value("y", ["batch", 5])]))

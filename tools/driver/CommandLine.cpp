@@ -172,7 +172,7 @@ void addCompileOptions(CLI::App &app, CompileArguments &arguments) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   app.add_option("--fail-at", arguments.failAt)->check(CLI::IsMember(stopNames(Stop::Codegen)))->group(""); // for tests
-  app.add_flag("-v,--verbose", arguments.verbose, "more about what was done");
+  app.add_flag("-v,--verbose", arguments.verbose, "more about what was done, and what was looked for in vain");
 }
 
 /// Compiler spellings that CLI11 has no words for: -march=X and -mcpu=X; --save-temps without a value.

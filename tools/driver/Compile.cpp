@@ -112,6 +112,8 @@ public:
   ExitCode run() {
     context = makeContext();
     MessageHandler handler(context.get(), messages);
+    if (options.verbose)
+      tellMissed(*context, messages);
 
     if (options.tempsFolder)
       if (std::error_code error = llvm::sys::fs::create_directories(*options.tempsFolder))

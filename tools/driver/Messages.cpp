@@ -3,6 +3,7 @@
 #include "tools/driver/Messages.h"
 
 #include "mlir/IR/Location.h"
+#include "mlir/IR/Remarks.h"
 #include "runtime/src/runner/Messages.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
@@ -122,6 +123,30 @@ MessageHandler::MessageHandler(MLIRContext *context, Messages &messages) : Scope
     else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
       messages.remark(fromMLIR(diagnostic));
   });
+}
+
+namespace {
+
+struct MissedStreamer : mlir::remark::detail::MLIRRemarkStreamerBase {
+  Messages &messages;
+  explicit MissedStreamer(Messages &messages) : messages(messages) {}
+  void streamOptimizationRemark(const mlir::remark::detail::Remark &remark) override {
+    Diagnostic found;
+    findPlace(remark.getLocation(), found);
+    for (const auto &part : remark.getArgs())
+      found.message += part.val;
+    messages.remark(found);
+  }
+};
+
+} // namespace
+
+void tellMissed(MLIRContext &context, Messages &messages) {
+  mlir::remark::RemarkCategories categories;
+  categories.missed = "llmc-.*";
+  // It fails where the context has an engine already, which ours has not.
+  (void)mlir::remark::enableOptimizationRemarks(context, std::make_unique<MissedStreamer>(messages),
+                                                std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories);
 }
 
 } // namespace llmc::driver

@@ -69,6 +69,10 @@ public:
   MessageHandler(mlir::MLIRContext *context, Messages &messages);
 };
 
+/// From here on remarks tell what passes looked for and did not find, and why: attention of a graph that stays a
+/// product, a softmax and a product, layers that are not alike. `messages` outlives the context.
+void tellMissed(mlir::MLIRContext &context, Messages &messages);
+
 } // namespace llmc::driver
 
 #endif // LLMC_TOOLS_DRIVER_MESSAGES_H
