@@ -142,8 +142,9 @@ private:
   /// Imports something; where that fails, what was made is gone again, and `said` holds the messages.
   mlir::LogicalResult attempt(Import import, llvm::SmallVectorImpl<mlir::Value> &results,
                               std::vector<mlir::Diagnostic> &said);
-  /// The first, unless it becomes long and the second can be done.
-  mlir::LogicalResult unrollOrLoop(Import unroll, Import loop, llvm::SmallVectorImpl<mlir::Value> &results);
+  /// The first, unless it becomes long and the second can be done; `body` says of what.
+  mlir::LogicalResult unrollOrLoop(const void *body, Import unroll, Import loop,
+                                   llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult loopTurns(Node &facts, const onnx::Node &node, Scope &scope, int64_t opset, const Call *call);
   /// Whether nothing ends a Loop before its number of turns.
   static bool alwaysGoesOn(const Node &facts, const onnx::Graph &body);
@@ -184,6 +185,8 @@ private:
   uint64_t mostNodes = 0;                                     ///< imported, all calls inlined
   uint64_t numWritten = 0;                                    ///< nodes in the file
   uint64_t numVariantOps = 0, mostVariantOps = 0;             ///< see countOp
+  llvm::DenseSet<const void *> longBodies;                    ///< that became loops at run time
+  bool isOver = false;                                        ///< whether one of these numbers became too large
   bool inVariant = false;                                     ///< while a node is imported that isVariant
   llvm::DenseSet<std::pair<const void *, uint64_t>> variants; ///< nodes that were imported, with what they took
   std::vector<std::pair<const void *, uint64_t>> newVariants; ///< the same, in order

@@ -172,7 +172,7 @@ LogicalResult GraphImporter::scanOnce(const Node &facts, ScanTurns &scan, SmallV
   if (isOpen(scan.turns))
     return asLoop(results);
   auto unrolled = [&](SmallVectorImpl<Value> &made) { return unrollScan(facts, scan, made); };
-  return unrollOrLoop(unrolled, asLoop, results);
+  return unrollOrLoop(&scan.graph, unrolled, asLoop, results);
 }
 
 LogicalResult GraphImporter::scanTurns(const Node &facts, const onnx::Node &node, Scope &scope, int64_t opset,

@@ -21,6 +21,7 @@ constexpr uint64_t kUnrolledNodes = 512, kUnrolledOps = 64;
 LogicalResult GraphImporter::countNode() {
   if (++numTried <= mostTried && ++numNodes <= mostNodes)
     return success();
+  isOver = true;
   return error() << "has more than " << mostNodes << " nodes when its functions are inlined and loops unrolled";
 }
 
@@ -53,6 +54,7 @@ static uint64_t weightOf(StringRef type) {
 LogicalResult GraphImporter::countOp(StringRef type) {
   if (!inVariant || (numVariantOps += weightOf(type)) <= mostVariantOps)
     return success();
+  isOver = true;
   InFlightDiagnostic diagnostic = error() << "comes to more than " << mostVariantOps
                                           << " operations that differ in their sizes or numbers when its functions are "
                                              "inlined and loops unrolled, from "
@@ -101,25 +103,29 @@ LogicalResult GraphImporter::attempt(Import import, SmallVectorImpl<Value> &resu
   return failure();
 }
 
-LogicalResult GraphImporter::unrollOrLoop(Import unroll, Import loop, SmallVectorImpl<Value> &results) {
+LogicalResult GraphImporter::unrollOrLoop(const void *body, Import unroll, Import loop,
+                                          SmallVectorImpl<Value> &results) {
   std::vector<mlir::Diagnostic> said, saidOfLoop;
+  // A body in a body comes here once a turn of that.
+  if (longBodies.count(body) && succeeded(attempt(loop, results, said)))
+    return success();
+  said.clear();
   uint64_t allNodes = mostNodes, allOps = mostVariantOps;
   mostNodes = std::min(mostNodes, numNodes + kUnrolledNodes);
   mostVariantOps = std::min(mostVariantOps, numVariantOps + kUnrolledOps);
-  bool isLong = false;
-  auto unrollShort = [&](SmallVectorImpl<Value> &made) {
-    LogicalResult done = unroll(made);
-    isLong = numNodes > mostNodes || numVariantOps > mostVariantOps;
-    return done;
-  };
-  LogicalResult done = attempt(unrollShort, results, said);
+  isOver = false;
+  LogicalResult done = attempt(unroll, results, said);
   mostNodes = allNodes;
   mostVariantOps = allOps;
   if (succeeded(done))
     return success();
-  if (isLong) {
-    if (succeeded(attempt(loop, results, saidOfLoop)))
+  // By its own limit, or by that of a body around it.
+  if (isOver) {
+    isOver = false;
+    if (succeeded(attempt(loop, results, saidOfLoop))) {
+      longBodies.insert(body);
       return success();
+    }
     said.clear();
     if (succeeded(attempt(unroll, results, said)))
       return success();
@@ -185,7 +191,7 @@ LogicalResult GraphImporter::loopTurns(Node &facts, const onnx::Node &node, Scop
     return success(turns && turns->size() == 1 && turns->front() <= kMostTurns && succeeded(loop(made)));
   };
   SmallVector<Value> results;
-  if (failed(unrolls(facts, node) ? unrollOrLoop(unroll, shortLoop, results) : loop(results)))
+  if (failed(unrolls(facts, node) ? unrollOrLoop(&node, unroll, shortLoop, results) : loop(results)))
     return failure();
   for (auto [output, value] : llvm::zip(node.outputs, results))
     if (!output.empty())

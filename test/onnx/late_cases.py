@@ -276,6 +276,34 @@ def long_loops(case, open_case, node):
               arguments=["n=1..32"], compute=lambda model, outputs, given: scanned(given))
 
 
+def nested(case, node):
+    """A long body in a long body, with a branch and a size that grows and is cut again."""
+    info = lambda name, kind, dims=None: h.make_tensor_value_info(name, kind, dims)
+    branch = lambda name, *nodes: h.make_graph(list(nodes), name, [], [info(name, T.FLOAT)])
+    inner = h.make_graph([node("Mul", ["s2", "h"], ["u"]), node("Tanh", ["u"], ["v"]), node("Add", ["v", "x"], ["w"]), node("Identity", ["go2"], ["on2"])],
+                         "inner", [info("j", T.INT64, []), info("go2", T.BOOL, []), info("s2", T.FLOAT)], [info("on2", T.BOOL, []), info("w", T.FLOAT)])
+    outer = h.make_graph(
+        [node("Loop", ["turns", "", "s"], ["t"], body=inner), node("Mod", ["i", "two"], ["odd"]), node("Cast", ["odd"], ["c"], to=T.BOOL),
+         node("If", ["c"], ["f"], then_branch=branch("yes", node("Sin", ["t"], ["yes"])), else_branch=branch("no", node("Neg", ["t"], ["no"]))),
+         node("Concat", ["f", "x"], ["long"], axis=0), node("Slice", ["long", "from", "to"], ["s1"]), node("ReduceMax", ["s1"], ["most"], axes=[0], keepdims=0),
+         node("Identity", ["go"], ["on"])],
+        "outer", [info("i", T.INT64, []), info("go", T.BOOL, []), info("s", T.FLOAT)], [info("on", T.BOOL, []), info("s1", T.FLOAT), info("most", T.FLOAT)])
+    x = floats("long_nested x", 3, 5)
+
+    def computed():
+        s, most = x, []
+        for i in range(150):
+            for _ in range(200):
+                s = np.tanh(s * np.float32(0.3)) + x
+            s = np.concatenate([np.sin(s) if i % 2 else -s, x])[1:4]
+            most.append(s.max(0))
+        return [s, np.stack(most)]
+
+    case("long_nested", [node("Loop", ["outer_turns", "", "x"], ["y", "peaks"], body=outer)], [("x", x)], ["y", "peaks"],
+         [("turns", np.array(200)), ("outer_turns", np.array(150)), ("h", np.array(0.3, "f4")), ("two", np.array(2)), ("from", np.array([1])), ("to", np.array([4]))],
+         expected=computed())
+
+
 def edges(case, node):
     """Rows that hold what is no number, or no finite one, and numbers too far below the greatest to count."""
     x = floats("softmax_edges x", 9, 37)
@@ -299,3 +327,4 @@ def add(case, open_case, node):
     fits(open_case, node)
     long_loops(case, open_case, node)
     edges(case, node)
+    nested(case, node)
