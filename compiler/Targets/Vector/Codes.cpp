@@ -88,7 +88,7 @@ void CodesReader::prefetchGroup(Value panel, Value segment) {
   Value group = groupOf(segment, codes.getGroup());
   auto plane = [&](int64_t from, int64_t each) {
     int64_t ahead = std::max<int64_t>(4 * kLanes * each, 64);
-    b.prefetch(b.at(panel, b.add(b.mul(group, kLanes * each), from + ahead)), CacheLevel::First);
+    b.prefetch(b.at(panel, b.add(b.mul(group, kLanes * each), from + ahead)), CacheLevel::Second);
   };
   int64_t bytes = codes.getSuper() ? 1 : codes.getScale().getIntOrFloatBitWidth() / 8;
   plane(planes.scales, bytes);

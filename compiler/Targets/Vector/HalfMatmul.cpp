@@ -122,7 +122,7 @@ struct HalfMatmulEmitter {
           Value place = b.at(first, b.add(b.mul(at, kLanes * 2), v * weight.getPanelBytes() + step * kLanes * 2));
           Value weights = b.load(halves(kLanes), place, 32);
           if (rows <= kPrefetchRows && tiling.ahead && step % 2 == 0)
-            b.prefetch(b.at(place, tiling.ahead), CacheLevel::First);
+            b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
           for (int64_t r = 0; r < rows; ++r) {
             Value &chain = next[r * vectors + v];
             chain = b.fma(number(xRow, at, r * xStride + step * kPairBytes, kLanes), weights, chain);

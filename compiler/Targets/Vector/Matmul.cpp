@@ -106,7 +106,7 @@ struct MatmulEmitter {
   void prefetchAhead(Value panel, Value k, int64_t kOffset) {
     int64_t stepBytes = kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
     if (tiling.ahead && kOffset * stepBytes % kLineBytes == 0)
-      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + tiling.ahead)), CacheLevel::First);
+      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + tiling.ahead)), CacheLevel::Second);
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
@@ -162,7 +162,7 @@ struct MatmulEmitter {
           Value place = b.at(panel, b.mul(k, codes->codeBytes(16) / 16));
           numbers.push_back(codes->numbers(place));
           if (rows <= prefetchRows && tiling.ahead)
-            b.prefetch(b.at(place, tiling.ahead), CacheLevel::First);
+            b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
         }
         for (int64_t i = 0; i < codes->step(); ++i)
           for (auto [p, four] : llvm::enumerate(numbers)) {

@@ -134,7 +134,7 @@ struct QuantizedMatmulEmitter {
         else
           numbers.push_back(reader.numbers(place));
         if (prefetches && tiling.ahead)
-          b.prefetch(b.at(place, tiling.ahead), CacheLevel::First);
+          b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
       }
       for (int64_t part = 0; part < step / 4; ++part)
         for (int64_t r = 0; r < rows; ++r) {
