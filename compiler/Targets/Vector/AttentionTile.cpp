@@ -62,7 +62,7 @@ void AttentionTile::askAhead(QueryRows queries, Value block, Value step, int64_t
     return;
   int64_t lines = kChunk * headDim * cells.bytes() / kLineBytes / steps;
   for (int64_t i = 0; i < lines; ++i)
-    b.prefetch(b.at(block, b.add(b.mul(step, lines * kLineBytes), i * kLineBytes)), CacheLevel::First);
+    b.prefetch(b.at(block, b.add(b.mul(step, lines * kLineBytes), i * kLineBytes)), CacheLevel::Second);
 }
 
 Value AttentionTile::visible(Value own, Value firstKey) {

@@ -20,8 +20,8 @@ Value splat(VectorBuilder &b, VectorType type, int64_t value) {
 } // namespace
 
 CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, int64_t segment, const TargetBackend &backend)
-    : b(b), codes(weight.getCodes()), backend(backend), k(weight.getK()), segmentSize(segment),
-      planes(codes.planes(k)) {
+    : b(b), codes(weight.getCodes()), panelBytes(weight.getPanelBytes()), backend(backend), k(weight.getK()),
+      segmentSize(segment), planes(codes.planes(k)) {
   if (codes.getTable().empty())
     return;
   // A copy for each 16 bytes, as shuffles of bytes want it.
@@ -84,11 +84,13 @@ Value CodesReader::scaleAt(Value panel, Value segment, int64_t plane, int64_t su
   return b.fmul(load(superPlane, codes.getSuper()), level);
 }
 
-void CodesReader::prefetchGroup(Value panel, Value segment) {
+void CodesReader::prefetchGroups(Value first, int64_t panels, Value segment) {
   Value group = groupOf(segment, codes.getGroup());
   auto plane = [&](int64_t from, int64_t each) {
-    int64_t ahead = std::max<int64_t>(4 * kLanes * each, 64);
-    b.prefetch(b.at(panel, b.add(b.mul(group, kLanes * each), from + ahead)), CacheLevel::Second);
+    int64_t ahead = std::max<int64_t>(4 * kLanes * each, kLineBytes), bytes = k / codes.getGroup() * kLanes * each;
+    Value place = placeAhead(b, b.at(first, from), b.mul(group, kLanes * each), ahead, bytes, panels * panelBytes);
+    for (int64_t panel = 0; panel < panels; ++panel)
+      b.prefetch(b.at(place, panel * panelBytes), CacheLevel::Second);
   };
   int64_t bytes = codes.getSuper() ? 1 : codes.getScale().getIntOrFloatBitWidth() / 8;
   plane(planes.scales, bytes);

@@ -46,8 +46,9 @@ public:
     return {scale(panel, segment), hasMinimum() ? minimum(panel, segment) : Value(),
             hasZeros() ? zero(panel, segment) : Value()};
   }
-  /// Asks for scales, minima and zero points four groups and more behind those of a segment.
-  void prefetchGroup(Value panel, Value segment);
+  /// Asks for scales, minima and zero points of `panels` panels from `first` on, four groups and more behind those of a
+  /// segment, or, where a panel ends before, for those of the panels that follow these.
+  void prefetchGroups(Value first, int64_t panels, Value segment);
   /// The 16 elements, f32, of k `part` (0 to 3) of a vector of numbers.
   Value element(Value numbers, int64_t part, const Group &group);
   /// Stores the elements of one row, column `lane` of a panel, times `factor` where there is one.
@@ -61,6 +62,7 @@ private:
 
   VectorBuilder &b;
   kernel::CodesType codes;
+  int64_t panelBytes;
   const TargetBackend &backend;
   int64_t k, segmentSize;
   kernel::CodesType::Planes planes;

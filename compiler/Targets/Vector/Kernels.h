@@ -60,6 +60,10 @@ ProductTiling tilingOf(kernel::MatmulOp op, const TargetBackend &backend);
 void walkTiles(VectorBuilder &b, llvm::ArrayRef<RegisterTile> tiles, const ProductTiling &tiling, Value count,
                Value from, Value to, llvm::function_ref<void(int64_t, int64_t, Value, Value)> tile);
 
+/// Where few rows ask for memory ahead of `offset` bytes into a plane of `panel`: `ahead` bytes on, and past the end of
+/// the plane's `planeBytes` at the beginning of the same plane `tileBytes` on, in the panels of the next tile.
+Value placeAhead(VectorBuilder &b, Value panel, Value offset, int64_t ahead, int64_t planeBytes, int64_t tileBytes);
+
 /// The team meets.
 void emitBarrier(VectorBuilder &b, Value context, Value thread);
 

@@ -101,25 +101,36 @@ struct MatmulEmitter {
     return result;
   }
 
-  /// Asks for the line that lies so much further on in the panel as the tiling says: with few rows a product waits for
-  /// memory, and the processor's own prefetching ends at each page of each panel.
-  void prefetchAhead(Value panel, Value k, int64_t kOffset) {
-    int64_t stepBytes = kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
-    if (tiling.ahead && kOffset * stepBytes % kLineBytes == 0)
-      b.prefetch(b.at(panel, b.add(b.mul(k, stepBytes), kOffset * stepBytes + tiling.ahead)), CacheLevel::Second);
+  /// Where a tile of `rows` rows asks for weights of the first of its panels ahead of a k: with few rows a product waits
+  /// for memory, and the processor's own prefetching ends at each page of each panel. Null where it does not.
+  Value ahead(ArrayRef<Value> panels, Value k, int64_t rows) {
+    if (rows > prefetchRows || !tiling.ahead)
+      return {};
+    return placeAhead(b, panels[0], b.mul(k, stepBytes()), tiling.ahead, weight.getK() * stepBytes(),
+                      weight.getPanelBytes() * static_cast<int64_t>(panels.size()));
+  }
+  /// Asks for the same of panel number `panel`, `offset` bytes further on.
+  void prefetch(Value place, size_t panel, int64_t offset) {
+    b.prefetch(b.at(place, static_cast<int64_t>(panel) * weight.getPanelBytes() + offset), CacheLevel::Second);
+  }
+  /// Bytes of one k of a panel.
+  int64_t stepBytes() const {
+    return codes ? codes->codeBytes(1) : kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
   void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k,
                   int64_t kOffset, int64_t steps) {
     bool pairs = weight.getElement().isBF16();
+    Value place = ahead(panels, k, rows);
     for (int64_t step = 0; step < steps; step += pairs ? 2 : 1) {
       int64_t width = pairs && step + 1 < steps ? 2 : 1;
       SmallVector<SmallVector<Value, 2>> weights(panels.size());
       auto loadPanel = [&](size_t panel) {
         weights[panel] = loadWeights(panels[panel], k, kOffset + step, width == 2);
-        if (rows <= prefetchRows)
-          prefetchAhead(panels[panel], k, kOffset + step);
+        int64_t offset = (kOffset + step) * stepBytes();
+        if (place && offset % kLineBytes == 0)
+          prefetch(place, panel, offset);
       };
       auto multiply = [&](size_t panel, int64_t row, int64_t part) {
         Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + kOffset + step + part) * 4));
@@ -157,12 +168,11 @@ struct MatmulEmitter {
       next = b.forLoop(b.i64(0), b.i64(segment), codes->step(), next, [&](Value from, ValueRange inner) {
         SmallVector<Value> added(inner);
         SmallVector<SmallVector<Value, 2>> numbers;
-        Value k = b.add(b.mul(s, segment), from);
-        for (Value panel : panels) {
-          Value place = b.at(panel, b.mul(k, codes->codeBytes(16) / 16));
-          numbers.push_back(codes->numbers(place));
-          if (rows <= prefetchRows && tiling.ahead)
-            b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
+        Value k = b.add(b.mul(s, segment), from), place = ahead(panels, k, rows);
+        for (auto [i, panel] : llvm::enumerate(panels)) {
+          numbers.push_back(codes->numbers(b.at(panel, b.mul(k, stepBytes()))));
+          if (place)
+            prefetch(place, i, 0);
         }
         for (int64_t i = 0; i < codes->step(); ++i)
           for (auto [p, four] : llvm::enumerate(numbers)) {

@@ -3,6 +3,8 @@
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/TileMatmul.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace llmc;
 using namespace llmc::vector_emit;
@@ -67,6 +69,13 @@ ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBacke
     if (tile.rows == given.getManyRows() && tile.panels == given.getManyPanels())
       tiling.many = tile;
   return tiling;
+}
+
+Value llmc::vector_emit::placeAhead(VectorBuilder &b, Value panel, Value offset, int64_t ahead, int64_t planeBytes,
+                                    int64_t tileBytes) {
+  Value distance = arith::SelectOp::create(b, b.less(offset, b.i64(planeBytes - ahead)), b.i64(ahead),
+                                           b.i64(ahead + tileBytes - planeBytes));
+  return b.at(panel, b.add(offset, distance));
 }
 
 void llmc::vector_emit::walkTiles(VectorBuilder &b, ArrayRef<RegisterTile> tiles, const ProductTiling &tiling,

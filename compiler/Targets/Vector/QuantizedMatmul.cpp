@@ -78,9 +78,9 @@ struct QuantizedMatmulEmitter {
       SmallVector<Value> next(carried);
       SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, rows <= kPrefetchRows);
       SmallVector<Value> scales, zeros;
+      if (rows <= kPrefetchRows)
+        reader.prefetchGroups(panels[0], vectors, s);
       for (Value p : panels) {
-        if (rows <= kPrefetchRows)
-          reader.prefetchGroup(p, s);
         scales.push_back(reader.scale(p, s));
         if (reader.hasZeros())
           zeros.push_back(arith::SIToFPOp::create(b, b.vecF32(), reader.zero(p, s)));
@@ -124,17 +124,21 @@ struct QuantizedMatmulEmitter {
       for (int64_t v = 0; v < vectors; ++v)
         sums.push_back(start);
     }
+    int64_t codeBytes = bytes ? kLanes : reader.codeBytes(1);
+    Value offset = b.mul(s, segment * codeBytes), ahead;
+    if (prefetches && tiling.ahead)
+      ahead = placeAhead(b, codes[0], offset, tiling.ahead, weight.getK() * codeBytes, vectors * weight.getPanelBytes());
     for (int64_t from = 0; from < segment; from += step) {
       SmallVector<SmallVector<Value, 2>> numbers;
-      for (Value c : codes) {
-        int64_t codeBytes = bytes ? kLanes : reader.codeBytes(16) / 16;
-        Value place = b.at(c, b.add(b.mul(s, segment * codeBytes), from * codeBytes));
+      for (auto [v, c] : llvm::enumerate(codes)) {
+        Value place = b.at(c, b.add(offset, from * codeBytes));
         if (bytes)
           numbers.push_back({b.load(byteVector, place, 64)});
         else
           numbers.push_back(reader.numbers(place));
-        if (prefetches && tiling.ahead)
-          b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
+        if (ahead)
+          b.prefetch(b.at(ahead, static_cast<int64_t>(v) * weight.getPanelBytes() + from * codeBytes),
+                     CacheLevel::Second);
       }
       for (int64_t part = 0; part < step / 4; ++part)
         for (int64_t r = 0; r < rows; ++r) {

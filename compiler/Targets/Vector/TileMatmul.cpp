@@ -23,7 +23,6 @@ namespace {
 constexpr int64_t kExpandedBytes = 400 << 10;
 /// Bytes of a tile of sums in memory.
 constexpr int64_t kSumsBytes = ByteTiles::kRows * kLanes * 4;
-constexpr int64_t kLineBytes = 64;
 /// Tiles of rows in a usual step of a prompt.
 constexpr int64_t kUsualTiles = 512 / ByteTiles::kRows;
 static_assert(kExpandedBytes + 8 * kSumsBytes <= LLMC_STEP_STACK_BYTES - (64 << 10), "spills and tables aside");
