@@ -117,14 +117,12 @@ struct HalfMatmulEmitter {
     sums = forChunks(sums, [&](Value from, int64_t count, ValueRange carried) {
       SmallVector<Value> chains(rows * vectors, zeroHalves(kLanes));
       chains = forSteps(count, chains, [&](SmallVectorImpl<Value> &next, Value turn, int64_t step) {
-        Value at = b.add(from, turn), offset = b.mul(at, kLanes * 2), ahead;
-        if (rows <= kPrefetchRows && tiling.ahead && step % 2 == 0)
-          ahead = placeAhead(b, first, offset, tiling.ahead, k * kLanes * 2, vectors * weight.getPanelBytes());
+        Value at = b.add(from, turn);
         for (int64_t v = 0; v < vectors; ++v) {
-          Value place = b.at(first, b.add(offset, v * weight.getPanelBytes() + step * kLanes * 2));
+          Value place = b.at(first, b.add(b.mul(at, kLanes * 2), v * weight.getPanelBytes() + step * kLanes * 2));
           Value weights = b.load(halves(kLanes), place, 32);
-          if (ahead)
-            b.prefetch(b.at(ahead, v * weight.getPanelBytes() + step * kLanes * 2), CacheLevel::Second);
+          if (rows <= kPrefetchRows && tiling.ahead && step % 2 == 0)
+            b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
           for (int64_t r = 0; r < rows; ++r) {
             Value &chain = next[r * vectors + v];
             chain = b.fma(number(xRow, at, r * xStride + step * kPairBytes, kLanes), weights, chain);

@@ -126,7 +126,7 @@ struct QuantizedMatmulEmitter {
     }
     int64_t codeBytes = bytes ? kLanes : reader.codeBytes(1);
     Value offset = b.mul(s, segment * codeBytes), ahead;
-    if (prefetches && tiling.ahead)
+    if (prefetches && !bytes && tiling.ahead)
       ahead = placeAhead(b, codes[0], offset, tiling.ahead, weight.getK() * codeBytes, vectors * weight.getPanelBytes());
     for (int64_t from = 0; from < segment; from += step) {
       SmallVector<SmallVector<Value, 2>> numbers;
