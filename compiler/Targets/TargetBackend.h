@@ -73,12 +73,15 @@ public:
 
   /// Register tiles for a matmul whose weight has `streams` streams, most rows first; of the tiles with equal rows the
   /// widest first. Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p
-  /// panels keeps r * p * streams accumulators of 16 f32 in registers.
+  /// panels has r * p * streams accumulators of 16 f32; where they are more than accumulators(), its streams are worked
+  /// through one after the other, and those of one need to fit.
   virtual std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const = 0;
-  /// Tiles of a matmul of many rows whose weight has been decoded to f32, the one that is taken first: with r rows and
-  /// p panels it keeps r * p * streams accumulators and p * streams weight vectors of 16 f32 in registers, and one
-  /// activation.
+  /// Tiles of a matmul of many rows whose weight has been decoded to f32, the one that is taken first, with as many
+  /// accumulators: with r rows and p panels it keeps p weight vectors of 16 f32 of each stream in registers, too, and
+  /// one activation.
   virtual std::vector<RegisterTile> decodedTiles(int64_t streams) const = 0;
+  /// Accumulators of 16 f32 that registers hold beside what is multiplied.
+  virtual int64_t accumulators() const = 0;
   /// Register tiles for a product of quantised rows with codes, in the order of matmulTiles(); the first is also the
   /// tile of many rows. A tile keeps r * p * streams accumulators of 16 f32, as many of 16 i32, and p * streams vectors
   /// of 64 bytes in registers.

@@ -118,6 +118,18 @@ struct MatmulEmitter {
     return codes ? codes->codeBytes(1) : kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
   }
 
+  /// Calls add(from, count) for runs of a tile's `vectors` whose accumulators fit in registers with `rows` rows, and
+  /// puts the sums [rows][count] it returns together: [rows][vectors].
+  SmallVector<Value> inRegisters(int64_t rows, int64_t vectors,
+                                 llvm::function_ref<SmallVector<Value>(int64_t, int64_t)> add) {
+    int64_t run = rows * vectors <= arguments.backend->accumulators() ? vectors : vectors / streams;
+    SmallVector<Value> all(rows * vectors);
+    for (int64_t from = 0; from < vectors; from += run)
+      for (auto [i, sum] : llvm::enumerate(add(from, run)))
+        all[static_cast<int64_t>(i) / run * vectors + from + static_cast<int64_t>(i) % run] = sum;
+    return all;
+  }
+
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
   void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k,
                   int64_t kOffset, int64_t steps) {
@@ -157,8 +169,22 @@ struct MatmulEmitter {
     }
   }
 
-  /// Adds all products with panels of codes to the sums, segment by segment.
-  SmallVector<Value> codesTile(SmallVector<Value> sums, ArrayRef<Value> panels, Value xRow, int64_t rows) {
+  /// Adds all products with panels to the sums.
+  SmallVector<Value> addPanels(SmallVector<Value> sums, ArrayRef<Value> panels, Value xRow, int64_t rows) {
+    int64_t whole = weight.getK() / kUnroll * kUnroll;
+    if (whole > 0)
+      sums = b.forLoop(b.i64(0), b.i64(whole), kUnroll, sums, [&](Value k, ValueRange carried) {
+        SmallVector<Value> next(carried);
+        accumulate(next, panels, xRow, rows, k, 0, kUnroll);
+        return next;
+      });
+    if (whole < weight.getK())
+      accumulate(sums, panels, xRow, rows, b.i64(whole), 0, weight.getK() - whole);
+    return sums;
+  }
+
+  /// The same with panels of codes, segment by segment.
+  SmallVector<Value> addCodes(SmallVector<Value> sums, ArrayRef<Value> panels, Value xRow, int64_t rows) {
     int64_t segment = codes->segment();
     return b.forLoop(b.i64(0), b.i64(weight.getK() / segment), 1, sums, [&](Value s, ValueRange carried) {
       SmallVector<Value> next(carried);
@@ -197,22 +223,12 @@ struct MatmulEmitter {
     for (int64_t i = 0; i < width * streams; ++i)
       panels.push_back(b.at(firstPanel, i * weight.getPanelBytes()));
     Value xRow = x.row(b, row);
-    SmallVector<Value> sums(rows * panels.size(), b.constant(b.vecF32(), 0.0));
-    if (codes) {
-      finish(rows, width, row, panel, codesTile(std::move(sums), panels, xRow, rows));
-      return;
-    }
-    int64_t whole = weight.getK() / kUnroll * kUnroll;
-    if (whole > 0)
-      sums = b.forLoop(b.i64(0), b.i64(whole), kUnroll, sums, [&](Value k, ValueRange carried) {
-        SmallVector<Value> next(carried);
-        accumulate(next, panels, xRow, rows, k, 0, kUnroll);
-        return next;
-      });
-    if (whole < weight.getK())
-      accumulate(sums, panels, xRow, rows, b.i64(whole), 0, weight.getK() - whole);
-
-    finish(rows, width, row, panel, sums);
+    auto add = [&](int64_t from, int64_t count) {
+      auto own = ArrayRef(panels).slice(from, count);
+      SmallVector<Value> sums(rows * count, b.constant(b.vecF32(), 0.0));
+      return codes ? addCodes(sums, own, xRow, rows) : addPanels(sums, own, xRow, rows);
+    };
+    finish(rows, width, row, panel, inRegisters(rows, width * streams, add));
   }
 
   void finish(int64_t rows, int64_t width, Value row, Value panel, ValueRange sums) {
@@ -255,30 +271,35 @@ struct MatmulEmitter {
   }
 
   /// sums[rows][vectors] += x[rows][from ..] * decoded[0 .. steps].
-  SmallVector<Value> addDecoded(SmallVector<Value> sums, int64_t rows, int64_t vectors, Value row, Value from,
+  SmallVector<Value> addDecoded(ArrayRef<Value> sums, int64_t rows, int64_t vectors, Value row, Value from,
                                 Value steps) {
     Value xRow = b.at(x.row(b, row), b.mul(from, 4));
-    auto add = [&](Value k, ValueRange carried, int64_t count) {
-      SmallVector<Value> next(carried);
-      Value weights = b.at(decoded, b.mul(k, vectors * kLanes * 4));
-      for (int64_t step = 0; step < count; ++step) {
-        SmallVector<Value> loaded;
-        for (int64_t v = 0; v < vectors; ++v)
-          loaded.push_back(b.load(b.vecF32(), b.at(weights, (step * vectors + v) * kLanes * 4), 64));
-        for (int64_t r = 0; r < rows; ++r) {
-          Value activation = b.broadcast(b.load(b.f32(), b.at(xRow, b.add(b.mul(k, 4), (r * x.stride + step) * 4))));
-          for (int64_t v = 0; v < vectors; ++v)
-            next[r * vectors + v] = b.fma(activation, loaded[v], next[r * vectors + v]);
+    return inRegisters(rows, vectors, [&](int64_t first, int64_t run) {
+      auto add = [&](Value k, ValueRange carried, int64_t count) {
+        SmallVector<Value> next(carried);
+        Value weights = b.at(decoded, b.mul(k, vectors * kLanes * 4));
+        for (int64_t step = 0; step < count; ++step) {
+          SmallVector<Value> loaded;
+          for (int64_t v = 0; v < run; ++v)
+            loaded.push_back(b.load(b.vecF32(), b.at(weights, (step * vectors + first + v) * kLanes * 4), 64));
+          for (int64_t r = 0; r < rows; ++r) {
+            Value activation = b.broadcast(b.load(b.f32(), b.at(xRow, b.add(b.mul(k, 4), (r * x.stride + step) * 4))));
+            for (int64_t v = 0; v < run; ++v)
+              next[r * run + v] = b.fma(activation, loaded[v], next[r * run + v]);
+          }
         }
-      }
-      return next;
-    };
-    Value whole = b.mul(b.div(steps, kUnroll), kUnroll);
-    sums = b.forLoop(b.i64(0), whole, kUnroll, sums,
-                     [&](Value k, ValueRange carried) { return add(k, carried, kUnroll); });
-    if (weight.getK() % kUnroll != 0)
-      sums = b.forLoop(whole, steps, 1, sums, [&](Value k, ValueRange carried) { return add(k, carried, 1); });
-    return sums;
+        return next;
+      };
+      SmallVector<Value> own;
+      for (int64_t r = 0; r < rows; ++r)
+        llvm::append_range(own, sums.slice(r * vectors + first, run));
+      Value whole = b.mul(b.div(steps, kUnroll), kUnroll);
+      own = b.forLoop(b.i64(0), whole, kUnroll, own,
+                      [&](Value k, ValueRange carried) { return add(k, carried, kUnroll); });
+      if (weight.getK() % kUnroll != 0)
+        own = b.forLoop(whole, steps, 1, own, [&](Value k, ValueRange carried) { return add(k, carried, 1); });
+      return own;
+    });
   }
 
   /// Calls body(row, rows) for rows `from` .. `to` in tiles of as many rows as keep the registers full with `width`

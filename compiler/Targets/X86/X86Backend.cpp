@@ -31,13 +31,15 @@ public:
     // Accumulators take rows * panels * streams * 2 of the 16 registers; two hold the weights, one the activation.
     if (streams == 1)
       return {{6, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
-    return {{3, 1}, {1, 2}, {1, 1}};
+    return {{6, 1}, {3, 1}, {1, 2}, {1, 1}};
   }
   std::vector<RegisterTile> decodedTiles(int64_t streams) const override {
+    // Of two streams, too, six rows at a time: with three, the second-level cache brings weights too slowly.
     if (streams == 1)
       return {{6, 1}, {4, 1}, {2, 2}};
-    return {{3, 1}, {2, 1}};
+    return {{6, 1}, {3, 1}};
   }
+  int64_t accumulators() const override { return 6; }
   RegisterTile attentionTile() const override { return {4, 1}; }
 
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
@@ -98,6 +100,7 @@ public:
       return {{6, 4}, {12, 2}, {8, 3}, {4, 4}};
     return {{6, 2}, {12, 1}, {4, 2}};
   }
+  int64_t accumulators() const override { return 24; }
   RegisterTile attentionTile() const override { return {6, 4}; }
 
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
