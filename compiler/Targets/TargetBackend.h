@@ -84,12 +84,21 @@ public:
   virtual int64_t accumulators() const = 0;
   /// Register tiles for a product of quantised rows with codes, in the order of matmulTiles(); the first is also the
   /// tile of many rows. A tile keeps r * p * streams accumulators of 16 f32, as many of 16 i32, and p * streams vectors
-  /// of 64 bytes in registers.
+  /// of 64 bytes in registers; where those are more than integerAccumulators(), its streams come one after the other.
   virtual std::vector<RegisterTile> integerTiles(int64_t streams) const = 0;
+  /// Accumulators of 16 i32 that registers hold beside as many of f32 and what is multiplied.
+  virtual int64_t integerAccumulators() const = 0;
   /// sum + the products of four bytes with four bytes in each of 16 lanes, exact: sum <16 x i32>, numbers <64 x i8>
   /// unsigned (below 16 where `small`), activations <64 x i8> from -127 to 127.
   virtual mlir::Value dot(vector_emit::VectorBuilder &b, mlir::Value sum, mlir::Value numbers, mlir::Value activations,
                           bool small) const = 0;
+  /// The same of numbers that stand for 128 less, where that is cheaper than what takes it off afterwards; else null.
+  virtual mlir::Value dotSigned(vector_emit::VectorBuilder &b, mlir::Value sum, mlir::Value numbers,
+                                mlir::Value activations) const {
+    return {};
+  }
+  /// Whether there is dotSigned().
+  virtual bool dotsSigned() const { return false; }
   /// The bytes of `table` (<64 x i8>, the same 16 four times) that `codes` (<64 x i8>, below 16) say.
   virtual mlir::Value lookUp(vector_emit::VectorBuilder &b, mlir::Value table, mlir::Value codes) const = 0;
   /// x 2^n by one instruction, exact where the result is a normal number, NaN where x or n is: <16 x f32>, n whole.

@@ -90,8 +90,12 @@ struct ProgramEmitter {
     auto func = LLVM::LLVMFuncOp::create(b, name, type, linkage);
     // LLVM must not turn loops into calls of memset or memcpy: the image links with nothing.
     SmallVector<Attribute> passthrough = {b.getStringAttr("no-builtins"), b.getStringAttr("nounwind")};
-    if (linkage == LLVM::Linkage::Internal)
+    if (linkage == LLVM::Linkage::Internal) {
       passthrough.push_back(b.getStringAttr("noinline"));
+      // Else LLVM finds out that it spills vectors when it can no longer align the stack for them, and each one that
+      // crosses a cache line costs cycles: which do depends on where the system put the stack.
+      passthrough.push_back(b.getStringAttr("stackrealign"));
+    }
     func.setPassthroughAttr(b.getArrayAttr(passthrough));
     return func;
   }

@@ -60,6 +60,11 @@ ProductTiling tilingOf(kernel::MatmulOp op, const TargetBackend &backend);
 void walkTiles(VectorBuilder &b, llvm::ArrayRef<RegisterTile> tiles, const ProductTiling &tiling, Value count,
                Value from, Value to, llvm::function_ref<void(int64_t, int64_t, Value, Value)> tile);
 
+/// Calls add(from, count) for the `vectors` of a tile at once, or stream by stream where the accumulators of all would
+/// be more than `most`, and puts the sums [rows][count] that it returns together: [rows][vectors].
+llvm::SmallVector<Value> streamsInTurn(int64_t rows, int64_t vectors, int64_t streams, int64_t most,
+                                       llvm::function_ref<llvm::SmallVector<Value>(int64_t, int64_t)> add);
+
 /// Where few rows ask for memory ahead of `offset` bytes into a plane of `panel`: `ahead` bytes on, and past the end of
 /// the plane's `planeBytes` at the beginning of the same plane `tileBytes` on, in the panels of the next tile.
 Value placeAhead(VectorBuilder &b, Value panel, Value offset, int64_t ahead, int64_t planeBytes, int64_t tileBytes);

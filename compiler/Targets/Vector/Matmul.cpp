@@ -101,8 +101,8 @@ struct MatmulEmitter {
     return result;
   }
 
-  /// Where a tile of `rows` rows asks for weights of the first of its panels ahead of a k: with few rows a product waits
-  /// for memory, and the processor's own prefetching ends at each page of each panel. Null where it does not.
+  /// Where a tile of `rows` rows asks for weights of the first of its panels ahead of a k: with few rows a product
+  /// waits for memory, and the processor's own prefetching ends at each page of each panel. Null where it does not.
   Value ahead(ArrayRef<Value> panels, Value k, int64_t rows) {
     if (rows > prefetchRows || !tiling.ahead)
       return {};
@@ -116,18 +116,6 @@ struct MatmulEmitter {
   /// Bytes of one k of a panel.
   int64_t stepBytes() const {
     return codes ? codes->codeBytes(1) : kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
-  }
-
-  /// Calls add(from, count) for runs of a tile's `vectors` whose accumulators fit in registers with `rows` rows, and
-  /// puts the sums [rows][count] it returns together: [rows][vectors].
-  SmallVector<Value> inRegisters(int64_t rows, int64_t vectors,
-                                 llvm::function_ref<SmallVector<Value>(int64_t, int64_t)> add) {
-    int64_t run = rows * vectors <= arguments.backend->accumulators() ? vectors : vectors / streams;
-    SmallVector<Value> all(rows * vectors);
-    for (int64_t from = 0; from < vectors; from += run)
-      for (auto [i, sum] : llvm::enumerate(add(from, run)))
-        all[static_cast<int64_t>(i) / run * vectors + from + static_cast<int64_t>(i) % run] = sum;
-    return all;
   }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
@@ -228,7 +216,8 @@ struct MatmulEmitter {
       SmallVector<Value> sums(rows * count, b.constant(b.vecF32(), 0.0));
       return codes ? addCodes(sums, own, xRow, rows) : addPanels(sums, own, xRow, rows);
     };
-    finish(rows, width, row, panel, inRegisters(rows, width * streams, add));
+    finish(rows, width, row, panel,
+           streamsInTurn(rows, width * streams, streams, arguments.backend->accumulators(), add));
   }
 
   void finish(int64_t rows, int64_t width, Value row, Value panel, ValueRange sums) {
@@ -274,7 +263,7 @@ struct MatmulEmitter {
   SmallVector<Value> addDecoded(ArrayRef<Value> sums, int64_t rows, int64_t vectors, Value row, Value from,
                                 Value steps) {
     Value xRow = b.at(x.row(b, row), b.mul(from, 4));
-    return inRegisters(rows, vectors, [&](int64_t first, int64_t run) {
+    return streamsInTurn(rows, vectors, streams, arguments.backend->accumulators(), [&](int64_t first, int64_t run) {
       auto add = [&](Value k, ValueRange carried, int64_t count) {
         SmallVector<Value> next(carried);
         Value weights = b.at(decoded, b.mul(k, vectors * kLanes * 4));

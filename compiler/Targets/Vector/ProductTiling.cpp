@@ -71,6 +71,16 @@ ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBacke
   return tiling;
 }
 
+SmallVector<Value> llmc::vector_emit::streamsInTurn(int64_t rows, int64_t vectors, int64_t streams, int64_t most,
+                                                    llvm::function_ref<SmallVector<Value>(int64_t, int64_t)> add) {
+  int64_t run = rows * vectors <= most ? vectors : vectors / streams;
+  SmallVector<Value> all(rows * vectors);
+  for (int64_t from = 0; from < vectors; from += run)
+    for (auto [i, sum] : llvm::enumerate(add(from, run)))
+      all[static_cast<int64_t>(i) / run * vectors + from + static_cast<int64_t>(i) % run] = sum;
+  return all;
+}
+
 Value llmc::vector_emit::placeAhead(VectorBuilder &b, Value panel, Value offset, int64_t ahead, int64_t planeBytes,
                                     int64_t tileBytes) {
   Value distance = arith::SelectOp::create(b, b.less(offset, b.i64(planeBytes - ahead)), b.i64(ahead),

@@ -63,8 +63,8 @@ struct QuantizedMatmulEmitter {
   }
 
   /// One register tile: `rows` rows from `firstRow`, `width` panels from `panel`; with `bytes` their codes stand in the
-  /// frame as numbers.
-  void tile(int64_t rows, int64_t width, Value firstRow, Value panel, bool bytes) {
+  /// frame as numbers. Weights are asked for `ahead` bytes before they are taken; 0: not at all.
+  void tile(int64_t rows, int64_t width, Value firstRow, Value panel, bool bytes, int64_t ahead) {
     int64_t vectors = width * streams;
     Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
     SmallVector<Value> panels, codes;
@@ -73,12 +73,24 @@ struct QuantizedMatmulEmitter {
       codes.push_back(bytes ? b.at(expanded, v * kLanes * weight.getK()) : panels.back());
     }
     Value xRow = b.at(x, b.mul(firstRow, xStride));
+    auto add = [&](int64_t from, int64_t count) {
+      auto own = [&](ArrayRef<Value> places) { return places.slice(from, count); };
+      return addSegments(rows, own(panels), own(codes), xRow, bytes, ahead);
+    };
+    storeResults(b, op, arguments, rows, width, firstRow, panel,
+                 streamsInTurn(rows, vectors, streams, arguments.backend->integerAccumulators(), add));
+  }
+
+  /// The sums of a tile of `rows` rows with these panels, whose codes lie at `codes`: [rows][panels] of 16 f32.
+  SmallVector<Value> addSegments(int64_t rows, ArrayRef<Value> panels, ArrayRef<Value> codes, Value xRow, bool bytes,
+                                 int64_t ahead) {
+    int64_t vectors = static_cast<int64_t>(panels.size());
     SmallVector<Value> sums(rows * vectors, b.constant(b.vecF32(), 0.0));
-    sums = b.forLoop(b.i64(0), b.i64(segments), 1, sums, [&](Value s, ValueRange carried) {
+    return b.forLoop(b.i64(0), b.i64(segments), 1, sums, [&](Value s, ValueRange carried) {
       SmallVector<Value> next(carried);
-      SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, rows <= kPrefetchRows);
+      SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, ahead);
       SmallVector<Value> scales, zeros;
-      if (rows <= kPrefetchRows)
+      if (ahead)
         reader.prefetchGroups(panels[0], vectors, s);
       for (Value p : panels) {
         scales.push_back(reader.scale(p, s));
@@ -107,27 +119,28 @@ struct QuantizedMatmulEmitter {
         }
       return next;
     });
-    storeResults(b, op, arguments, rows, width, firstRow, panel, sums);
   }
 
   Value sumPlace(Value xRow, int64_t r, Value s) { return b.at(xRow, b.add(b.mul(s, 4), r * xStride + row.sums)); }
 
   /// The whole-numbered sums of segment s, [rows][vectors] of 16 i32.
   SmallVector<Value> dots(int64_t rows, int64_t vectors, ArrayRef<Value> codes, Value xRow, Value s, bool bytes,
-                          bool prefetches) {
+                          int64_t bytesAhead) {
     VectorType words = b.vec(kLanes, b.getI32Type()), byteVector = b.vec(kNumbers, b.getI8Type());
     int64_t segment = reader.segment(), step = bytes ? 4 : reader.step();
+    bool isSigned = reader.offset() == 128 && arguments.backend->dotsSigned();
     SmallVector<Value> sums;
     for (int64_t r = 0; r < rows; ++r) {
-      Value start = reader.offset() ? b.broadcast(b.loadI32(sumPlace(xRow, r, s)))
-                                    : arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 0)));
+      Value start = reader.offset() && !isSigned
+                        ? b.broadcast(b.loadI32(sumPlace(xRow, r, s)))
+                        : arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 0)));
       for (int64_t v = 0; v < vectors; ++v)
         sums.push_back(start);
     }
     int64_t codeBytes = bytes ? kLanes : reader.codeBytes(1);
     Value offset = b.mul(s, segment * codeBytes), ahead;
-    if (prefetches && !bytes && tiling.ahead)
-      ahead = placeAhead(b, codes[0], offset, tiling.ahead, weight.getK() * codeBytes, vectors * weight.getPanelBytes());
+    if (bytesAhead)
+      ahead = placeAhead(b, codes[0], offset, bytesAhead, weight.getK() * codeBytes, vectors * weight.getPanelBytes());
     for (int64_t from = 0; from < segment; from += step) {
       SmallVector<SmallVector<Value, 2>> numbers;
       for (auto [v, c] : llvm::enumerate(codes)) {
@@ -146,7 +159,8 @@ struct QuantizedMatmulEmitter {
           Value activations = vector::BitCastOp::create(b, byteVector, b.broadcast(four));
           for (int64_t v = 0; v < vectors; ++v) {
             Value &sum = sums[r * vectors + v];
-            sum = arguments.backend->dot(b, sum, numbers[v][part], activations, reader.areSmall());
+            sum = isSigned ? arguments.backend->dotSigned(b, sum, numbers[v][part], activations)
+                           : arguments.backend->dot(b, sum, numbers[v][part], activations, reader.areSmall());
           }
         }
     }
@@ -157,9 +171,10 @@ struct QuantizedMatmulEmitter {
 
   /// All rows times panels `from` .. `to`, tiles of fewer rows than `most`.
   void fewRows(Value from, Value to) {
-    walkTiles(
-        b, arguments.backend->integerTiles(streams), tiling, arguments.count, from, to,
-        [&](int64_t rows, int64_t panels, Value row, Value panel) { tile(rows, panels, row, panel, /*bytes=*/false); });
+    walkTiles(b, arguments.backend->integerTiles(streams), tiling, arguments.count, from, to,
+              [&](int64_t rows, int64_t panels, Value row, Value panel) {
+                tile(rows, panels, row, panel, /*bytes=*/false, rows <= kPrefetchRows ? tiling.ahead : 0);
+              });
   }
 
   //===-- many rows -----------------------------------------------------------------------------------------------===//
@@ -190,7 +205,8 @@ struct QuantizedMatmulEmitter {
         tileRows.push_back(rows);
     for (int64_t rows : tileRows) {
       Value end = b.add(from, b.mul(b.div(b.sub(arguments.count, from), rows), rows));
-      b.forLoop(from, end, rows, [&](Value r) { tile(rows, width, r, panel, static_cast<bool>(expanded)); });
+      b.forLoop(from, end, rows,
+                [&](Value r) { tile(rows, width, r, panel, static_cast<bool>(expanded), /*ahead=*/0); });
       from = end;
     }
   }

@@ -71,6 +71,19 @@ Value x86::dotPairs(VectorBuilder &b, Value sum, Value numbers, Value activation
   });
 }
 
+Value x86::dotSigns(VectorBuilder &b, Value sum, Value numbers, Value activations) {
+  return inRegisters(b, 256, {sum, numbers, activations}, [&](ArrayRef<Value> v) -> Value {
+    VectorType words = b.vec(16, b.getI16Type()), bytes = b.vec(32, b.getI8Type());
+    Value number = arith::XOrIOp::create(b, v[1], splat(b, bytes, -128));
+    // The sign goes to the activation, which has room for it: 2 * 128 * 127 is less than 2^15.
+    Value magnitude = LLVM::AbsOp::create(b, bytes, number, /*is_int_min_poison=*/false);
+    Value activation = intrinsic(b, bytes, "llvm.x86.avx2.psign.b", {v[2], number});
+    Value products = intrinsic(b, words, "llvm.x86.avx2.pmadd.ub.sw", {magnitude, activation});
+    Value fours = intrinsic(b, v[0].getType(), "llvm.x86.avx2.pmadd.wd", {products, splat(b, words, 1)});
+    return arith::AddIOp::create(b, v[0], fours);
+  });
+}
+
 Value x86::shuffleBytes(VectorBuilder &b, Value table, Value codes, unsigned bits) {
   StringRef name = bits == 512 ? "llvm.x86.avx512.pshuf.b.512" : "llvm.x86.avx2.pshuf.b";
   return inRegisters(b, bits, {table, codes}, [&](ArrayRef<Value> v) { return intrinsic(b, v[0].getType(), name, v); });

@@ -14,6 +14,8 @@ using vector_emit::VectorBuilder;
 Value dotVNNI(VectorBuilder &b, Value sum, Value numbers, Value activations, unsigned bits);
 /// The same of older instructions.
 Value dotPairs(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small, unsigned bits);
+/// TargetBackend::dotSigned(), for registers of 256 bits.
+Value dotSigns(VectorBuilder &b, Value sum, Value numbers, Value activations);
 /// TargetBackend::lookUp().
 Value shuffleBytes(VectorBuilder &b, Value table, Value codes, unsigned bits);
 /// TargetBackend::scaleByPowerOfTwo() with AVX-512.

@@ -45,12 +45,17 @@ public:
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
     // Two kinds of accumulators, two registers each; bytes widened to words take four more.
     if (streams == 1)
-      return {{2, 1}, {1, 2}, {1, 1}};
-    return {{1, 1}};
+      return {{3, 1}, {2, 1}, {1, 2}, {1, 1}};
+    return {{3, 1}, {1, 1}};
   }
+  int64_t integerAccumulators() const override { return 3; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small) const override {
     return x86::dotPairs(b, sum, numbers, activations, small, 256);
   }
+  Value dotSigned(VectorBuilder &b, Value sum, Value numbers, Value activations) const override {
+    return x86::dotSigns(b, sum, numbers, activations);
+  }
+  bool dotsSigned() const override { return true; }
   Value lookUp(VectorBuilder &b, Value table, Value codes) const override {
     return x86::shuffleBytes(b, table, codes, 256);
   }
@@ -67,11 +72,13 @@ public:
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
     if (streams == 1)
       return {{3, 1}, {2, 1}, {1, 2}, {1, 1}};
-    return {{1, 1}};
+    return {{3, 1}, {1, 1}};
   }
+  int64_t integerAccumulators() const override { return 3; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool) const override {
     return x86::dotVNNI(b, sum, numbers, activations, 256);
   }
+  bool dotsSigned() const override { return false; }
   bool isForIntegers() const override { return true; }
 };
 
@@ -109,6 +116,7 @@ public:
       return {{6, 1}, {4, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
     return {{2, 1}, {1, 2}, {1, 1}};
   }
+  int64_t integerAccumulators() const override { return 6; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small) const override {
     return x86::dotPairs(b, sum, numbers, activations, small, 512);
   }
@@ -136,6 +144,7 @@ public:
       return {{6, 2}, {6, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
     return {{6, 1}, {4, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
   }
+  int64_t integerAccumulators() const override { return 12; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool) const override {
     return x86::dotVNNI(b, sum, numbers, activations, 512);
   }
