@@ -3,6 +3,7 @@
 #ifndef LLMC_COMPILER_TARGETS_TARGETBACKEND_H
 #define LLMC_COMPILER_TARGETS_TARGETBACKEND_H
 
+#include "compiler/Targets/CostModel.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Types.h"
 #include "mlir/Support/LLVM.h"
@@ -19,12 +20,6 @@ class MatmulOp;
 namespace vector_emit {
 class VectorBuilder;
 }
-
-/// The shape of a register tile: `rows` activation rows times `panels` panels of 16 columns.
-struct RegisterTile {
-  int64_t rows;
-  int64_t panels;
-};
 
 /// What multiplies tiles of bytes, on a processor that has it: eight registers, numbered from 0. All are emitted where
 /// the builder stands, between begin() and end() of one function; calls in between may not rely on them.
@@ -73,21 +68,15 @@ public:
 
   /// Register tiles for a matmul whose weight has `streams` streams, most rows first; of the tiles with equal rows the
   /// widest first. Contains a tile of one row and, for each row count, one of a single panel. A tile of r rows and p
-  /// panels has r * p * streams accumulators of 16 f32; where they are more than accumulators(), its streams are worked
-  /// through one after the other, and those of one need to fit.
+  /// panels has r * p * streams accumulators of 16 f32; where they are more than tileMachine() says, its streams are
+  /// worked through one after the other, and those of one need to fit.
   virtual std::vector<RegisterTile> matmulTiles(int64_t streams, mlir::Type element) const = 0;
-  /// Tiles of a matmul of many rows whose weight has been decoded to f32, the one that is taken first, with as many
-  /// accumulators: with r rows and p panels it keeps p weight vectors of 16 f32 of each stream in registers, too, and
-  /// one activation.
-  virtual std::vector<RegisterTile> decodedTiles(int64_t streams) const = 0;
-  /// Accumulators of 16 f32 that registers hold beside what is multiplied.
-  virtual int64_t accumulators() const = 0;
-  /// Register tiles for a product of quantised rows with codes, in the order of matmulTiles(); the first is also the
-  /// tile of many rows. A tile keeps r * p * streams accumulators of 16 f32, as many of 16 i32, and p * streams vectors
-  /// of 64 bytes in registers; where those are more than integerAccumulators(), its streams come one after the other.
+  /// What the cost model is asked about tiles of many rows with: products of f32, or of quantised rows with codes.
+  virtual TileMachine tileMachine(bool quantised) const = 0;
+  /// Register tiles for few quantised rows times codes, in the order of matmulTiles(). A tile keeps r * p * streams
+  /// accumulators of 16 f32, as many of 16 i32, and p * streams vectors of 64 bytes in registers, or those of one
+  /// stream at a time.
   virtual std::vector<RegisterTile> integerTiles(int64_t streams) const = 0;
-  /// Accumulators of 16 i32 that registers hold beside as many of f32 and what is multiplied.
-  virtual int64_t integerAccumulators() const = 0;
   /// sum + the products of four bytes with four bytes in each of 16 lanes, exact: sum <16 x i32>, numbers <64 x i8>
   /// unsigned (below 16 where `small`), activations <64 x i8> from -127 to 127.
   virtual mlir::Value dot(vector_emit::VectorBuilder &b, mlir::Value sum, mlir::Value numbers, mlir::Value activations,

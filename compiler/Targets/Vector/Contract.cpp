@@ -63,7 +63,7 @@ struct Emitter {
 
   Emitter(VectorBuilder &b, kernel::ContractOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), loops(b), out(op->getNumOperands() - 1),
-        tile(arguments.backend->decodedTiles(1).front()) {}
+        tile(decodedTiles(*arguments.backend, 1).front()) {}
 
   //===-- which loop is what --------------------------------------------------------------------------------------===//
 
@@ -320,7 +320,7 @@ struct Emitter {
   }
 
   int64_t mostTileRows(int64_t vectors) const {
-    RegisterTile full = arguments.backend->decodedTiles(1).front();
+    RegisterTile full = decodedTiles(*arguments.backend, 1).front();
     return std::min(full.rows * full.panels / vectors, kMostTileRows);
   }
   /// Calls body(row, rows) for the rows `from` .. `to` in tiles that keep the registers full, and smaller ones for what

@@ -52,6 +52,11 @@ struct ProductTiling {
   int64_t ahead;     ///< bytes within a panel; 0: nothing is asked for
   RegisterTile many; ///< of many rows; none: {0, 0}
 };
+/// Tiles of many rows whose weights, or numbers, have been decoded to f32, the best first: with a K that no first-level
+/// cache holds the weights of.
+std::vector<RegisterTile> decodedTiles(const TargetBackend &backend, int64_t streams);
+/// Decoded vectors side by side that a function's frame has room for.
+constexpr int64_t kMostDecodedVectors = 5;
 /// As the op says for the target, else as the target does by itself.
 ProductTiling tilingOf(kernel::MatmulOp op, const TargetBackend &backend);
 

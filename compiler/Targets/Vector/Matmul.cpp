@@ -41,8 +41,7 @@ constexpr int64_t kBlockRows = 256;
 /// Most rows of a tile of many rows, where few panels would leave registers for more: each has its own stream of
 /// activations.
 constexpr int64_t kMostTileRows = 12;
-static_assert(kDecodedBytes + kBlockRows * 5 * kLanes * 4 <= LLMC_STEP_STACK_BYTES,
-              "of at most 5 vectors, spills aside");
+static_assert(kDecodedBytes + kBlockRows * kMostDecodedVectors * kLanes * 4 <= LLMC_STEP_STACK_BYTES, "spills aside");
 /// Rows of a usual step of a prompt.
 constexpr int64_t kUsualStep = 512;
 
@@ -55,7 +54,7 @@ struct MatmulEmitter {
   int64_t streams;
   ProductTiling tiling;
   RegisterTile decodedTile; ///< the tile of many rows
-  int64_t prefetchRows;
+  int64_t prefetchRows, mostSums;
   std::optional<CodesReader> codes;
   int64_t decodedK = 0; ///< k that are decoded at a time; all of them where they fit
   Value decoded;        ///< frame memory of many rows: [decodedK][vectors][16]
@@ -65,7 +64,8 @@ struct MatmulEmitter {
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.rows(op.getX())),
         y(arguments.rows(op.getOuts()[0])), streams(weight.getStreams()), tiling(tilingOf(op, *arguments.backend)),
         decodedTile(tiling.many),
-        prefetchRows(arguments.backend->preferredVectorBits() == 512 ? kPrefetchRows : kPrefetchRowsNarrow) {
+        prefetchRows(arguments.backend->preferredVectorBits() == 512 ? kPrefetchRows : kPrefetchRowsNarrow),
+        mostSums(arguments.backend->tileMachine(/*quantised=*/false).accumulators) {
     if (weight.getElement().isF32())
       return;
     if (weight.getCodes())
@@ -216,8 +216,7 @@ struct MatmulEmitter {
       SmallVector<Value> sums(rows * count, b.constant(b.vecF32(), 0.0));
       return codes ? addCodes(sums, own, xRow, rows) : addPanels(sums, own, xRow, rows);
     };
-    finish(rows, width, row, panel,
-           streamsInTurn(rows, width * streams, streams, arguments.backend->accumulators(), add));
+    finish(rows, width, row, panel, streamsInTurn(rows, width * streams, streams, mostSums, add));
   }
 
   void finish(int64_t rows, int64_t width, Value row, Value panel, ValueRange sums) {
@@ -263,7 +262,7 @@ struct MatmulEmitter {
   SmallVector<Value> addDecoded(ArrayRef<Value> sums, int64_t rows, int64_t vectors, Value row, Value from,
                                 Value steps) {
     Value xRow = b.at(x.row(b, row), b.mul(from, 4));
-    return streamsInTurn(rows, vectors, streams, arguments.backend->accumulators(), [&](int64_t first, int64_t run) {
+    return streamsInTurn(rows, vectors, streams, mostSums, [&](int64_t first, int64_t run) {
       auto add = [&](Value k, ValueRange carried, int64_t count) {
         SmallVector<Value> next(carried);
         Value weights = b.at(decoded, b.mul(k, vectors * kLanes * 4));

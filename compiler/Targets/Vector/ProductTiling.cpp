@@ -19,6 +19,11 @@ constexpr int64_t kLongPanel = 2048;
 
 } // namespace
 
+std::vector<RegisterTile> llmc::vector_emit::decodedTiles(const TargetBackend &backend, int64_t streams) {
+  return predictedTiles(backend.tileMachine(/*quantised=*/false),
+                        {streams, kLongPanel, /*segment=*/0, kMostDecodedVectors});
+}
+
 TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &backend) {
   kernel::PackedType weight = matmul.getWeight().getType();
   int64_t streams = weight.getStreams();
@@ -29,17 +34,18 @@ TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &
     if (tile.rows == 1)
       choices.panels.push_back(tile.panels);
   if (matmul.isHalved()) // a register holds two panels
-    for (RegisterTile tile : backend.decodedTiles(streams))
+    for (RegisterTile tile : decodedTiles(backend, streams))
       choices.many.push_back({tile.rows, 2 * tile.panels});
   else if (!matmul.isQuantized())
-    choices.many = weight.getElement().isF32() ? std::vector<RegisterTile>() : backend.decodedTiles(streams);
+    choices.many = weight.getElement().isF32() ? std::vector<RegisterTile>() : decodedTiles(backend, streams);
   else if (int64_t most = backend.byteTiles() ? TileMatmul::mostPanels(weight, matmul.segmentSize()) : 0)
     for (int64_t panels : {2, 1, 3, 4}) {
       if (panels <= most)
         choices.many.push_back({ByteTiles::kRows, panels});
     }
   else
-    choices.many = backend.integerTiles(streams);
+    choices.many =
+        predictedTiles(backend.tileMachine(/*quantised=*/true), {streams, weight.getK(), matmul.segmentSize()});
   return choices;
 }
 

@@ -41,7 +41,7 @@ struct QuantizedMatmulEmitter {
   CodesReader reader;
   QuantizedRow row;
   Value x;
-  int64_t xStride, streams, segments;
+  int64_t xStride, streams, segments, mostSums;
   ProductTiling tiling;
   RegisterTile manyTile;
   std::optional<TileMatmul> tileRows; ///< what multiplies many rows instead
@@ -52,6 +52,7 @@ struct QuantizedMatmulEmitter {
         reader(b, weight, op.segmentSize(), *arguments.backend), row(weight, op.segmentSize()),
         x(arguments.value(op.getX())), xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType()))),
         streams(weight.getStreams()), segments(weight.getK() / reader.segment()),
+        mostSums(arguments.backend->tileMachine(/*quantised=*/true).accumulators),
         tiling(tilingOf(op, *arguments.backend)), manyTile(tiling.many) {
     if (arguments.backend->byteTiles() && TileMatmul::mostPanels(weight, reader.segment()) > 0) {
       tileRows.emplace(b, op, arguments, reader, tiling.many.panels);
@@ -77,8 +78,7 @@ struct QuantizedMatmulEmitter {
       auto own = [&](ArrayRef<Value> places) { return places.slice(from, count); };
       return addSegments(rows, own(panels), own(codes), xRow, bytes, ahead);
     };
-    storeResults(b, op, arguments, rows, width, firstRow, panel,
-                 streamsInTurn(rows, vectors, streams, arguments.backend->integerAccumulators(), add));
+    storeResults(b, op, arguments, rows, width, firstRow, panel, streamsInTurn(rows, vectors, streams, mostSums, add));
   }
 
   /// The sums of a tile of `rows` rows with these panels, whose codes lie at `codes`: [rows][panels] of 16 f32.

@@ -3,6 +3,7 @@
 #include "compiler/Targets/TargetBackend.h"
 #include "compiler/Targets/X86/IntegerDot.h"
 #include "compiler/Targets/X86/MatrixTiles.h"
+#include "compiler/Targets/X86/Processors.h"
 
 #include "llmc/artifact_format.h"
 
@@ -33,13 +34,13 @@ public:
       return {{6, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
     return {{6, 1}, {3, 1}, {1, 2}, {1, 1}};
   }
-  std::vector<RegisterTile> decodedTiles(int64_t streams) const override {
-    // Of two streams, too, six rows at a time: with three, the second-level cache brings weights too slowly.
-    if (streams == 1)
-      return {{6, 1}, {4, 1}, {2, 2}};
-    return {{6, 1}, {3, 1}};
+  TileMachine tileMachine(bool quantised) const override {
+    // Two kinds of accumulators, two registers each. Four products take vpmaddubsw, vpmaddwd, a sign and a sum; numbers
+    // their own sign and magnitude.
+    if (quantised)
+      return {x86::processorsWithAVX2(), 2, 16, 3, /*dotMultiplies=*/2, /*dotOthers=*/2, /*numberOthers=*/2};
+    return {x86::processorsWithAVX2(), 2, 16, 6};
   }
-  int64_t accumulators() const override { return 6; }
   RegisterTile attentionTile() const override { return {4, 1}; }
 
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
@@ -48,7 +49,6 @@ public:
       return {{3, 1}, {2, 1}, {1, 2}, {1, 1}};
     return {{3, 1}, {1, 1}};
   }
-  int64_t integerAccumulators() const override { return 3; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small) const override {
     return x86::dotPairs(b, sum, numbers, activations, small, 256);
   }
@@ -69,12 +69,15 @@ public:
   llvm::StringRef features() const override { return "+avxvnni"; }
   uint64_t requiredFeatures() const override { return featuresV3 | LLMC_X86_AVXVNNI; }
 
+  TileMachine tileMachine(bool quantised) const override {
+    return {x86::processorsWithAVXVNNI(), 2, 16, quantised ? 3 : 6};
+  }
+
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
     if (streams == 1)
       return {{3, 1}, {2, 1}, {1, 2}, {1, 1}};
     return {{3, 1}, {1, 1}};
   }
-  int64_t integerAccumulators() const override { return 3; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool) const override {
     return x86::dotVNNI(b, sum, numbers, activations, 256);
   }
@@ -101,13 +104,12 @@ public:
               {2, 8},  {2, 4},  {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
     return {{12, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
   }
-  std::vector<RegisterTile> decodedTiles(int64_t streams) const override {
-    // A load beside two multiply-adds is what the ports carry without loss: 6 rows by 4 vectors take 10 loads for 24.
-    if (streams == 1)
-      return {{6, 4}, {12, 2}, {8, 3}, {4, 4}};
-    return {{6, 2}, {12, 1}, {4, 2}};
+  TileMachine tileMachine(bool quantised) const override {
+    // Two kinds of accumulators, and bytes widened to words: twice vpmaddwd and a sum, three for the activation.
+    if (quantised)
+      return {x86::processorsWithAVX512(), 1, 32, 6, /*dotMultiplies=*/2, /*dotOthers=*/5, /*numberOthers=*/2};
+    return {x86::processorsWithAVX512(), 1, 32, 24};
   }
-  int64_t accumulators() const override { return 24; }
   RegisterTile attentionTile() const override { return {6, 4}; }
 
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
@@ -116,7 +118,6 @@ public:
       return {{6, 1}, {4, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
     return {{2, 1}, {1, 2}, {1, 1}};
   }
-  int64_t integerAccumulators() const override { return 6; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool small) const override {
     return x86::dotPairs(b, sum, numbers, activations, small, 512);
   }
@@ -138,13 +139,15 @@ public:
   llvm::StringRef features() const override { return "+avx512vnni"; }
   uint64_t requiredFeatures() const override { return featuresV4 | LLMC_X86_AVX512VNNI; }
 
+  TileMachine tileMachine(bool quantised) const override {
+    return {x86::processorsWithAVX512VNNI(), 1, 32, quantised ? 12 : 24};
+  }
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
     // 12 accumulators of each kind cover the latency of a dot product at two a cycle, and 8 loads bring what they take.
     if (streams == 1)
       return {{6, 2}, {6, 1}, {4, 2}, {4, 1}, {2, 4}, {2, 2}, {2, 1}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
     return {{6, 1}, {4, 1}, {2, 2}, {2, 1}, {1, 4}, {1, 2}, {1, 1}};
   }
-  int64_t integerAccumulators() const override { return 12; }
   Value dot(VectorBuilder &b, Value sum, Value numbers, Value activations, bool) const override {
     return x86::dotVNNI(b, sum, numbers, activations, 512);
   }
