@@ -15,7 +15,7 @@ constexpr int64_t kColumns = 16;
 /// A tile's rows: each is a stream of activations of its own.
 constexpr int64_t kMostRows = 12;
 /// Loads run beside multiplications, but not quite: what was measured on a Xeon of tiles that differ in loads alone.
-constexpr double kExposedLoads = 0.125;
+constexpr double kExposedLoads = 0.0625;
 
 /// Vectors of 16 columns whose accumulators are in registers together.
 int64_t vectorsTogether(const TileMachine &machine, const TileWork &work, RegisterTile tile) {
@@ -39,9 +39,9 @@ double llmc::predictedCycles(const Processor &processor, const TileMachine &mach
   const int64_t ofStep = work.segment ? 4 : 1;
   double multiplies = sums, others = 0, loads = vectors * width + rows;
   if (work.segment) {
-    // At a segment's end a sum is converted, and the product of two scales multiplied and added.
+    // At a segment's end a vector's scale is converted, and each sum, which the product of two scales is multiplied by.
     double ends = static_cast<double>(ofStep) / static_cast<double>(work.segment);
-    multiplies = sums * machine.dotMultiplies + 2 * sums * ends;
+    multiplies = sums * machine.dotMultiplies + (2 * sums + vectors * width) * ends;
     others = sums * machine.dotOthers + vectors * width * machine.numberOthers + sums * ends;
     loads += (vectors * width + 2 * rows) * ends;
   }

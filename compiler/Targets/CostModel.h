@@ -35,7 +35,7 @@ struct TileMachine {
   llvm::ArrayRef<Processor> processors; ///< that run the variant, each as likely as the next
   int64_t vectors;                      ///< of 16 numbers of 32 bits: one, or two halves
   int64_t registers;                    ///< vector registers
-  int64_t accumulators;                 ///< most of a tile, in vectors of 16; those of more take turns, stream by stream
+  int64_t accumulators; ///< most of a tile, in vectors of 16; those of more take turns, stream by stream
   /// Four products of bytes a lane and their sum: instructions on the multipliers, and on the others; and what prepares
   /// the numbers of a vector for all rows.
   double dotMultiplies = 1, dotOthers = 0, numberOthers = 0;

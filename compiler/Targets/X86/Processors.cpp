@@ -15,9 +15,8 @@ namespace {
 constexpr int64_t KiB = 1024;
 
 // Vectors of 256 bits: multiplies, others, loads, latency, bytes of the second level, of the first-level cache.
-constexpr Processor avx2[] = {{"Haswell", 2, 1, 2, 5, 25, 32 * KiB},
-                              {"Skylake", 2, 1, 2, 4, 48, 32 * KiB},
-                              {"Zen 3", 2, 2, 2, 4, 13, 32 * KiB}};
+constexpr Processor avx2[] = {
+    {"Haswell", 2, 1, 2, 5, 25, 32 * KiB}, {"Skylake", 2, 1, 2, 4, 48, 32 * KiB}, {"Zen 3", 2, 2, 2, 4, 13, 32 * KiB}};
 constexpr Processor avxVNNI[] = {{"Golden Cove", 2, 1, 3, 5, 48, 48 * KiB}, {"Gracemont", 2, 1, 2, 6, 25, 32 * KiB}};
 // Vectors of 512 bits. A Zen 4 makes two halves of each.
 constexpr Processor avx512[] = {{"Skylake-SP", 2, 1, 2, 4, 48, 32 * KiB},
