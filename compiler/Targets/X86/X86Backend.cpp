@@ -44,7 +44,7 @@ public:
   RegisterTile attentionTile() const override { return {4, 1}; }
 
   std::vector<RegisterTile> integerTiles(int64_t streams) const override {
-    // Two kinds of accumulators, two registers each; bytes widened to words take four more.
+    // Two kinds of accumulators, two registers each.
     if (streams == 1)
       return {{3, 1}, {2, 1}, {1, 2}, {1, 1}};
     return {{3, 1}, {1, 1}};
