@@ -42,8 +42,8 @@ struct KernelArguments {
 constexpr int64_t kLineBytes = 64;
 
 /// How far ahead few rows ask for weights, within a panel: what a core reads from memory in 400 ns when eight panels
-/// are read side by side.
-constexpr int64_t kPrefetchBytes = 1024;
+/// are read side by side; and where they are fewer than four, of which each has to bring more.
+constexpr int64_t kBytesAhead = 1024, kBytesAheadOfFew = 4096;
 
 /// How a product goes through its rows and panels on a target.
 struct ProductTiling {

@@ -51,11 +51,12 @@ TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &
 
 ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBackend &backend) {
   TilingChoices choices = tilingChoices(op, backend);
-  ProductTiling tiling = {choices.panels.front(), kGroupPanels, kPrefetchBytes,
+  kernel::PackedType weight = op.getWeight().getType();
+  int64_t ahead = choices.panels.front() * weight.getStreams() < 4 ? kBytesAheadOfFew : kBytesAhead;
+  ProductTiling tiling = {choices.panels.front(), kGroupPanels, ahead,
                           choices.many.empty() ? RegisterTile{0, 0} : choices.many.front()};
   // Long panels come from memory, which half as many streams, asked for twice as far ahead, read up to a twentieth
   // faster: 1.1B q8_0. Short ones, 135M, lose a fiftieth by it.
-  kernel::PackedType weight = op.getWeight().getType();
   if (op.isQuantized() && weight.getCodes().getBits() == 8 && weight.getK() >= kLongPanel &&
       tiling.panels * weight.getStreams() >= kGroupPanels) {
     tiling.panels /= 2;
