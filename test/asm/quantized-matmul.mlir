@@ -5,6 +5,8 @@
 // RUN: FileCheck %s --check-prefix=AVXVNNI < %t.avx.txt && not grep -E "step_1.*dots .*stack [1-9]" %t.avx.txt
 // RUN: llmc compile - --emit asm --cpu x86-64-v4 -o - < %s | FileCheck %s --check-prefix=V4 --implicit-check-not=vpdpbusd
 // RUN: llmc compile - --emit asm --cpu x86-64-v3 -o %t.v3.s < %s && FileCheck %s --check-prefix=V3 --implicit-check-not=vpdpbusd --implicit-check-not=zmm < %t.v3.s
+// Weights are asked for ahead in the second-level cache, not the first (docs/rationale/2026-11-28-memory-ahead.md).
+// RUN: grep prefetcht1 %t.s && not grep prefetcht0 %t.s && grep prefetcht1 %t.v3.s && not grep prefetcht0 %t.v3.s
 // What is spilled lies aligned on the stack, wherever that is: nothing crosses a cache line.
 // RUN: grep -E "vmov.*\(%rsp.*ymm|ymm.*\(%rsp" %t.v3.s && not grep -E "vmov(u|dqu).*%rsp" %t.v3.s && not grep -E "vmov(u|dqu).*%rsp" %t.s
 
