@@ -54,7 +54,7 @@ Status runOnce(llmc_session &session, uint32_t sequence, uint64_t past, uint64_t
     session.dims[form.tokensDim] = count;
   if (form.pastDim != LLMC_NO_DIM)
     session.dims[form.pastDim] = past;
-  runOnTeam(session.team, enterSession, &session, TeamNeed::some);
+  runOnTeam(session.team, enterSession, &session, TeamNeed::some, count);
   if (Status status = checkComputedDims(artifact, session.dims, error))
     return status;
   // The positions of each present are known only now.

@@ -114,7 +114,7 @@ Status runStep(llmc_session &session, const llmc_step_input *inputs, uint32_t nu
   if (computed < session.minimumRows)
     session.rows[computed++] = int32_t(tokens - 1);
   setStepDims(session, tokens, computed);
-  runOnTeam(session.team, enterSession, &session, TeamNeed::some);
+  runOnTeam(session.team, enterSession, &session, TeamNeed::some, uint64_t(computed) << 32 | tokens);
   for (uint32_t i = 0; i < numInputs; ++i)
     session.lengths[inputs[i].sequence] += inputs[i].num_tokens;
   logits = {session.logits, session.rowStride, rows, session.vocabSize};

@@ -12,7 +12,8 @@ constexpr uint64_t barrierSpin = 50 * 1000;
 constexpr uint64_t jobSpin = 200 * 1000;
 // More threads than cores: whoever waits must give way.
 constexpr uint64_t crowdedSpin = 2 * 1000;
-// Below, a thread was slow to wake or had more to do; whoever lost the core is away for a slice of the scheduler.
+// Below, a thread was slow to wake or had more to do, unless it has this one's core; whoever lost the core to another
+// program is away for a slice of the scheduler.
 constexpr uint64_t longWait = 1000 * 1000;
 // Above, the whole process was stopped.
 constexpr uint64_t stoppedWait = 50 * 1000 * 1000;
@@ -39,6 +40,7 @@ bool sharesCore(const Team &team, uint32_t thread) {
 uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32_t old, uint64_t spin,
                        uint64_t *asleep = nullptr) {
   uint64_t start = 0;
+  bool shares = false;
   for (uint32_t polls = 1;; ++polls) {
     if (uint32_t value = __atomic_load_n(&word.value, __ATOMIC_ACQUIRE); value != old)
       return value;
@@ -48,7 +50,8 @@ uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32
     uint64_t now = platform::nanoseconds();
     if (!start)
       start = now;
-    if (now - start > spin || sharesCore(team, thread))
+    shares = sharesCore(team, thread);
+    if (now - start > spin || shares)
       break;
   }
   // Either the changer sees this sleeper, or the futex sees the change: both sides are sequentially consistent.
@@ -58,7 +61,7 @@ uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32
     platform::waitOnWord(&word.value, old);
   __atomic_fetch_sub(&word.sleepers, 1, __ATOMIC_RELAXED);
   uint64_t slept = platform::nanoseconds() - start;
-  if (asleep && slept >= longWait &&
+  if (asleep && (shares || slept >= longWait) &&
       slept < stoppedWait) // of the last barrier of a job this may come late, and count for the next one
     __atomic_store_n(asleep, __atomic_load_n(asleep, __ATOMIC_RELAXED) + slept, __ATOMIC_RELAXED);
   return value;
@@ -141,7 +144,7 @@ void stopTeam(Team &team) {
   }
 }
 
-void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need) {
+void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need, uint64_t kind) {
   DefaultFloatEnvironment environment;
   team.job = job;
   team.argument = argument;
@@ -163,7 +166,7 @@ void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need) {
     uint64_t asleep = __atomic_load_n(&team.cores[i].asleep, __ATOMIC_RELAXED);
     longest = asleep > longest ? asleep : longest;
   }
-  team.size.ended(platform::nanoseconds() - start, longest);
+  team.size.ended(platform::nanoseconds() - start, longest, kind);
 }
 
 void teamBarrier(void *opaque, uint32_t thread) {

@@ -39,7 +39,7 @@ struct Team {
   alignas(64) uint32_t arrived = 0; ///< Threads at the current barrier.
   struct alignas(64) Core {
     uint32_t value;  ///< Where the thread was last seen.
-    uint64_t asleep; ///< Nanoseconds of its long waits at barriers of the current job.
+    uint64_t asleep; ///< Nanoseconds that it slept at barriers of the current job for want of a core.
   } cores[maxThreads];
   struct Worker {
     Team *team;
@@ -59,8 +59,9 @@ void stopTeam(Team &team);
 enum class TeamNeed { all, some };
 
 /// Runs job(argument, thread, n) on the first n threads of the team, the caller as thread 0; returns when all have
-/// ended. Each runs with the default floating-point environment, whatever the caller's is.
-void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need = TeamNeed::all);
+/// ended. Each runs with the default floating-point environment, whatever the caller's is. Jobs that may have fewer are
+/// told apart by `kind`: those of one kind do about as much.
+void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need = TeamNeed::all, uint64_t kind = 0);
 
 /// Returns once all threads of the team have arrived; what each wrote before is seen by all after. The form compiled
 /// code calls (step_abi.h); `team` is a Team.

@@ -4,35 +4,60 @@
 
 namespace llmc::runtime {
 
-void TeamSize::ended(uint64_t time, uint64_t asleep) {
+void TeamSize::Window::add(uint64_t jobTime, uint64_t jobAsleep, uint64_t jobKind) {
+  alike = alike && (!jobs || jobKind == kind);
+  kind = jobKind;
+  time += jobTime;
+  asleep += jobAsleep;
+  ++jobs;
+}
+
+void TeamSize::Pause::longer() {
+  length = length * 2 < kLongestPause ? length * 2 : kLongestPause;
+  passed = 0;
+}
+
+void TeamSize::ended(uint64_t time, uint64_t asleep, uint64_t kind) {
   if (all == 1)
     return;
-  windowTime += time;
-  windowAsleep += asleep;
+  window.add(time, asleep, kind);
+  untilFewer.passed += time;
   if (size < all)
-    paused += time;
-  if (windowTime < kWindow)
+    untilMore.passed += time;
+  if (window.time < kWindow)
     return;
-  // Two of five: a thread that has half a core lets the others sleep for half the time and more, an uneven end of a
-  // phase for a twentieth.
-  bool late = size > 1 && windowAsleep > windowTime / 5 * 2;
-  windowTime = windowAsleep = 0;
-  if (late) {
-    pause = !trying ? kShortestPause : pause * 2 < kLongestPause ? pause * 2 : kLongestPause;
-    --size;
-    paused = 0;
-    trying = false;
-    return;
-  }
-  if (trying) {
-    trying = false;
-    pause = kShortestPause;
-  }
-  if (size < all && paused >= pause) {
-    ++size;
-    paused = 0;
-    trying = true;
-  }
+  if (before)
+    judge();
+  else if (size > 1 && window.isDoubtful() && untilFewer.isOver())
+    change(size - 1);
+  else if (size < all && untilMore.isOver())
+    change(size + 1);
+  last = window;
+  window = Window();
+}
+
+/// Tries another number of threads.
+void TeamSize::change(uint32_t threads) {
+  before = size;
+  size = threads;
+}
+
+/// Keeps the number that is being tried, or goes back.
+void TeamSize::judge() {
+  bool isMore = size > before, isLike = window.isLike(last);
+  // Whoever was late, and whose jobs were of another kind, is left out.
+  bool keeps = isLike ? window.isFasterThan(last) : isMore ? !window.isLate() : last.isLate();
+  if (isMore && keeps)
+    untilMore = Pause();
+  else if (isMore)
+    untilMore.longer();
+  else if (keeps)
+    untilMore.passed = 0, untilFewer = Pause::over();
+  else if (isLike)
+    untilFewer.longer();
+  if (!keeps)
+    size = before;
+  before = 0;
 }
 
 } // namespace llmc::runtime

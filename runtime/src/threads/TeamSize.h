@@ -3,7 +3,9 @@
 // Where threads share work evenly, one whose core another program uses holds all others up: two threads beside a busy
 // program on one of two cores decode at three quarters of what one thread does. So a team whose threads spend much of
 // their jobs asleep at barriers goes on with one thread less - the system then keeps the rest where there is room - and
-// tries again later, the later the more often that failed. Results do not depend on the number of threads.
+// tries again later, the later the more often that failed. What decides is time: jobs with one thread less, or more,
+// beside like jobs before; where those before were of another kind, how long threads slept. Results do not depend on
+// the number of threads.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef LLMC_RUNTIME_THREADS_TEAMSIZE_H
 #define LLMC_RUNTIME_THREADS_TEAMSIZE_H
@@ -19,20 +21,49 @@ public:
 
   /// Threads that are to take part in the next job, from 1 to all.
   uint32_t threads() const { return size; }
-  /// A job has ended that took `time`, of which the thread that slept the longest at its barriers slept `asleep`.
-  void ended(uint64_t time, uint64_t asleep);
+  /// A job has ended that took `time`, of which the thread that slept the longest at its barriers slept `asleep`. Jobs
+  /// of the same `kind` do about as much.
+  void ended(uint64_t time, uint64_t asleep, uint64_t kind);
 
 private:
   static constexpr uint64_t kMillisecond = 1000 * 1000;
   /// Jobs are looked at together until they took so long: a few steps of a small model.
   static constexpr uint64_t kWindow = 20 * kMillisecond;
-  /// How long a team does with fewer threads before it tries one more.
+  /// How long a team stays with fewer threads before it tries one more, or with more before it doubts them again.
   static constexpr uint64_t kShortestPause = 100 * kMillisecond, kLongestPause = 5000 * kMillisecond;
 
+  /// Jobs that are looked at together.
+  struct Window {
+    uint64_t time = 0, asleep = 0, jobs = 0;
+    uint64_t kind = 0;
+    bool alike = true; ///< all jobs are of `kind`
+
+    void add(uint64_t jobTime, uint64_t jobAsleep, uint64_t jobKind);
+    bool isLike(const Window &other) const { return alike && other.alike && kind == other.kind; }
+    /// A thread that has half a core lets the others sleep for half the time and more, an uneven end of a phase for a
+    /// twentieth.
+    bool isLate() const { return asleep > time / 5 * 2; }
+    /// Late enough for a look at how one thread less does: the system gives half a core in slices, and where they are
+    /// short threads sleep less than they lose.
+    bool isDoubtful() const { return asleep > time / 10; }
+    bool isFasterThan(const Window &other) const { return time * other.jobs < other.time * jobs; }
+  };
+  /// How long to stay, the longer the more often going failed.
+  struct Pause {
+    uint64_t length = kShortestPause, passed = 0;
+
+    bool isOver() const { return passed >= length; }
+    static Pause over() { return {kShortestPause, kShortestPause}; }
+    void longer();
+  };
+
+  void change(uint32_t threads);
+  void judge();
+
   uint32_t all, size;
-  uint64_t windowTime = 0, windowAsleep = 0;
-  uint64_t paused = 0, pause = kShortestPause;
-  bool trying = false; ///< The last change was to one thread more.
+  uint32_t before = 0; ///< threads before a change that is being tried; 0: none is
+  Window window, last; ///< of now; of the threads before
+  Pause untilMore, untilFewer = Pause::over();
 };
 
 } // namespace llmc::runtime

@@ -4,63 +4,99 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 using namespace llmc::runtime;
 
 namespace {
 
 constexpr uint64_t kMillisecond = 1000 * 1000;
 
-/// Jobs of 10 ms until the number of threads changes, at most `most`; returns how many it took.
-int untilChange(TeamSize &size, uint64_t asleepMilliseconds, int most = 10000) {
-  uint32_t before = size.threads();
-  for (int jobs = 1; jobs <= most; ++jobs) {
-    size.ended(10 * kMillisecond, asleepMilliseconds * kMillisecond);
-    if (size.threads() != before)
-      return jobs;
+/// A machine on which a job takes `milliseconds[n]` on n threads, of which one sleeps `asleep[n]`.
+struct Machine {
+  std::vector<double> milliseconds, asleep;
+  uint64_t kind = 1;
+
+  void run(TeamSize &size) const {
+    uint32_t n = size.threads();
+    size.ended(uint64_t(milliseconds[n] * kMillisecond), uint64_t(asleep[n] * kMillisecond), kind);
   }
-  return most;
-}
+  /// Jobs until the number of threads changes, at most `most`; returns how many it took.
+  int untilChange(TeamSize &size, int most = 10000) const {
+    uint32_t before = size.threads();
+    for (int jobs = 1; jobs <= most; ++jobs) {
+      run(size);
+      if (size.threads() != before)
+        return jobs;
+    }
+    return most;
+  }
+};
+
+const Machine quiet = {{0, 20, 10}, {0, 0, 0.5}};
+const Machine taken = {{0, 20, 30}, {0, 0, 15}};
 
 TEST(TeamSizeTest, KeepsAllWhileTheyMeetInTime) {
   TeamSize size(4);
-  EXPECT_EQ(untilChange(size, 3, 1000), 1000); // 30 % asleep: uneven, but nobody is missing
+  Machine uneven = {{0, 40, 20, 13, 10}, {0, 0, 0, 0, 0.9}};
+  EXPECT_EQ(uneven.untilChange(size, 1000), 1000); // 9 % asleep: uneven, but nobody is missing
   EXPECT_EQ(size.threads(), 4u);
 }
 
-TEST(TeamSizeTest, GoesOnWithFewerWhereOneIsLate) {
+TEST(TeamSizeTest, GoesOnWithFewerWhereThatIsFaster) {
   TeamSize size(2);
-  EXPECT_EQ(untilChange(size, 6), 2) << "two jobs of 10 ms are a window";
+  EXPECT_EQ(taken.untilChange(size), 1) << "a job of 30 ms is a window";
   EXPECT_EQ(size.threads(), 1u);
-  EXPECT_EQ(untilChange(size, 0), 10) << "after 100 ms it tries again";
+  EXPECT_EQ(taken.untilChange(size), 6) << "one shows that it is faster, and after 100 ms more it tries again";
   EXPECT_EQ(size.threads(), 2u);
+}
+
+TEST(TeamSizeTest, GoesBackWhereFewerAreSlower) {
+  TeamSize size(2);
+  Machine late = {{0, 20, 15}, {0, 0, 10}}; // asleep for two thirds, and yet faster
+  EXPECT_EQ(late.untilChange(size), 2);
+  EXPECT_EQ(size.threads(), 1u);
+  EXPECT_EQ(late.untilChange(size), 1);
+  EXPECT_EQ(size.threads(), 2u);
+  int last = 0;
+  for (int times = 0; times < 8; ++times) {
+    int jobs = late.untilChange(size);
+    EXPECT_GT(jobs, last == 334 ? 333 : last) << "each time it doubts later";
+    last = jobs;
+    EXPECT_EQ(late.untilChange(size), 1);
+  }
+  EXPECT_EQ(last, 334) << "at most after 5 s";
 }
 
 TEST(TeamSizeTest, TriesAgainLaterAndLater) {
   TeamSize size(2);
-  untilChange(size, 6);
+  taken.untilChange(size);
   int last = 0;
-  for (int expected : {10, 20, 40, 80, 160, 320, 500, 500}) { // up to 5 s
-    last = untilChange(size, 0);
+  for (int expected : {6, 10, 20, 40, 80, 160, 250, 250}) { // up to 5 s
+    last = taken.untilChange(size);
     EXPECT_EQ(last, expected);
-    EXPECT_EQ(untilChange(size, 6), 2);
+    EXPECT_EQ(taken.untilChange(size), 1);
   }
   // Once it does go well it is as if nothing had been.
-  untilChange(size, 0);
-  EXPECT_EQ(untilChange(size, 0, 100), 100);
+  quiet.untilChange(size);
+  EXPECT_EQ(quiet.untilChange(size, 100), 100);
   EXPECT_EQ(size.threads(), 2u);
-  EXPECT_EQ(untilChange(size, 6), 2);
-  EXPECT_EQ(untilChange(size, 0), 10);
+  EXPECT_EQ(taken.untilChange(size), 1);
+  EXPECT_EQ(taken.untilChange(size), 6);
 }
 
 TEST(TeamSizeTest, ManyCoresMayBeTaken) {
   TeamSize size(8);
+  Machine crowded = {{0, 20, 21, 22, 23, 24, 25, 26, 27}, {0, 0, 9, 9, 9, 9, 9, 9, 9}};
   for (uint32_t threads = 7; threads >= 1; --threads) {
-    EXPECT_EQ(untilChange(size, 6), 2);
+    crowded.untilChange(size);
     EXPECT_EQ(size.threads(), threads);
+    crowded.run(size);
   }
-  EXPECT_EQ(untilChange(size, 6, 9), 9) << "one thread waits for nobody";
+  EXPECT_EQ(crowded.untilChange(size, 4), 4) << "one thread waits for nobody";
+  Machine free = {{0, 40, 36, 32, 30, 28, 27, 26, 25}, {0, 0, 0, 0, 0, 0, 0, 0, 0}};
   for (uint32_t threads = 2; threads <= 8; ++threads) {
-    untilChange(size, 0);
+    free.untilChange(size);
     EXPECT_EQ(size.threads(), threads);
   }
 }
@@ -68,16 +104,42 @@ TEST(TeamSizeTest, ManyCoresMayBeTaken) {
 TEST(TeamSizeTest, ShortStepsAreLookedAtTogether) {
   TeamSize size(2);
   for (int i = 0; i < 199; ++i) {
-    size.ended(kMillisecond / 10, kMillisecond / 10 * 9 / 10);
+    size.ended(kMillisecond / 10, kMillisecond / 10 * 9 / 10, 1);
     ASSERT_EQ(size.threads(), 2u);
   }
-  size.ended(kMillisecond / 10, 0);
+  size.ended(kMillisecond / 10, 0, 1);
+  EXPECT_EQ(size.threads(), 1u);
+}
+
+TEST(TeamSizeTest, JobsOfAnotherKindProveNothing) {
+  // A prompt's steps take longer than a token's: that two threads took 15 ms for a token does not make one, which takes
+  // 20 for a token and 200 for a prompt, slower or faster.
+  TeamSize size(2);
+  Machine doubtful = {{0, 20, 20}, {0, 0, 5}, 7};
+  doubtful.untilChange(size);
+  ASSERT_EQ(size.threads(), 1u);
+  size.ended(30 * kMillisecond, 0, 8);
+  EXPECT_EQ(size.threads(), 2u) << "nobody was late enough to be left out without proof";
+  EXPECT_EQ(doubtful.untilChange(size), 1) << "which is looked for at once";
+  size.ended(19 * kMillisecond, 0, 7);
+  size.ended(19 * kMillisecond, 0, 7);
+  EXPECT_EQ(size.threads(), 1u) << "and found";
+}
+
+TEST(TeamSizeTest, LateOnesAreLeftOutWhereKindsChange) {
+  TeamSize size(2);
+  for (uint64_t kind = 0; kind < 2; ++kind)
+    size.ended(10 * kMillisecond, 6 * kMillisecond, kind);
+  EXPECT_EQ(size.threads(), 1u);
+  for (uint64_t kind = 2; kind < 12; ++kind)
+    size.ended(10 * kMillisecond, 0, kind);
   EXPECT_EQ(size.threads(), 1u);
 }
 
 TEST(TeamSizeTest, OneThreadStaysOne) {
   TeamSize size(1);
-  EXPECT_EQ(untilChange(size, 9, 100), 100);
+  for (int i = 0; i < 100; ++i)
+    size.ended(30 * kMillisecond, 29 * kMillisecond, 1);
   EXPECT_EQ(size.threads(), 1u);
 }
 
