@@ -76,12 +76,12 @@ private:
 };
 
 /// Writes one row's codes, `k` of them from column `first` on: four beside each other, 16 rows apart. `flip` is the bit
-/// that makes a code in two's complement the unsigned one of the same order. Four or eight at a time in one register:
+/// that makes a code in two's complement the unsigned one of the same order. Four at a time in one register:
 /// bytes of a word stay in their order on any host, since both ends are copied.
 void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k, const uint8_t *codes, uint8_t flip,
                 uint8_t *panel) {
+  const uint32_t flips = flip * 0x01010101u;
   if (layout.bits == 8) {
-    const uint32_t flips = flip * 0x01010101u;
     uint8_t *out = panel + first * panelWidth + row * 4;
     for (int64_t i = 0; i < k; i += 4, out += panelWidth * 4) {
       uint32_t word;
@@ -91,14 +91,21 @@ void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k
     }
     return;
   }
-  uint8_t *out = panel + first / 2 * panelWidth + row * 4;
-  for (int64_t i = 0; i < k; i += 8, out += panelWidth * 4) {
-    uint32_t low, high;
-    std::memcpy(&low, codes + i, 4);
-    std::memcpy(&high, codes + i + 4, 4);
-    low |= high << 4; // codes below 16: nothing leaves a byte
-    std::memcpy(out, &low, 4);
-  }
+  uint8_t *unit = panel + first * layout.bits / 8 * panelWidth;
+  for (int64_t i = 0; i < k; i += layout.unit, unit += layout.unit * layout.bits / 8 * panelWidth)
+    for (const CodesLayout::BitPlane &plane : layout.bitPlanes) {
+      const uint32_t mask = ((1u << plane.bits) - 1) * 0x01010101u;
+      uint8_t *out = unit + plane.byte + row * 4;
+      for (int64_t from = 0; from < layout.unit; out += panelWidth * 4) {
+        uint32_t word = 0;
+        for (int64_t shift = 0; shift < 8; shift += plane.bits, from += 4) {
+          uint32_t four;
+          std::memcpy(&four, codes + i + from, 4);
+          word |= ((four ^ flips) >> plane.shift & mask) << shift;
+        }
+        std::memcpy(out, &word, 4);
+      }
+    }
 }
 
 } // namespace

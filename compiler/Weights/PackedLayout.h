@@ -12,6 +12,12 @@ namespace llmc::weights {
 /// Panels of codes (`!kernel.codes`) and the blocks that they come from.
 struct CodesLayout {
   int64_t bits = 0;
+  /// Consecutive k that stand together, and how, as CodesType::getBitPlanes() says.
+  struct BitPlane {
+    int64_t bits, shift, byte;
+  };
+  int64_t unit = 0;
+  std::vector<BitPlane> bitPlanes;
   int64_t super = 0; ///< k of a scale that levels multiply, or 0
   bool minimum = false, hasZeros = false;
   BlockFormatId format = {};

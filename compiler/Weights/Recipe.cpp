@@ -415,6 +415,9 @@ CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockTy
   kernel::CodesType::Planes planes = codes.planes(k);
   CodesLayout layout;
   layout.bits = codes.getBits();
+  layout.unit = codes.getUnit();
+  for (kernel::CodesType::BitPlane plane : codes.getBitPlanes())
+    layout.bitPlanes.push_back({plane.bits, plane.shift, plane.byte});
   layout.super = codes.getSuper();
   layout.minimum = codes.hasMinimum();
   layout.format = blocks.getFormat();

@@ -32,16 +32,56 @@ CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, int64_t se
   table = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<uint8_t>(bytes)));
 }
 
-SmallVector<Value, 2> CodesReader::numbers(Value place) {
-  VectorType bytes = b.vec(kNumbers, b.getI8Type());
-  Value stored = b.load(bytes, place, 64);
-  if (areNumbers())
-    return {stored};
-  Value low = arith::AndIOp::create(b, stored, splat(b, bytes, 15));
-  Value high = arith::ShRUIOp::create(b, stored, splat(b, bytes, 4));
-  if (!table)
-    return {low, high};
-  return {backend.lookUp(b, table, low), backend.lookUp(b, table, high)};
+SmallVector<CodesReader::PlaneOfStep, 2> CodesReader::planesOfStep(Value panel, Value index) {
+  SmallVector<PlaneOfStep, 2> result;
+  int64_t parts = codes.getUnit() / step();
+  Value unit = parts == 1 ? index : b.div(index, parts), part;
+  Value begin = b.at(panel, b.mul(unit, codeBytes(codes.getUnit())));
+  if (parts > 1)
+    part = b.sub(index, b.mul(unit, parts));
+  for (kernel::CodesType::BitPlane plane : codes.getBitPlanes()) {
+    PlaneOfStep of = {b.at(begin, plane.byte), {}, plane.bits, plane.shift};
+    int64_t bytes = step() * kLanes * plane.bits / 8;
+    if (part && bytes >= kNumbers)
+      of.place = b.at(of.place, b.mul(part, bytes));
+    else if (part) // in the same bytes, further up
+      of.late = b.mul(part, step() / 4 * plane.bits);
+    result.push_back(of);
+  }
+  return result;
+}
+
+SmallVector<Value, 8> CodesReader::numbers(Value panel, Value index) {
+  VectorType bytes = b.vec(kNumbers, b.getI8Type()), words = b.vec(kNumbers / 2, b.getI16Type());
+  SmallVector<Value, 8> numbers(step() / 4);
+  for (const PlaneOfStep &plane : planesOfStep(panel, index)) {
+    Value stored;
+    for (auto [i, number] : llvm::enumerate(numbers)) {
+      int64_t part = static_cast<int64_t>(i) % plane.codesAByte();
+      if (part == 0)
+        stored = b.load(bytes, b.at(plane.place, static_cast<int64_t>(i) / plane.codesAByte() * kNumbers), 64);
+      Value bits = stored;
+      if (plane.bits < 8) {
+        // Bits that cross from byte to byte are masked out.
+        int64_t right = part * plane.bits - plane.shift, low = (1 << plane.bits) - 1;
+        bits = vector::BitCastOp::create(b, words, bits);
+        if (plane.late)
+          bits = arith::ShRUIOp::create(
+              b, bits, b.broadcast(arith::TruncIOp::create(b, b.getI16Type(), plane.late), kNumbers / 2));
+        if (right > 0)
+          bits = arith::ShRUIOp::create(b, bits, splat(b, words, right));
+        if (right < 0)
+          bits = arith::ShLIOp::create(b, bits, splat(b, words, -right));
+        bits = arith::AndIOp::create(b, vector::BitCastOp::create(b, bytes, bits),
+                                     splat(b, bytes, low << plane.shift));
+      }
+      number = number ? arith::OrIOp::create(b, number, bits) : bits;
+    }
+  }
+  if (table)
+    for (Value &number : numbers)
+      number = backend.lookUp(b, table, number);
+  return numbers;
 }
 
 /// A stored scale (or vector of them) as f32.
@@ -146,17 +186,32 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
       group.zero = b.broadcast(zero, 4);
     }
     for (int64_t from = 0; from < segmentSize; from += step()) {
-      Value place = b.at(panel, b.add(b.mul(segment, codeBytes(segmentSize)), codeBytes(from)));
-      Value word = b.loadI32(b.at(place, b.mul(lane, 4)));
-      for (int64_t half = 0; half < step() / 4; ++half) {
-        // Byte j of the word, or half of it, is k + j.
-        SmallVector<int32_t> shifts;
-        for (int32_t j = 0; j < 4; ++j)
-          shifts.push_back(static_cast<int32_t>(8 * j + 4 * half));
-        Value words = arith::ShRUIOp::create(
-            b, b.broadcast(word, 4),
-            arith::ConstantOp::create(b, DenseElementsAttr::get(quad, ArrayRef<int32_t>(shifts))));
-        words = arith::AndIOp::create(b, words, splat(b, quad, areNumbers() ? 255 : 15));
+      Value index = b.add(b.mul(segment, segmentSize / step()), from / step());
+      SmallVector<Value> numbers(step() / 4);
+      for (const PlaneOfStep &plane : planesOfStep(panel, index)) {
+        Value word;
+        for (auto [i, number] : llvm::enumerate(numbers)) {
+          int64_t part = static_cast<int64_t>(i) % plane.codesAByte();
+          if (part == 0) {
+            Value line = b.at(plane.place, static_cast<int64_t>(i) / plane.codesAByte() * kNumbers);
+            word = b.loadI32(b.at(line, b.mul(lane, 4)));
+            if (plane.late)
+              word = arith::ShRUIOp::create(b, word, arith::TruncIOp::create(b, b.getI32Type(), plane.late));
+          }
+          // Byte j of the word is k + j.
+          SmallVector<int32_t> shifts;
+          for (int32_t j = 0; j < 4; ++j)
+            shifts.push_back(static_cast<int32_t>(8 * j + part * plane.bits));
+          Value bits = arith::ShRUIOp::create(
+              b, b.broadcast(word, 4),
+              arith::ConstantOp::create(b, DenseElementsAttr::get(quad, ArrayRef<int32_t>(shifts))));
+          bits = arith::AndIOp::create(b, bits, splat(b, quad, (1 << plane.bits) - 1));
+          if (plane.shift)
+            bits = arith::ShLIOp::create(b, bits, splat(b, quad, plane.shift));
+          number = number ? arith::OrIOp::create(b, number, bits) : bits;
+        }
+      }
+      for (auto [i, words] : llvm::enumerate(numbers)) {
         if (table) {
           // The number of one code after the other: the table is small.
           Value numbers = splat(b, quad, 0);
@@ -169,7 +224,8 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
         Value value = elementOf(words, group);
         if (factor)
           value = b.fmul(value, b.broadcast(factor, 4));
-        b.store(value, b.at(out, b.add(b.mul(segment, segmentSize * 4), (from + 4 * half) * 4)));
+        int64_t k = from + 4 * static_cast<int64_t>(i);
+        b.store(value, b.at(out, b.add(b.mul(segment, segmentSize * 4), k * 4)));
       }
     }
   });

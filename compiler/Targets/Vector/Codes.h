@@ -23,17 +23,17 @@ public:
   bool hasMinimum() const { return codes.hasMinimum(); }
   bool hasZeros() const { return codes.hasZeros(); }
   /// True where numbers are below 16.
-  bool areSmall() const { return codes.getBits() == 4 && codes.getTable().empty(); }
+  bool areSmall() const { return codes.getBits() <= 4 && codes.getTable().empty(); }
   /// True where codes stand in memory as numbers.
   bool areNumbers() const { return codes.getBits() == 8; }
-  /// Consecutive k that one load of codes brings, and bytes of the codes of one k of a panel.
-  int64_t step() const { return areNumbers() ? 4 : 8; }
+  /// Consecutive k that are read together, within a segment, and bytes of the codes of so many k of a panel.
+  int64_t step() const { return std::min(codes.getUnit(), segmentSize); }
   int64_t codeBytes(int64_t k) const { return k * kLanes * codes.getBits() / 8; }
   /// Consecutive k of one segment, and segments with one scale.
   int64_t segment() const { return segmentSize; }
 
-  /// The numbers of step() consecutive k whose codes begin at `place`, four k a vector.
-  llvm::SmallVector<Value, 2> numbers(Value place);
+  /// The numbers of step() consecutive k from `index` * step() on, four k a vector, of a panel.
+  llvm::SmallVector<Value, 8> numbers(Value panel, Value index);
   /// What a group of codes is decoded with: f32, and the zero point as i32; null where the layout has none.
   struct Group {
     Value scale, minimum, zero;
@@ -55,6 +55,14 @@ public:
   void storeRow(Value panel, Value lane, Value out, Value factor);
 
 private:
+  /// Where step() consecutive k of a panel have the bits that a plane holds, and by how many bits they are further up
+  /// there than elsewhere: null for none.
+  struct PlaneOfStep {
+    Value place, late;
+    int64_t bits, shift;
+    int64_t codesAByte() const { return 8 / bits; }
+  };
+  llvm::SmallVector<PlaneOfStep, 2> planesOfStep(Value panel, Value index);
   Value scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane);
   Value wide(Value stored);
   Value elementOf(Value words, const Group &group);

@@ -181,12 +181,12 @@ struct MatmulEmitter {
         groups.push_back(codes->group(panel, s));
       next = b.forLoop(b.i64(0), b.i64(segment), codes->step(), next, [&](Value from, ValueRange inner) {
         SmallVector<Value> added(inner);
-        SmallVector<SmallVector<Value, 2>> numbers;
+        SmallVector<SmallVector<Value, 8>> numbers;
         Value k = b.add(b.mul(s, segment), from), place = ahead(panels, k, rows);
         for (auto [i, panel] : llvm::enumerate(panels)) {
-          numbers.push_back(codes->numbers(b.at(panel, b.mul(k, stepBytes()))));
-          if (place)
-            prefetch(place, i, 0);
+          numbers.push_back(codes->numbers(panel, b.div(k, codes->step())));
+          for (int64_t line = 0; place && line < codes->codeBytes(codes->step()); line += kLineBytes)
+            prefetch(place, i, line);
         }
         for (int64_t i = 0; i < codes->step(); ++i)
           for (auto [p, four] : llvm::enumerate(numbers)) {
@@ -235,7 +235,7 @@ struct MatmulEmitter {
         Value own = b.at(first, v * weight.getPanelBytes());
         CodesReader::Group group = codes->group(own, s);
         for (int64_t i = 0; i < segment; i += codes->step()) {
-          auto numbers = codes->numbers(b.at(own, b.add(b.mul(s, codes->codeBytes(segment)), codes->codeBytes(i))));
+          auto numbers = codes->numbers(own, b.add(b.mul(s, segment / codes->step()), i / codes->step()));
           for (int64_t j = 0; j < codes->step(); ++j)
             b.store(codes->element(numbers[j / 4], j % 4, group), b.at(place, ((i + j) * vectors + v) * kLanes * 4),
                     64);

@@ -29,6 +29,8 @@ namespace {
 constexpr int64_t kManyRows = 12;
 /// Row counts up to which the weights' way from memory is what takes the time.
 constexpr int64_t kPrefetchRows = 2;
+/// Consecutive k of whose numbers registers hold those of all panels of a tile.
+constexpr int64_t kShortStep = 8;
 /// Bytes of codes turned to numbers in the frame.
 constexpr int64_t kExpandedBytes = 400 << 10;
 static_assert(kExpandedBytes <= LLMC_STEP_STACK_BYTES - (64 << 10), "spills and tables aside");
@@ -142,27 +144,39 @@ struct QuantizedMatmulEmitter {
     if (bytesAhead)
       ahead = placeAhead(b, codes[0], offset, bytesAhead, weight.getK() * codeBytes, vectors * weight.getPanelBytes());
     for (int64_t from = 0; from < segment; from += step) {
-      SmallVector<SmallVector<Value, 2>> numbers;
-      for (auto [v, c] : llvm::enumerate(codes)) {
-        Value place = b.at(c, b.add(offset, from * codeBytes));
+      SmallVector<SmallVector<Value, 8>> numbers(vectors);
+      auto load = [&](int64_t v) {
         if (bytes)
-          numbers.push_back({b.load(byteVector, place, 64)});
+          numbers[v] = {b.load(byteVector, b.at(codes[v], b.add(offset, from * codeBytes)), 64)};
         else
-          numbers.push_back(reader.numbers(place));
-        if (ahead)
-          b.prefetch(b.at(ahead, static_cast<int64_t>(v) * weight.getPanelBytes() + from * codeBytes),
-                     CacheLevel::Second);
-      }
-      for (int64_t part = 0; part < step / 4; ++part)
+          numbers[v] = reader.numbers(codes[v], b.add(b.mul(s, segment / step), from / step));
+        for (int64_t line = 0; ahead && line < step * codeBytes; line += kLineBytes)
+          b.prefetch(b.at(ahead, v * weight.getPanelBytes() + from * codeBytes + line), CacheLevel::Second);
+      };
+      auto multiply = [&](int64_t part, int64_t firstVector, int64_t count) {
         for (int64_t r = 0; r < rows; ++r) {
           Value four = b.loadI32(b.at(xRow, b.add(b.mul(s, segment), r * xStride + from + 4 * part)));
           Value activations = vector::BitCastOp::create(b, byteVector, b.broadcast(four));
-          for (int64_t v = 0; v < vectors; ++v) {
+          for (int64_t v = firstVector; v < firstVector + count; ++v) {
             Value &sum = sums[r * vectors + v];
             sum = isSigned ? arguments.backend->dotSigned(b, sum, numbers[v][part], activations)
                            : arguments.backend->dot(b, sum, numbers[v][part], activations, reader.areSmall());
           }
         }
+      };
+      if (step > kShortStep) {
+        // So many numbers of all panels are more than registers hold.
+        for (int64_t v = 0; v < vectors; ++v) {
+          load(v);
+          for (int64_t part = 0; part < step / 4; ++part)
+            multiply(part, v, 1);
+        }
+        continue;
+      }
+      for (int64_t v = 0; v < vectors; ++v)
+        load(v);
+      for (int64_t part = 0; part < step / 4; ++part)
+        multiply(part, 0, vectors);
     }
     return sums;
   }
@@ -185,8 +199,8 @@ struct QuantizedMatmulEmitter {
     int64_t step = reader.step();
     b.forLoop(b.i64(0), b.i64(weight.getK() / step), 1, [&](Value i) {
       for (int64_t v = 0; v < width * streams; ++v) {
-        Value place = b.at(first, b.add(b.mul(i, reader.codeBytes(step)), v * weight.getPanelBytes()));
-        for (auto [part, numbers] : llvm::enumerate(reader.numbers(place))) {
+        Value panel = b.at(first, v * weight.getPanelBytes());
+        for (auto [part, numbers] : llvm::enumerate(reader.numbers(panel, i))) {
           int64_t offset = v * kLanes * weight.getK() + static_cast<int64_t>(part) * kNumbers;
           b.store(numbers, b.at(expanded, b.add(b.mul(i, step * kLanes), offset)), 64);
         }

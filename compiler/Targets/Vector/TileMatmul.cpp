@@ -59,7 +59,7 @@ void TileMatmul::expand(Value panels, Value vectors) {
     Value from = b.at(panels, b.mul(v, weight.getPanelBytes()));
     Value to = b.at(expanded, b.mul(v, numbersBytes(weight)));
     b.forLoop(b.i64(0), b.i64(weight.getK() / step), 1, [&](Value i) {
-      for (auto [part, numbers] : llvm::enumerate(reader.numbers(b.at(from, b.mul(i, reader.codeBytes(step)))))) {
+      for (auto [part, numbers] : llvm::enumerate(reader.numbers(from, i))) {
         if (areSigned) {
           APInt offset(8, static_cast<uint64_t>(reader.offset()));
           numbers =

@@ -98,7 +98,10 @@ CodesType llmc::kernel::codesOf(MLIRContext *context, const BlockFormatDescripto
   SmallVector<int64_t> table = wholeNumbers(format.codes);
   if (format.codes.table && table.empty())
     return {};
-  int64_t bits = format.codes.bits <= 4 ? 4 : 8;
+  // As few bits as there are planes for, where whole units of them have a scale.
+  int64_t bits = format.codes.bits;
+  while (bits < 8 && (bits < 2 || bits == 7 || (super ? super : group) % CodesType::unitOf(bits) != 0))
+    ++bits;
   int64_t zero = format.codes.isSigned ? int64_t(1) << (format.codes.bits - 1) : format.codes.zero;
   if (!table.empty())
     zero = 0;

@@ -58,6 +58,18 @@ LogicalResult TilingAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
 
 static int64_t wholeLines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
+SmallVector<CodesType::BitPlane, 2> CodesType::bitPlanesOf(int64_t bits) {
+  SmallVector<BitPlane, 2> planes;
+  int64_t shift = 0, byte = 0;
+  for (int64_t width : {8, 4, 2, 1})
+    if (bits & width) {
+      planes.push_back({width, shift, byte});
+      shift += width;
+      byte += unitOf(bits) * PackedType::panelWidth * width / 8;
+    }
+  return planes;
+}
+
 CodesType::Planes CodesType::planes(int64_t k) const {
   constexpr int64_t width = PackedType::panelWidth;
   Planes planes;
@@ -81,12 +93,15 @@ CodesType::Planes CodesType::planes(int64_t k) const {
 
 LogicalResult CodesType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t group, int64_t zero,
                                 Type scale, int64_t super, int64_t minimum, int64_t zeros, ArrayRef<int64_t> table) {
-  if (bits != 4 && bits != 8)
-    return emitError() << "codes have 4 or 8 bits, found " << bits; // (C1)
+  if (bits < 2 || bits > 8 || bits == 7)
+    return emitError() << "codes have 2 to 6 or 8 bits, found " << bits; // (C1)
   if (group < 16 || group % 16 != 0)
     return emitError() << "'group' is a multiple of 16, found " << group; // (C2)
   if (super < 0 || super % group != 0)
     return emitError() << "'super' is 0 or a multiple of the group " << group << ", found " << super; // (C2)
+  if (int64_t scaled = super ? super : group; scaled % unitOf(bits) != 0)
+    return emitError() << "codes of " << bits << " bits stand in units of " << unitOf(bits) << ", which do not divide "
+                       << scaled; // (C1)
   if (minimum != 0 && minimum != 1)
     return emitError() << "'minimum' is 0 or 1, found " << minimum;
   if (zero < 0 || zero > 128 || (zero != 0 && (minimum || !table.empty())))

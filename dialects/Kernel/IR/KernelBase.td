@@ -70,7 +70,7 @@ def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
     The number of a code u is `table[u]` where there is a table of 16, else `u - zero`; an element is `s * number`, or
     `s * number + m` with a minimum, rounded after the product and after the sum.
 
-    * `bits`: 4 or 8, of a code.
+    * `bits`: of a code, 2 to 6 or 8. Six stand as four and two, five as four and one, three as two and one.
     * `group`: consecutive k with one scale s (and one minimum m), a multiple of 16.
     * `scale`: the stored type of a scale and of a minimum, f16, bf16 or f32.
     * `super` = 0: a scale stands as it is. Else s is the product of an 8-bit level (two's complement) of the group and of the
@@ -78,13 +78,14 @@ def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
     * `minimum`: 1 where there are minima.
     * `zeros`: 1 where each group has a zero point z of its own, 0 to 255: the number of a code u is `u - z`.
 
-    (C1) `bits` is 4 or 8. (C2) `group` is a multiple of 16 from 16 on, `super` 0 or a multiple of `group`. (C3) `zero` is from 0 to
+    (C1) `bits` is 2 to 6 or 8, and `group`, or `super`, a multiple of the k that stand together. (C2) `group` is a multiple of 16 from 16 on, `super` 0 or a multiple of `group`. (C3) `zero` is from 0 to
     128, and 0 with a table or a minimum. (C4) the scale is f16, bf16 or f32, with levels not f32. (C5) a table has 16 numbers
     from -127 to 127 and 4 bits. (C6) `zeros` is 0 or 1, and 0 with a zero, a minimum, levels or a table.
 
     ```mlir
     !q8_0 = !kernel.codes<8, group = 32, zero = 128, f16>
     !q4_k = !kernel.codes<4, group = 32, zero = 0, f16 super = 256 minimum = 1>
+    !q6_k = !kernel.codes<6, group = 16, zero = 32, f16 super = 256>
     !gptq = !kernel.codes<4, group = 128, zero = 0, f32 zeros = 1>
     ```
   }];
@@ -106,6 +107,16 @@ def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
     RowSums getRowSums() const {
       return hasMinimum() ? RowSums::scaled : hasZeros() ? RowSums::taken : getOffset() ? RowSums::offset : RowSums::none;
     }
+    /// Bits `shift` to `shift` + `bits` - 1 of the codes of a unit, from byte `byte` of it on: [unit / 32 * bits][16][4]
+    /// bytes, of which each holds 8 / bits codes, those four k further on in the higher bits.
+    struct BitPlane {
+      int64_t bits, shift, byte;
+    };
+    ::llvm::SmallVector<BitPlane, 2> getBitPlanes() const { return bitPlanesOf(getBits()); }
+    static ::llvm::SmallVector<BitPlane, 2> bitPlanesOf(int64_t bits);
+    /// Consecutive k whose codes stand together: as many as give each plane of bits whole vectors of 64 bytes.
+    int64_t getUnit() const { return unitOf(getBits()); }
+    static int64_t unitOf(int64_t bits) { return 32 / (bits & -bits); }
     /// Where planes of a panel of `k` columns begin, and how long the panel is; each plane begins at a multiple of 64.
     struct Planes {
       int64_t scales = 0;   ///< [k / group][16] scales, or levels as i8
