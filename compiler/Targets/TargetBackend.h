@@ -48,6 +48,12 @@ public:
                    bool numbersAreSigned) const = 0;
 };
 
+/// How weights come from memory to few rows: panels side by side, and how many bytes ahead within a panel they are
+/// asked for; 0: not at all.
+struct WeightReading {
+  int64_t panels, ahead;
+};
+
 /// A processor variant that code can be emitted for. Immutable; owned by the registry (targetBackend()).
 class TargetBackend {
 public:
@@ -77,6 +83,9 @@ public:
   /// accumulators of 16 f32, as many of 16 i32, and p * streams vectors of 64 bytes in registers, or those of one
   /// stream at a time.
   virtual std::vector<RegisterTile> integerTiles(int64_t streams) const = 0;
+  /// How few quantised rows read codes: by itself one panel after the other, from the first byte to the last, which a
+  /// processor foresees.
+  virtual WeightReading codesReading() const { return {1, 0}; }
   /// sum + the products of four bytes with four bytes in each of 16 lanes, exact: sum <16 x i32>, numbers <64 x i8>
   /// unsigned (below 16 where `small`), activations <64 x i8> from -127 to 127.
   virtual mlir::Value dot(vector_emit::VectorBuilder &b, mlir::Value sum, mlir::Value numbers, mlir::Value activations,
@@ -117,7 +126,7 @@ std::vector<llvm::StringRef> targetBackendNames();
 
 /// What `#kernel.tiling` may say of a product on a target, what the target does by itself first; empty: no choice.
 struct TilingChoices {
-  std::vector<int64_t> panels;    ///< of one row
+  std::vector<int64_t> panels;    ///< of one row, the target's own first
   std::vector<RegisterTile> many; ///< of many rows
 };
 TilingChoices tilingChoices(kernel::MatmulOp matmul, const TargetBackend &backend);

@@ -16,7 +16,7 @@ static constexpr int64_t panelWidth = 16;
 
 namespace {
 
-/// Writes the scales of one row into a panel's planes.
+/// Writes the scales of one row into a panel's records.
 class ScaleWriter {
 public:
   ScaleWriter(const CodesLayout &layout, const BlockFormatDescriptor &format, int64_t row, uint8_t *panel)
@@ -27,28 +27,26 @@ public:
     int64_t each = format.subScales.bits ? format.subScales.each : layout.blockGroup;
     if (layout.super) {
       for (int64_t i = 0; i < layout.blockGroup / each; ++i) {
-        int64_t place = (k / each + i) * panelWidth + row;
-        panel[layout.scales + place] = static_cast<uint8_t>(level(format.subScales, parts.subScales[i]));
+        uint8_t *place = placeOf(k + i * each, each, 1);
+        place[layout.scales] = static_cast<uint8_t>(level(format.subScales, parts.subScales[i]));
         if (layout.minimum)
-          panel[layout.minima + place] = static_cast<uint8_t>(level(format.subMinima, parts.subMinima[i]));
+          place[layout.minima] = static_cast<uint8_t>(level(format.subMinima, parts.subMinima[i]));
       }
-      int64_t place = k / layout.super * panelWidth + row;
-      put(layout.supers, place, bits(parts.scale));
+      put(layout.supers, k, layout.super, bits(parts.scale));
       if (layout.minimum)
-        put(layout.superMinima, place, minimum(parts));
+        put(layout.superMinima, k, layout.super, minimum(parts));
       return;
     }
     if (format.scale == BlockNumber::None) { // the smaller scales alone, from a table
       for (int64_t i = 0; i < layout.blockGroup / each; ++i)
-        put(layout.scales, (k / each + i) * panelWidth + row, floatToHalf(format.subScales.table[parts.subScales[i]]));
+        put(layout.scales, k + i * each, each, floatToHalf(format.subScales.table[parts.subScales[i]]));
       return;
     }
-    int64_t place = k / each * panelWidth + row;
-    put(layout.scales, place, bits(parts.scale));
+    put(layout.scales, k, each, bits(parts.scale));
     if (layout.minimum)
-      put(layout.minima, place, minimum(parts));
+      put(layout.minima, k, each, minimum(parts));
     if (layout.hasZeros)
-      panel[layout.zeros + place] = parts.zero;
+      placeOf(k, each, 1)[layout.zeros] = parts.zero;
   }
 
 private:
@@ -65,8 +63,14 @@ private:
   uint32_t minimum(const BlockParts &parts) const {
     return format.subtractsMinimum ? parts.minimum ^ 0x8000u : parts.minimum;
   }
-  void put(int64_t plane, int64_t place, uint32_t bits) {
-    std::memcpy(panel + plane + place * layout.scaleBytes, &bits, static_cast<size_t>(layout.scaleBytes));
+  /// Where this row's number of `bytes` bytes for the `each` columns from `k` on stands, in a part that begins where
+  /// the record does.
+  uint8_t *placeOf(int64_t k, int64_t each, int64_t bytes) const {
+    int64_t in = k % layout.recordColumns / each;
+    return panel + k / layout.recordColumns * layout.recordBytes + (in * panelWidth + row) * bytes;
+  }
+  void put(int64_t part, int64_t k, int64_t each, uint32_t bits) {
+    std::memcpy(placeOf(k, each, layout.scaleBytes) + part, &bits, static_cast<size_t>(layout.scaleBytes));
   }
 
   const CodesLayout &layout;
@@ -75,12 +79,14 @@ private:
   uint8_t *panel;
 };
 
-/// Writes one row's codes, `k` of them from column `first` on: four beside each other, 16 rows apart. `flip` is the bit
-/// that makes a code in two's complement the unsigned one of the same order. Four at a time in one register:
-/// bytes of a word stay in their order on any host, since both ends are copied.
+/// Writes one row's codes, `k` of them in a record from column `first` on: four beside each other, 16 rows apart.
+/// `flip` is the bit that makes a code in two's complement the unsigned one of the same order. Four at a time in one
+/// register: bytes of a word stay in their order on any host, since both ends are copied.
 void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k, const uint8_t *codes, uint8_t flip,
                 uint8_t *panel) {
   const uint32_t flips = flip * 0x01010101u;
+  panel += first / layout.recordColumns * layout.recordBytes + layout.codes;
+  first %= layout.recordColumns;
   if (layout.bits == 8) {
     uint8_t *out = panel + first * panelWidth + row * 4;
     for (int64_t i = 0; i < k; i += 4, out += panelWidth * 4) {
@@ -113,22 +119,20 @@ void writeCodes(const CodesLayout &layout, int64_t row, int64_t first, int64_t k
 void packCodes(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out) {
   const CodesLayout &layout = *weight.codes;
   const BlockFormatDescriptor &format = blockFormat(layout.format);
-  const int64_t k = weight.k, group = layout.blockGroup;
+  const int64_t k = weight.k, group = layout.blockGroup, inRecord = std::min(group, layout.recordColumns);
   const auto flip = static_cast<uint8_t>(format.codes.isSigned ? 1 << (format.codes.bits - 1) : 0);
   const int64_t rows = std::min(panelWidth, weight.n - panel * panelWidth), first = panel * panelWidth;
-  // Planes are written whole but for what pads them to lines, and for rows past N: codes of any kind with scales of
+  // Records are written whole but for what pads them to lines, and for rows past N: codes of any kind with scales of
   // zero.
-  if (rows < panelWidth)
-    std::memset(out, 0, static_cast<size_t>(layout.panelBytes));
-  else
-    std::memset(out + layout.scales, 0, static_cast<size_t>(layout.panelBytes - layout.scales));
+  std::memset(out, 0, static_cast<size_t>(layout.panelBytes));
   const int64_t together = source.rowsTogether() >= panelWidth ? rows : 1, each = k / group;
   for (int64_t row = 0; row < rows; row += together) {
     [[maybe_unused]] bool whole =
         source.readParts((first + row) * k, together * k, [&](int64_t block, const BlockParts &parts) {
           const int64_t place = row + block / each, column = block % each * group;
           ScaleWriter(layout, format, place, out).write(column, parts);
-          writeCodes(layout, place, column, group, parts.codes, flip, out);
+          for (int64_t from = 0; from < group; from += inRecord)
+            writeCodes(layout, place, column + from, inRecord, parts.codes + from, flip, out);
         });
     assert(whole && "checked when the recipe was read");
   }

@@ -22,8 +22,9 @@ struct CodesLayout {
   bool minimum = false, hasZeros = false;
   BlockFormatId format = {};
   int64_t blockGroup = 0;
-  /// Places in a panel and its length, as CodesType::planes() says; bytes of a scale.
-  int64_t scales = 0, supers = 0, minima = 0, superMinima = 0, zeros = 0, panelBytes = 0, scaleBytes = 0;
+  /// A record's columns, the places in it and its length, as CodesType::recordOf() says.
+  int64_t recordColumns = 0, codes = 0, scales = 0, supers = 0, minima = 0, superMinima = 0, zeros = 0, recordBytes = 0;
+  int64_t panelBytes = 0, scaleBytes = 0;
 };
 
 /// A packed weight to be made: one or more weights `[N, K]` (or `[K]`, which is one row) and the layout they go to.

@@ -412,7 +412,7 @@ std::optional<float> ValueCheck::findBad(int64_t begin, int64_t end) const {
 }
 
 CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockType blocks) {
-  kernel::CodesType::Planes planes = codes.planes(k);
+  kernel::CodesType::Record record = codes.recordOf(k);
   CodesLayout layout;
   layout.bits = codes.getBits();
   layout.unit = codes.getUnit();
@@ -422,13 +422,16 @@ CodesLayout codesLayout(kernel::CodesType codes, int64_t k, transformer::BlockTy
   layout.minimum = codes.hasMinimum();
   layout.format = blocks.getFormat();
   layout.blockGroup = blocks.getGroup();
-  layout.scales = planes.scales;
-  layout.supers = planes.supers;
-  layout.minima = planes.minima;
-  layout.superMinima = planes.superMinima;
-  layout.zeros = planes.zeros;
+  layout.recordColumns = record.columns;
+  layout.codes = record.codes;
+  layout.scales = record.scales;
+  layout.supers = record.supers;
+  layout.minima = record.minima;
+  layout.superMinima = record.superMinima;
+  layout.zeros = record.zeros;
   layout.hasZeros = codes.hasZeros();
-  layout.panelBytes = planes.bytes;
+  layout.recordBytes = record.bytes;
+  layout.panelBytes = k / record.columns * record.bytes;
   layout.scaleBytes = codes.getScale().getIntOrFloatBitWidth() / 8;
   return layout;
 }

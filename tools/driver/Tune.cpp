@@ -172,10 +172,11 @@ std::vector<Tuner::Candidate> Tuner::candidates() const {
     most = std::max(most, product.choices.panels.size());
     mostMany = std::max(mostMany, product.choices.many.size());
   }
-  // Fewer panels side by side want each asked for further ahead: together they may win where each alone loses.
+  // Fewer panels side by side want each asked for further ahead, one alone perhaps not at all: together they may win
+  // where each loses.
   for (size_t i = 1; i < most; ++i)
-    for (int64_t ahead : {-1, 2048, 4096}) {
-      if (i > 1 && ahead >= 0)
+    for (int64_t ahead : {-1, 0, 1024, 2048, 4096}) {
+      if (ahead >= 0 && (ahead ? i > 1 : i + 1 < most))
         continue;
       std::string value = std::to_string(i) + (ahead < 0 ? "" : " and " + std::to_string(ahead));
       list.push_back(

@@ -21,7 +21,7 @@ Value splat(VectorBuilder &b, VectorType type, int64_t value) {
 
 CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, int64_t segment, const TargetBackend &backend)
     : b(b), codes(weight.getCodes()), panelBytes(weight.getPanelBytes()), backend(backend), k(weight.getK()),
-      segmentSize(segment), planes(codes.planes(k)) {
+      segmentSize(segment), record(codes.recordOf(k)) {
   if (codes.getTable().empty())
     return;
   // A copy for each 16 bytes, as shuffles of bytes want it.
@@ -32,13 +32,28 @@ CodesReader::CodesReader(VectorBuilder &b, kernel::PackedType weight, int64_t se
   table = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<uint8_t>(bytes)));
 }
 
+CodesReader::Place CodesReader::placeOf(Value panel, Value index, int64_t columns) {
+  int64_t each = record.columns / columns;
+  if (record.columns == k)
+    return {panel, index};
+  Value number = b.div(index, each);
+  return {b.at(panel, b.mul(number, record.bytes)), b.rem(index, each)};
+}
+
+Value CodesReader::codesOf(Value panel, Value segment) {
+  Place place = placeOf(panel, segment, segmentSize);
+  return b.at(b.at(place.record, record.codes), b.mul(place.index, codeBytes(segmentSize)));
+}
+
 SmallVector<CodesReader::PlaneOfStep, 2> CodesReader::planesOfStep(Value panel, Value index) {
   SmallVector<PlaneOfStep, 2> result;
+  auto [begin, number] = placeOf(panel, index, step());
+  index = number;
   int64_t parts = codes.getUnit() / step();
   Value unit = parts == 1 ? index : b.div(index, parts), part;
-  Value begin = b.at(panel, b.mul(unit, codeBytes(codes.getUnit())));
+  begin = b.at(b.at(begin, record.codes), b.mul(unit, codeBytes(codes.getUnit())));
   if (parts > 1)
-    part = b.sub(index, b.mul(unit, parts));
+    part = b.rem(index, parts);
   for (kernel::CodesType::BitPlane plane : codes.getBitPlanes()) {
     PlaneOfStep of = {b.at(begin, plane.byte), {}, plane.bits, plane.shift};
     int64_t bytes = step() * kLanes * plane.bits / 8;
@@ -72,8 +87,7 @@ SmallVector<Value, 8> CodesReader::numbers(Value panel, Value index) {
           bits = arith::ShRUIOp::create(b, bits, splat(b, words, right));
         if (right < 0)
           bits = arith::ShLIOp::create(b, bits, splat(b, words, -right));
-        bits = arith::AndIOp::create(b, vector::BitCastOp::create(b, bytes, bits),
-                                     splat(b, bytes, low << plane.shift));
+        bits = arith::AndIOp::create(b, vector::BitCastOp::create(b, bytes, bits), splat(b, bytes, low << plane.shift));
       }
       number = number ? arith::OrIOp::create(b, number, bits) : bits;
     }
@@ -105,39 +119,35 @@ Value CodesReader::groupOf(Value segment, int64_t size) {
 }
 
 Value CodesReader::zero(Value panel, Value segment) {
-  Value place = b.at(panel, b.add(b.mul(groupOf(segment, codes.getGroup()), kLanes), planes.zeros));
+  auto [begin, index] = placeOf(panel, segment, segmentSize);
+  Value place = b.at(begin, b.add(b.mul(groupOf(index, codes.getGroup()), kLanes), record.zeros));
   return arith::ExtUIOp::create(b, b.vec(kLanes, b.getI32Type()), b.load(b.vec(kLanes, b.getI8Type()), place, 16));
 }
 
-Value CodesReader::scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane) {
+Value CodesReader::scaleAt(Value panel, Value segment, int64_t part, int64_t superPart) {
+  auto [begin, index] = placeOf(panel, segment, segmentSize);
   int64_t bytes = codes.getScale().getIntOrFloatBitWidth() / 8;
   Type stored = codes.getScale().isBF16() ? Type(b.getI16Type()) : codes.getScale();
-  auto load = [&](int64_t from, int64_t size) {
-    Value place = b.at(panel, b.add(b.mul(groupOf(segment, size), kLanes * bytes), from));
+  auto load = [&, begin = begin, index = index](int64_t from, int64_t size) {
+    Value place = b.at(begin, b.add(b.mul(groupOf(index, size), kLanes * bytes), from));
     return wide(b.load(b.vec(kLanes, stored), place, static_cast<unsigned>(kLanes * bytes)));
   };
   if (!codes.getSuper())
-    return load(plane, codes.getGroup());
-  Value place = b.at(panel, b.add(b.mul(groupOf(segment, codes.getGroup()), kLanes), plane));
+    return load(part, codes.getGroup());
+  Value place = b.at(begin, b.add(b.mul(groupOf(index, codes.getGroup()), kLanes), part));
   Value level = b.load(b.vec(kLanes, b.getI8Type()), place, 16);
   level = arith::SIToFPOp::create(b, b.vecF32(), arith::ExtSIOp::create(b, b.vec(kLanes, b.getI32Type()), level));
-  return b.fmul(load(superPlane, codes.getSuper()), level);
+  return b.fmul(load(superPart, codes.getSuper()), level);
 }
 
-void CodesReader::prefetchGroups(Value first, int64_t panels, Value segment) {
-  Value group = groupOf(segment, codes.getGroup());
-  auto plane = [&](int64_t from, int64_t each) {
-    int64_t ahead = std::max<int64_t>(4 * kLanes * each, kLineBytes), bytes = k / codes.getGroup() * kLanes * each;
-    Value place = placeAhead(b, b.at(first, from), b.mul(group, kLanes * each), ahead, bytes, panels * panelBytes);
-    for (int64_t panel = 0; panel < panels; ++panel)
-      b.prefetch(b.at(place, panel * panelBytes), CacheLevel::Second);
-  };
-  int64_t bytes = codes.getSuper() ? 1 : codes.getScale().getIntOrFloatBitWidth() / 8;
-  plane(planes.scales, bytes);
-  if (hasMinimum())
-    plane(planes.minima, bytes);
-  if (hasZeros())
-    plane(planes.zeros, 1);
+void CodesReader::prefetch(Value first, int64_t panels, Value segment, int64_t ahead) {
+  int64_t each = record.columns / segmentSize, bytes = record.bytes / each;
+  Value number = b.div(segment, each);
+  Value offset = b.add(b.mul(number, record.bytes), b.mul(b.rem(segment, each), bytes));
+  Value place = placeAhead(b, first, offset, ahead, panelBytes, panels * panelBytes);
+  for (int64_t panel = 0; panel < panels; ++panel)
+    for (int64_t line = 0; line < bytes; line += kLineBytes)
+      b.prefetch(b.at(place, panel * panelBytes + line), CacheLevel::Second);
 }
 
 /// Elements of numbers in words.
@@ -165,24 +175,24 @@ void CodesReader::storeRow(Value panel, Value lane, Value out, Value factor) {
   int64_t bytes = codes.getScale().getIntOrFloatBitWidth() / 8;
   Type stored = codes.getScale().isBF16() ? Type(b.getI16Type()) : codes.getScale();
   VectorType quad = b.vec(4, b.getI32Type());
-  auto scalar = [&](Value segment, int64_t plane, int64_t superPlane) {
+  auto scalar = [&](const Place &in, int64_t part, int64_t superPart) {
     auto place = [&](int64_t from, int64_t size, int64_t each) {
-      return b.at(panel, b.add(b.mul(b.add(b.mul(groupOf(segment, size), kLanes), lane), each), from));
+      return b.at(in.record, b.add(b.mul(b.add(b.mul(groupOf(in.index, size), kLanes), lane), each), from));
     };
     if (!codes.getSuper())
-      return wide(b.load(stored, place(plane, codes.getGroup(), bytes), static_cast<unsigned>(bytes)));
-    Value level = b.load(b.getI8Type(), place(plane, codes.getGroup(), 1), 1);
+      return wide(b.load(stored, place(part, codes.getGroup(), bytes), static_cast<unsigned>(bytes)));
+    Value level = b.load(b.getI8Type(), place(part, codes.getGroup(), 1), 1);
     level = arith::SIToFPOp::create(b, b.f32(), arith::ExtSIOp::create(b, b.getI32Type(), level));
-    return b.fmul(wide(b.load(stored, place(superPlane, codes.getSuper(), bytes), static_cast<unsigned>(bytes))),
-                  level);
+    return b.fmul(wide(b.load(stored, place(superPart, codes.getSuper(), bytes), static_cast<unsigned>(bytes))), level);
   };
   b.forLoop(b.i64(0), b.i64(k / segmentSize), 1, [&](Value segment) {
-    Group group = {b.broadcast(scalar(segment, planes.scales, planes.supers), 4), {}, {}};
+    Place in = placeOf(panel, segment, segmentSize);
+    Group group = {b.broadcast(scalar(in, record.scales, record.supers), 4), {}, {}};
     if (hasMinimum())
-      group.minimum = b.broadcast(scalar(segment, planes.minima, planes.superMinima), 4);
+      group.minimum = b.broadcast(scalar(in, record.minima, record.superMinima), 4);
     if (hasZeros()) {
-      Value place = b.add(b.add(b.mul(groupOf(segment, codes.getGroup()), kLanes), lane), planes.zeros);
-      Value zero = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.getI8Type(), b.at(panel, place), 1));
+      Value place = b.add(b.add(b.mul(groupOf(in.index, codes.getGroup()), kLanes), lane), record.zeros);
+      Value zero = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.getI8Type(), b.at(in.record, place), 1));
       group.zero = b.broadcast(zero, 4);
     }
     for (int64_t from = 0; from < segmentSize; from += step()) {

@@ -39,16 +39,18 @@ public:
     Value scale, minimum, zero;
   };
   /// Scales, minima and zero points of a panel's 16 columns in a segment.
-  Value scale(Value panel, Value segment) { return scaleAt(panel, segment, planes.scales, planes.supers); }
-  Value minimum(Value panel, Value segment) { return scaleAt(panel, segment, planes.minima, planes.superMinima); }
+  Value scale(Value panel, Value segment) { return scaleAt(panel, segment, record.scales, record.supers); }
+  Value minimum(Value panel, Value segment) { return scaleAt(panel, segment, record.minima, record.superMinima); }
   Value zero(Value panel, Value segment);
   Group group(Value panel, Value segment) {
     return {scale(panel, segment), hasMinimum() ? minimum(panel, segment) : Value(),
             hasZeros() ? zero(panel, segment) : Value()};
   }
-  /// Asks for scales, minima and zero points of `panels` panels from `first` on, four groups and more behind those of a
-  /// segment, or, where a panel ends before, for those of the panels that follow these.
-  void prefetchGroups(Value first, int64_t panels, Value segment);
+  /// Where the codes of a segment begin in a panel.
+  Value codesOf(Value panel, Value segment);
+  /// Asks for as many bytes of `panels` panels from `first` on as a segment takes, `ahead` bytes behind it, or, where a
+  /// panel ends before, at the beginning of the panels that follow these.
+  void prefetch(Value first, int64_t panels, Value segment, int64_t ahead);
   /// The 16 elements, f32, of k `part` (0 to 3) of a vector of numbers.
   Value element(Value numbers, int64_t part, const Group &group);
   /// Stores the elements of one row, column `lane` of a panel, times `factor` where there is one.
@@ -63,7 +65,12 @@ private:
     int64_t codesAByte() const { return 8 / bits; }
   };
   llvm::SmallVector<PlaneOfStep, 2> planesOfStep(Value panel, Value index);
-  Value scaleAt(Value panel, Value segment, int64_t plane, int64_t superPlane);
+  /// The record of a panel that step number `index` of `columns` columns lies in, and the step's number in it.
+  struct Place {
+    Value record, index;
+  };
+  Place placeOf(Value panel, Value index, int64_t columns);
+  Value scaleAt(Value panel, Value segment, int64_t part, int64_t superPart);
   Value wide(Value stored);
   Value elementOf(Value words, const Group &group);
   Value groupOf(Value segment, int64_t size);
@@ -73,7 +80,7 @@ private:
   int64_t panelBytes;
   const TargetBackend &backend;
   int64_t k, segmentSize;
-  kernel::CodesType::Planes planes;
+  kernel::CodesType::Record record;
   Value table;
 };
 

@@ -47,10 +47,11 @@ constexpr int64_t kBytesAhead = 1024, kBytesAheadOfFew = 4096;
 
 /// How a product goes through its rows and panels on a target.
 struct ProductTiling {
-  int64_t panels;    ///< most panels of a tile of one row
-  int64_t group;     ///< panels that a thread walks for all of few rows
-  int64_t ahead;     ///< bytes within a panel; 0: nothing is asked for
-  RegisterTile many; ///< of many rows; none: {0, 0}
+  int64_t panels;      ///< most panels of a tile of one row
+  int64_t limitedRows; ///< and of tiles of up to so many rows
+  int64_t group;       ///< panels that a thread walks for all of few rows
+  int64_t ahead;       ///< bytes within a panel; 0: nothing is asked for
+  RegisterTile many;   ///< of many rows; none: {0, 0}
 };
 /// Tiles of many rows whose weights, or numbers, have been decoded to f32, the best first: with a K that no first-level
 /// cache holds the weights of.

@@ -114,9 +114,7 @@ struct MatmulEmitter {
     b.prefetch(b.at(place, static_cast<int64_t>(panel) * weight.getPanelBytes() + offset), CacheLevel::Second);
   }
   /// Bytes of one k of a panel.
-  int64_t stepBytes() const {
-    return codes ? codes->codeBytes(1) : kLanes * weight.getElement().getIntOrFloatBitWidth() / 8;
-  }
+  int64_t stepBytes() const { return kLanes * weight.getElement().getIntOrFloatBitWidth() / 8; }
 
   /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
   void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k,
@@ -176,18 +174,17 @@ struct MatmulEmitter {
     int64_t segment = codes->segment();
     return b.forLoop(b.i64(0), b.i64(weight.getK() / segment), 1, sums, [&](Value s, ValueRange carried) {
       SmallVector<Value> next(carried);
+      if (rows <= prefetchRows && tiling.ahead)
+        codes->prefetch(panels[0], static_cast<int64_t>(panels.size()), s, tiling.ahead);
       SmallVector<CodesReader::Group> groups;
       for (Value panel : panels)
         groups.push_back(codes->group(panel, s));
       next = b.forLoop(b.i64(0), b.i64(segment), codes->step(), next, [&](Value from, ValueRange inner) {
         SmallVector<Value> added(inner);
         SmallVector<SmallVector<Value, 8>> numbers;
-        Value k = b.add(b.mul(s, segment), from), place = ahead(panels, k, rows);
-        for (auto [i, panel] : llvm::enumerate(panels)) {
+        Value k = b.add(b.mul(s, segment), from);
+        for (Value panel : panels)
           numbers.push_back(codes->numbers(panel, b.div(k, codes->step())));
-          for (int64_t line = 0; place && line < codes->codeBytes(codes->step()); line += kLineBytes)
-            prefetch(place, i, line);
-        }
         for (int64_t i = 0; i < codes->step(); ++i)
           for (auto [p, four] : llvm::enumerate(numbers)) {
             Value element = codes->element(four[i / 4], i % 4, groups[p]);

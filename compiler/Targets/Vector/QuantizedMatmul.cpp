@@ -80,7 +80,9 @@ struct QuantizedMatmulEmitter {
       auto own = [&](ArrayRef<Value> places) { return places.slice(from, count); };
       return addSegments(rows, own(panels), own(codes), xRow, bytes, ahead);
     };
-    storeResults(b, op, arguments, rows, width, firstRow, panel, streamsInTurn(rows, vectors, streams, mostSums, add));
+    // Few rows wait for memory, which comes fastest byte after byte: one panel is read to its end before the next.
+    int64_t most = !bytes && rows <= tiling.limitedRows && width == 1 ? 1 : mostSums;
+    storeResults(b, op, arguments, rows, width, firstRow, panel, streamsInTurn(rows, vectors, streams, most, add));
   }
 
   /// The sums of a tile of `rows` rows with these panels, whose codes lie at `codes`: [rows][panels] of 16 f32.
@@ -90,10 +92,10 @@ struct QuantizedMatmulEmitter {
     SmallVector<Value> sums(rows * vectors, b.constant(b.vecF32(), 0.0));
     return b.forLoop(b.i64(0), b.i64(segments), 1, sums, [&](Value s, ValueRange carried) {
       SmallVector<Value> next(carried);
-      SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes, ahead);
+      SmallVector<Value> whole = dots(rows, vectors, codes, xRow, s, bytes);
       SmallVector<Value> scales, zeros;
       if (ahead)
-        reader.prefetchGroups(panels[0], vectors, s);
+        reader.prefetch(panels[0], vectors, s, ahead);
       for (Value p : panels) {
         scales.push_back(reader.scale(p, s));
         if (reader.hasZeros())
@@ -126,8 +128,7 @@ struct QuantizedMatmulEmitter {
   Value sumPlace(Value xRow, int64_t r, Value s) { return b.at(xRow, b.add(b.mul(s, 4), r * xStride + row.sums)); }
 
   /// The whole-numbered sums of segment s, [rows][vectors] of 16 i32.
-  SmallVector<Value> dots(int64_t rows, int64_t vectors, ArrayRef<Value> codes, Value xRow, Value s, bool bytes,
-                          int64_t bytesAhead) {
+  SmallVector<Value> dots(int64_t rows, int64_t vectors, ArrayRef<Value> codes, Value xRow, Value s, bool bytes) {
     VectorType words = b.vec(kLanes, b.getI32Type()), byteVector = b.vec(kNumbers, b.getI8Type());
     int64_t segment = reader.segment(), step = bytes ? 4 : reader.step();
     bool isSigned = reader.offset() == 128 && arguments.backend->dotsSigned();
@@ -139,19 +140,13 @@ struct QuantizedMatmulEmitter {
       for (int64_t v = 0; v < vectors; ++v)
         sums.push_back(start);
     }
-    int64_t codeBytes = bytes ? kLanes : reader.codeBytes(1);
-    Value offset = b.mul(s, segment * codeBytes), ahead;
-    if (bytesAhead)
-      ahead = placeAhead(b, codes[0], offset, bytesAhead, weight.getK() * codeBytes, vectors * weight.getPanelBytes());
     for (int64_t from = 0; from < segment; from += step) {
       SmallVector<SmallVector<Value, 8>> numbers(vectors);
       auto load = [&](int64_t v) {
         if (bytes)
-          numbers[v] = {b.load(byteVector, b.at(codes[v], b.add(offset, from * codeBytes)), 64)};
+          numbers[v] = {b.load(byteVector, b.at(codes[v], b.add(b.mul(s, segment * kLanes), from * kLanes)), 64)};
         else
           numbers[v] = reader.numbers(codes[v], b.add(b.mul(s, segment / step), from / step));
-        for (int64_t line = 0; ahead && line < step * codeBytes; line += kLineBytes)
-          b.prefetch(b.at(ahead, v * weight.getPanelBytes() + from * codeBytes + line), CacheLevel::Second);
       };
       auto multiply = [&](int64_t part, int64_t firstVector, int64_t count) {
         for (int64_t r = 0; r < rows; ++r) {

@@ -103,7 +103,9 @@ Value TileMatmul::slot(unsigned half) { return b.at(slots, half * kSumsBytes); }
 void TileMatmul::startSegment(const Operands &chain, unsigned half, Value segment) {
   unsigned sum = ByteTiles::kSums[half], x = ByteTiles::kActivations[half], w = ByteTiles::kNumbers[half];
   tiles.load(b, x, b.at(chain.xRow, b.mul(segment, reader.segment())), xStride);
-  tiles.load(b, w, b.at(chain.numbers, b.mul(segment, reader.segment() * kLanes)), kNumbers);
+  Value numbers = expanded ? b.at(chain.numbers, b.mul(segment, reader.segment() * kLanes))
+                           : reader.codesOf(chain.numbers, segment);
+  tiles.load(b, w, numbers, kNumbers);
   tiles.zero(b, sum);
   tiles.dot(b, sum, x, w, areSigned);
 }

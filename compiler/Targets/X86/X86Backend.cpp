@@ -154,6 +154,9 @@ public:
   bool isForIntegers() const override { return true; }
 };
 
+/// Measured when a panel was several streams, and not since.
+constexpr WeightReading readingOfSapphireRapids = {8, 1024};
+
 /// The same with tiles of bytes (AMX) for many rows. What has tiles has these dot products, too.
 class AMXBackend final : public AVX512VNNIBackend {
 public:
@@ -163,6 +166,7 @@ public:
     return featuresV4 | LLMC_X86_AVX512VNNI | LLMC_X86_AMXTILE | LLMC_X86_AMXINT8;
   }
   const ByteTiles *byteTiles() const override { return &x86::matrixTiles(); }
+  WeightReading codesReading() const override { return readingOfSapphireRapids; }
 };
 
 /// AVX-512 with arithmetic on f16, for programs that ask for it. What has it has dot products of bytes.
@@ -172,6 +176,7 @@ public:
   llvm::StringRef features() const override { return "+avx512vnni,+avx512fp16"; }
   uint64_t requiredFeatures() const override { return featuresV4 | LLMC_X86_AVX512VNNI | LLMC_X86_AVX512FP16; }
   bool addsHalves() const override { return true; }
+  WeightReading codesReading() const override { return readingOfSapphireRapids; }
 };
 
 const AVX2Backend avx2;

@@ -70,25 +70,33 @@ SmallVector<CodesType::BitPlane, 2> CodesType::bitPlanesOf(int64_t bits) {
   return planes;
 }
 
-CodesType::Planes CodesType::planes(int64_t k) const {
+CodesType::Record CodesType::recordOf(int64_t k) const {
   constexpr int64_t width = PackedType::panelWidth;
-  Planes planes;
-  int64_t scaleBytes = getScale().getIntOrFloatBitWidth() / 8;
-  int64_t each = wholeLines(k / getGroup() * width * (getSuper() ? 1 : scaleBytes));
-  int64_t supers = getSuper() ? wholeLines(k / getSuper() * width * scaleBytes) : 0;
-  planes.scales = wholeLines(k * width * getBits() / 8);
-  planes.supers = planes.scales + each;
-  planes.bytes = planes.supers + supers;
-  if (hasMinimum()) {
-    planes.minima = planes.bytes;
-    planes.superMinima = planes.minima + each;
-    planes.bytes = planes.superMinima + supers;
+  int64_t scaleBytes = getScale().getIntOrFloatBitWidth() / 8, scaled = getSuper() ? getSuper() : getGroup();
+  // As many groups as make whole lines of scales and zero points, where so many divide k.
+  int64_t groups = 1;
+  while (!getSuper() && groups * width * (hasZeros() ? 1 : scaleBytes) % 64 != 0 && k % (2 * groups * scaled) == 0)
+    groups *= 2;
+  Record record;
+  record.columns = groups * scaled;
+  auto part = [&](int64_t each, int64_t bytes) {
+    int64_t place = record.bytes;
+    record.bytes += record.columns / each * width * bytes;
+    return place;
+  };
+  if (getSuper()) {
+    record.supers = part(getSuper(), scaleBytes);
+    if (hasMinimum())
+      record.superMinima = part(getSuper(), scaleBytes);
   }
-  if (hasZeros()) {
-    planes.zeros = planes.bytes;
-    planes.bytes += wholeLines(k / getGroup() * width);
-  }
-  return planes;
+  record.scales = part(getGroup(), getSuper() ? 1 : scaleBytes);
+  if (hasMinimum())
+    record.minima = part(getGroup(), getSuper() ? 1 : scaleBytes);
+  if (hasZeros())
+    record.zeros = part(getGroup(), 1);
+  record.codes = wholeLines(record.bytes);
+  record.bytes = wholeLines(record.codes + record.columns * width * getBits() / 8);
+  return record;
 }
 
 LogicalResult CodesType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t group, int64_t zero,

@@ -117,16 +117,18 @@ def Kernel_CodesType : Kernel_Type<"Codes", "codes"> {
     /// Consecutive k whose codes stand together: as many as give each plane of bits whole vectors of 64 bytes.
     int64_t getUnit() const { return unitOf(getBits()); }
     static int64_t unitOf(int64_t bits) { return 32 / (bits & -bits); }
-    /// Where planes of a panel of `k` columns begin, and how long the panel is; each plane begins at a multiple of 64.
-    struct Planes {
-      int64_t scales = 0;   ///< [k / group][16] scales, or levels as i8
-      int64_t supers = 0;   ///< [k / super][16] scales, where there are levels
-      int64_t minima = 0;   ///< as scales
-      int64_t superMinima = 0;
-      int64_t zeros = 0;    ///< [k / group][16] zero points, u8
+    /// A panel of `k` columns is one record of a few groups after the other, of each its scales and then its codes, so that who
+    /// multiplies a row reads a panel from its first byte to its last. Where the parts of a record begin, each aligned as its
+    /// vectors of 16 want it, codes at a multiple of 64, and how long a record is, a multiple of 64 as well.
+    struct Record {
+      int64_t columns = 0;
+      int64_t supers = 0, superMinima = 0; ///< [columns / super][16] scales, where there are levels
+      int64_t scales = 0, minima = 0;      ///< [columns / group][16] scales, or levels as i8
+      int64_t zeros = 0;                   ///< [columns / group][16] zero points, u8
+      int64_t codes = 0;
       int64_t bytes = 0;
     };
-    Planes planes(int64_t k) const;
+    Record recordOf(int64_t k) const;
     /// Consecutive k whose products with quantised activations are added as integers, in a weight of `k` columns: 32, or 16
     /// where 32 do not divide k and the group.
     int64_t segmentOf(int64_t k) const { return k % 32 == 0 && getGroup() % 32 == 0 ? 32 : 16; }
@@ -144,7 +146,7 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
       zeros. With `streams` = S > 1, panel p of the S weights stand side by side: `[N/16][S][K][16]`; a matmul then
       makes S sums for each output column, which its epilogue combines.
     * `table`: `[N][K]` row-major as it is (norm weights, biases, rope frequencies).
-    * `codes`: panels of 16 output rows as `panels`, each a plane of codes and planes of their scales (`!kernel.codes`). Codes of 8
+    * `codes`: panels of 16 output rows as `panels`, each a row of records of codes and their scales (`!kernel.codes`). Codes of 8
       bits stand as `[K/4][16][4]` bytes, four consecutive k of a row beside each other, as dot-product instructions and tiles
       of bytes want them; codes of 4 bits as `[K/8][16][4]` bytes, the first four k in the low halves, the next four in
       the high halves. K is a multiple of 16. Scales of padding rows are zero.
@@ -163,7 +165,7 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
     /// Bytes of one panel of one stream.
     int64_t getPanelBytes() const {
       if (CodesType codes = getCodes())
-        return codes.planes(getK()).bytes;
+        return getK() / codes.recordOf(getK()).columns * codes.recordOf(getK()).bytes;
       return getStoredK() * panelWidth * (getElement().getIntOrFloatBitWidth() / 8);
     }
     /// The element type of the layout `codes`; null for floats.

@@ -50,6 +50,34 @@ func.func @tied(%ids: tensor<?xi32> {transformer.role = #transformer.role<tokens
 
 // -----
 
+// Codes keep their bits.
+// CHECK-LABEL: @bits
+// CHECK: !kernel.codes<2, group = 16, zero = 0, f16 super = 256 minimum = 1>
+// CHECK: !kernel.codes<3, group = 16, zero = 4, f16 super = 256>
+// CHECK: !kernel.codes<5, group = 32, zero = 0, f16 super = 256 minimum = 1>
+// CHECK: !kernel.codes<5, group = 32, zero = 16, f16>
+// CHECK: !kernel.codes<6, group = 16, zero = 32, f16 super = 256>
+func.func @bits(%x: tensor<?x256xf32> {transformer.role = #transformer.role<input>})
+    -> (tensor<?x9xf32> {transformer.role = #transformer.role<output>},
+        tensor<?x9xf32> {transformer.role = #transformer.role<output>},
+        tensor<?x9xf32> {transformer.role = #transformer.role<output>},
+        tensor<?x9xf32> {transformer.role = #transformer.role<output>},
+        tensor<?x9xf32> {transformer.role = #transformer.role<output>}) attributes {transformer.entry} {
+  %a = transformer.weight ["a"] : tensor<9x256x!transformer.block<q2_k, group = 256>>
+  %b = transformer.weight ["b"] : tensor<9x256x!transformer.block<q3_k, group = 256>>
+  %c = transformer.weight ["c"] : tensor<9x256x!transformer.block<q5_k, group = 256>>
+  %d = transformer.weight ["d"] : tensor<9x256x!transformer.block<q5_0, group = 32>>
+  %e = transformer.weight ["e"] : tensor<9x256x!transformer.block<q6_k, group = 256>>
+  %u = transformer.linear %x, %a : (tensor<?x256xf32>, tensor<9x256x!transformer.block<q2_k, group = 256>>) -> tensor<?x9xf32>
+  %v = transformer.linear %x, %b : (tensor<?x256xf32>, tensor<9x256x!transformer.block<q3_k, group = 256>>) -> tensor<?x9xf32>
+  %w = transformer.linear %x, %c : (tensor<?x256xf32>, tensor<9x256x!transformer.block<q5_k, group = 256>>) -> tensor<?x9xf32>
+  %y = transformer.linear %x, %d : (tensor<?x256xf32>, tensor<9x256x!transformer.block<q5_0, group = 32>>) -> tensor<?x9xf32>
+  %z = transformer.linear %x, %e : (tensor<?x256xf32>, tensor<9x256x!transformer.block<q6_k, group = 256>>) -> tensor<?x9xf32>
+  return %u, %v, %w, %y, %z : tensor<?x9xf32>, tensor<?x9xf32>, tensor<?x9xf32>, tensor<?x9xf32>, tensor<?x9xf32>
+}
+
+// -----
+
 // What has no layout of codes, or is of several formats, is decoded; what was converted stays converted.
 // CHECK-LABEL: @decoded
 // CHECK-NOT: kernel.quantize

@@ -1,8 +1,13 @@
 // Codes and quantised rows: every constraint is broken once.
 // RUN: llmc-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @+1 {{codes have 4 or 8 bits, found 5}}
-func.func private @bits(!kernel.codes<5, group = 32, zero = 0, f16>)
+// expected-error @+1 {{codes have 2 to 6 or 8 bits, found 7}}
+func.func private @bits(!kernel.codes<7, group = 32, zero = 0, f16>)
+
+// -----
+
+// expected-error @+1 {{codes of 5 bits stand in units of 32, which do not divide 48}}
+func.func private @unit(!kernel.codes<5, group = 48, zero = 0, f16>)
 
 // -----
 

@@ -27,6 +27,7 @@ DECODE = {("1.1b", "f16"): 1.6, ("1.1b", "q8_0"): 1.6, ("1.1b", "q4_0"): 1.6, ("
 DECODE_SHARE = 0.85  # of the read bandwidth, 1.1B
 GAIN = 0.9           # of what the probe gains by a second thread
 QUALITY_BYTES, QUALITY_PIECES = 1500, 3
+CACHE = ("--kv", "f16")  # on both sides: llama.cpp's by itself
 
 
 def measure(bench, shape, kind, program, peer):
@@ -110,7 +111,7 @@ def group(shape, kind, bench):
     except Failure as reason:
         yield Line(f"{shape} {kind}: llama.cpp beside ours", str(reason), False)
         peer = None
-    program = bench.program(shape, kind)
+    program = bench.program(shape, kind, *CACHE)
     if bench.prepare:
         yield from quality(bench, shape, kind, program, peer) if peer else ()
         return

@@ -3,7 +3,7 @@
 from first_slice.bench import Line
 from first_slice.speed import CachedCopies
 
-from .formats import beside
+from .formats import CACHE, beside
 from .measure import Turns, counted, ours, theirs
 
 VARIANT, PEER = "x86-64-v3", "llama-bench-avx2"
@@ -16,7 +16,7 @@ def avx2(bench):
     for kind in KINDS:
         turns = Turns()
         with CachedCopies(bench) as copies:
-            program, peer = copies.of(bench.program("smollm2", kind, "--cpu", VARIANT), bench.gguf("smollm2", kind))
+            program, peer = copies.of(bench.program("smollm2", kind, "--cpu", VARIANT, *CACHE), bench.gguf("smollm2", kind))
             for _ in range(bench.rounds):
                 for threads in bench.threads:
                     result = ours(bench, program, threads, 512, bench.new)
