@@ -28,7 +28,7 @@ public:
 private:
   static constexpr uint64_t kMillisecond = 1000 * 1000;
   /// Jobs are looked at together until they took so long: a few steps of a small model.
-  static constexpr uint64_t kWindow = 20 * kMillisecond;
+  static constexpr uint64_t kWindow = 10 * kMillisecond;
   /// How long a team stays with fewer threads before it tries one more, or with more before it doubts them again.
   static constexpr uint64_t kShortestPause = 100 * kMillisecond, kLongestPause = 5000 * kMillisecond;
 
