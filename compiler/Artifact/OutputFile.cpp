@@ -9,6 +9,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -20,6 +21,8 @@
 using namespace llvm;
 
 namespace llmc::artifact {
+
+static constexpr uint64_t kLargePage = 2 << 20;
 
 static Error systemError(int number) {
   // The messages of this project are lower case: "no space left on device".
@@ -77,7 +80,14 @@ OutputFile::~OutputFile() {
   }
 }
 
+void OutputFile::cacheInLargePages(uint64_t offset, uint64_t size) {
+  uint64_t end = std::min(offset + size, view.size());
+  for (uint64_t at = offset / kLargePage * kLargePage; at < end; at += kLargePage)
+    (void)*static_cast<const volatile uint8_t *>(view.data() + at);
+}
+
 Error OutputFile::write(uint64_t offset, ArrayRef<uint8_t> bytes) {
+  cacheInLargePages(offset, bytes.size());
   while (!bytes.empty()) {
     ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR)
@@ -95,6 +105,12 @@ Error OutputFile::write(uint64_t offset, ArrayRef<uint8_t> bytes) {
 Error OutputFile::resize(uint64_t size) {
   if (::ftruncate(descriptor, static_cast<off_t>(size)) != 0)
     return systemError(errno);
+  unmap();
+  void *start = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+  if (start != MAP_FAILED) { // else the file is made all the same
+    ::madvise(start, size, MADV_HUGEPAGE);
+    view = {static_cast<const uint8_t *>(start), static_cast<size_t>(size)};
+  }
   return Error::success();
 }
 
@@ -105,6 +121,7 @@ Expected<MutableArrayRef<uint8_t>> OutputFile::map(uint64_t size) {
   void *start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   if (start == MAP_FAILED)
     return systemError(errno);
+  ::madvise(start, size, MADV_HUGEPAGE); // as in cacheInLargePages()
   mapped = {static_cast<uint8_t *>(start), static_cast<size_t>(size)};
   return mapped;
 }
@@ -112,7 +129,10 @@ Expected<MutableArrayRef<uint8_t>> OutputFile::map(uint64_t size) {
 void OutputFile::unmap() {
   if (!mapped.empty())
     ::munmap(mapped.data(), mapped.size());
+  if (!view.empty())
+    ::munmap(const_cast<uint8_t *>(view.data()), view.size());
   mapped = {};
+  view = {};
 }
 
 Error OutputFile::hash(uint64_t offset, uint64_t size, uint8_t digest[32]) {

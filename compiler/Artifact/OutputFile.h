@@ -42,8 +42,12 @@ private:
   OutputFile() = default;
   llvm::Error copyToDevice();
   void unmap();
+  /// Has the system cache what will be written there in pages of 2 MiB: it keeps a file in the pieces in which it was
+  /// first touched, and whoever maps it from a warm cache gets pages of that size, which are read up to a fifth faster.
+  void cacheInLargePages(uint64_t offset, uint64_t size);
   std::string path, temporary;
   llvm::MutableArrayRef<uint8_t> mapped;
+  llvm::ArrayRef<uint8_t> view; ///< of a file that was resized
   int descriptor = -1;
   bool executable = false, isDevice = false;
 };

@@ -21,6 +21,8 @@
 
 namespace llmc::runtime::platform {
 
+static constexpr uint64_t kHugePage = 2u << 20;
+
 const char *reasonOf(int number, char (&text)[128]) {
   formatText(text, sizeof text, "%s", strerror(number));
   if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
@@ -92,6 +94,8 @@ Status mapFile(const char *path, MappedFile &file, Error &error) {
     file = MappedFile();
     return LLMC_IO_ERROR;
   }
+  if (file.size >= kHugePage)
+    madvise(data, file.size, MADV_HUGEPAGE); // where the system caches files so, and has not cached this one yet
   file.data = static_cast<const uint8_t *>(data);
   return LLMC_OK;
 }
@@ -146,7 +150,7 @@ void *reserveMemory(uint64_t size) {
   void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return nullptr;
-  if (size >= (2u << 20))
+  if (size >= kHugePage)
     madvise(memory, size, MADV_HUGEPAGE);
   return memory;
 }
