@@ -75,6 +75,18 @@ uint32_t currentCore() {
   return core < 0 ? noCore : uint32_t(core);
 }
 
+void leaveCore() {
+  cpu_set_t allowed, others;
+  CPU_ZERO(&allowed);
+  int core = sched_getcpu();
+  if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+    return;
+  others = allowed;
+  CPU_CLR(core, &others);
+  if (CPU_COUNT(&others) && sched_setaffinity(0, sizeof others, &others) == 0)
+    sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 uint32_t usableCores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -17,6 +17,8 @@ constexpr uint64_t crowdedSpin = 2 * 1000;
 constexpr uint64_t longWait = 1000 * 1000;
 // Above, the whole process was stopped.
 constexpr uint64_t stoppedWait = 50 * 1000 * 1000;
+// Between two times that a thread leaves a core to another of its team: the system has its reasons, too.
+constexpr uint64_t stay = 10 * 1000 * 1000;
 // Steps of the word that counts jobs; what is below is a number of threads.
 constexpr uint32_t jobStep = 2 * maxThreads;
 
@@ -36,8 +38,21 @@ bool sharesCore(const Team &team, uint32_t thread) {
   return false;
 }
 
+/// Goes to another core, now and then, and says whether that has none of the team's threads. The system leaves two
+/// threads on one core for whole seconds while the next core idles: each of them sleeps most of the time, so neither
+/// looks busy.
+bool partFromTeam(Team &team, uint32_t thread, uint64_t now) {
+  uint64_t &parted = team.cores[thread].parted;
+  if (team.spinNanoseconds == crowdedSpin || now - parted < stay)
+    return false;
+  parted = now;
+  platform::leaveCore();
+  noteCore(team, thread);
+  return !sharesCore(team, thread);
+}
+
 /// Waits until `word` is no longer `old`: spins, then sleeps. Returns what it is then, and how long it slept.
-uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32_t old, uint64_t spin,
+uint32_t waitForChange(Team &team, uint32_t thread, WaitWord &word, uint32_t old, uint64_t spin,
                        uint64_t *asleep = nullptr) {
   uint64_t start = 0;
   bool shares = false;
@@ -50,7 +65,7 @@ uint32_t waitForChange(const Team &team, uint32_t thread, WaitWord &word, uint32
     uint64_t now = platform::nanoseconds();
     if (!start)
       start = now;
-    shares = sharesCore(team, thread);
+    shares = sharesCore(team, thread) && !partFromTeam(team, thread, now);
     if (now - start > spin || shares)
       break;
   }
@@ -121,7 +136,7 @@ Status startTeam(Team &team, uint32_t numThreads, Error &error) {
   team.numThreads = team.active = numThreads;
   team.size = TeamSize(numThreads);
   for (uint32_t i = 0; i < numThreads; ++i)
-    team.cores[i] = {platform::noCore, 0};
+    team.cores[i] = {platform::noCore, 0, 0};
   team.spinNanoseconds = numThreads > platform::usableCores() ? crowdedSpin : barrierSpin;
   for (uint32_t i = 1; i < numThreads; ++i) {
     team.workers[i] = {&team, i, nullptr};
@@ -148,7 +163,7 @@ void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need, uint64_
   DefaultFloatEnvironment environment;
   team.job = job;
   team.argument = argument;
-  uint32_t active = need == TeamNeed::some ? team.size.threads() : team.numThreads;
+  uint32_t active = need == TeamNeed::some ? team.size.threads(kind) : team.numThreads;
   __atomic_store_n(&team.active, active, __ATOMIC_RELAXED);
   uint64_t start = 0;
   if (team.numThreads > 1) {

@@ -17,6 +17,15 @@ void TeamSize::Pause::longer() {
   passed = 0;
 }
 
+uint32_t TeamSize::threads(uint64_t kind) {
+  if (before > size && !last.isLate() && !(last.alike && last.kind == kind)) {
+    size = before;
+    before = 0;
+    window = Window();
+  }
+  return size;
+}
+
 void TeamSize::ended(uint64_t time, uint64_t asleep, uint64_t kind) {
   if (all == 1)
     return;

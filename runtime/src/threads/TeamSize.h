@@ -19,8 +19,9 @@ class TeamSize {
 public:
   explicit TeamSize(uint32_t all = 1) : all(all), size(all) {}
 
-  /// Threads that are to take part in the next job, from 1 to all.
-  uint32_t threads() const { return size; }
+  /// Threads that are to take part in the next job, which is of `kind`: from 1 to all. A trial with fewer that such a
+  /// job could not decide ends before it: a prompt may take a second, and would take two.
+  uint32_t threads(uint64_t kind);
   /// A job has ended that took `time`, of which the thread that slept the longest at its barriers slept `asleep`. Jobs
   /// of the same `kind` do about as much.
   void ended(uint64_t time, uint64_t asleep, uint64_t kind);
@@ -29,6 +30,7 @@ private:
   static constexpr uint64_t kMillisecond = 1000 * 1000;
   /// Jobs are looked at together until they took so long: a few steps of a small model.
   static constexpr uint64_t kWindow = 10 * kMillisecond;
+  static constexpr uint64_t kLongJob = 100 * kMillisecond;
   /// How long a team stays with fewer threads before it tries one more, or with more before it doubts them again.
   static constexpr uint64_t kShortestPause = 100 * kMillisecond, kLongestPause = 5000 * kMillisecond;
 
@@ -45,7 +47,8 @@ private:
     bool isLate() const { return asleep > time / 5 * 2; }
     /// Late enough for a look at how one thread less does: the system gives half a core in slices, and where they are
     /// short threads sleep less than they lose.
-    bool isDoubtful() const { return asleep > time / 10; }
+    /// One long job is not doubted that easily, since the look is as long.
+    bool isDoubtful() const { return asleep > time / 10 && (jobs > 1 || time < kLongJob || isLate()); }
     bool isFasterThan(const Window &other) const { return time * other.jobs < other.time * jobs; }
   };
   /// How long to stay, the longer the more often going failed.
