@@ -83,9 +83,9 @@ public:
   /// accumulators of 16 f32, as many of 16 i32, and p * streams vectors of 64 bytes in registers, or those of one
   /// stream at a time.
   virtual std::vector<RegisterTile> integerTiles(int64_t streams) const = 0;
-  /// How few quantised rows read codes: by itself one panel after the other, from the first byte to the last, which a
-  /// processor foresees.
-  virtual WeightReading codesReading() const { return {1, 0}; }
+  /// How few rows read what stands in one stream, a panel of codes or a bundle of floats: by itself one after the
+  /// other, from the first byte to the last, which a processor foresees.
+  virtual WeightReading weightReading() const { return {1, 0}; }
   /// sum + the products of four bytes with four bytes in each of 16 lanes, exact: sum <16 x i32>, numbers <64 x i8>
   /// unsigned (below 16 where `small`), activations <64 x i8> from -127 to 127.
   virtual mlir::Value dot(vector_emit::VectorBuilder &b, mlir::Value sum, mlir::Value numbers, mlir::Value activations,

@@ -19,19 +19,24 @@ static int64_t storedK(const PackedWeight &weight) {
   return (weight.k + group - 1) / group * group;
 }
 
-int64_t PackedWeight::numPieces() const { return panels ? (n + panelWidth - 1) / panelWidth : n; }
+static int64_t panelsOfPiece(const PackedWeight &weight) { return std::max<int64_t>(weight.bundle, 1); }
+
+int64_t PackedWeight::numPieces() const {
+  return panels ? (n + panelWidth - 1) / panelWidth / panelsOfPiece(*this) : n;
+}
 int64_t PackedWeight::pieceBytes() const {
   if (!panels)
     return k * bytesOf(element);
   if (codes)
     return static_cast<int64_t>(streams.size()) * codes->panelBytes;
-  return static_cast<int64_t>(streams.size()) * storedK(*this) * panelWidth * bytesOf(element);
+  return panelsOfPiece(*this) * static_cast<int64_t>(streams.size()) * storedK(*this) * panelWidth * bytesOf(element);
 }
 
-/// Units [k][16] from 16 rows of `count` units each. A unit is what stays together: an f32, an f16, or a pair of bf16.
-/// Tiles of 16 units keep the written lines in the first-level cache while each row is read in whole lines.
-template <typename Unit> static void transpose(const Rows &rows, int64_t count, uint8_t *out) {
-  constexpr int64_t tile = 16;
+/// Units [k][16], each k `step` vectors of 16 behind the one before, from 16 rows of `count` units each. A unit is what
+/// stays together: an f32, an f16, or a pair of bf16. Tiles of 16 units keep the written lines in the first-level cache
+/// while each row is read in whole lines.
+template <typename Unit> static void transpose(const Rows &rows, int64_t count, int64_t step, uint8_t *out) {
+  constexpr int64_t tile = 16, vectorBytes = panelWidth * static_cast<int64_t>(sizeof(Unit));
   for (int64_t k = 0; k < count; k += tile) {
     int64_t width = std::min(tile, count - k);
     Unit block[tile][panelWidth];
@@ -41,13 +46,14 @@ template <typename Unit> static void transpose(const Rows &rows, int64_t count, 
       for (int64_t i = 0; i < width; ++i)
         block[i][r] = line[i];
     }
-    std::memcpy(out + k * panelWidth * static_cast<int64_t>(sizeof(Unit)), block,
-                static_cast<size_t>(width * panelWidth) * sizeof(Unit));
+    for (int64_t i = 0; i < width; ++i)
+      std::memcpy(out + (k + i) * step * vectorBytes, block[i], vectorBytes);
   }
 }
 
-/// Packs rows [16 panel, 16 panel + 16) of one stream; rows past N are zero, and so is the partner of a last odd k.
-static void packPanel(const PackedWeight &weight, const WeightValue &source, int64_t panel, uint8_t *out,
+/// Packs rows [16 panel, 16 panel + 16) of one stream, `step` vectors from k to k; rows past N are zero, and so is the
+/// partner of a last odd k.
+static void packPanel(const PackedWeight &weight, const WeightValue &source, int64_t panel, int64_t step, uint8_t *out,
                       PackScratch &scratch) {
   int64_t k = weight.k, stored = storedK(weight), rowBytes = stored * bytesOf(weight.element);
   scratch.rows.resize(static_cast<size_t>((panelWidth + 1) * rowBytes));
@@ -71,9 +77,9 @@ static void packPanel(const PackedWeight &weight, const WeightValue &source, int
     rows[r] = made;
   }
   if (weight.element == Element::F16)
-    transpose<uint16_t>(rows, k, out);
+    transpose<uint16_t>(rows, k, step, out);
   else // f32, or a pair of bf16
-    transpose<uint32_t>(rows, weight.element == Element::F32 ? k : stored / 2, out);
+    transpose<uint32_t>(rows, weight.element == Element::F32 ? k : stored / 2, step, out);
 }
 
 void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t *out, PackScratch &scratch) {
@@ -86,14 +92,18 @@ void packPieces(const PackedWeight &weight, int64_t begin, int64_t end, uint8_t 
     encode(weight.element, scratch.values.data(), count, out);
     return;
   }
-  int64_t streamBytes = weight.pieceBytes() / static_cast<int64_t>(weight.streams.size());
-  for (int64_t panel = begin; panel < end; ++panel)
-    for (const WeightRef &stream : weight.streams) {
+  int64_t panels = panelsOfPiece(weight), vectors = panels * static_cast<int64_t>(weight.streams.size());
+  // Of what is bundled the vectors stand beside each other, of what is not the panels behind each other.
+  int64_t apart =
+      weight.bundle ? panelWidth * interleave(weight.element) * bytesOf(weight.element) : weight.pieceBytes() / vectors;
+  for (int64_t piece = begin; piece < end; ++piece, out += weight.pieceBytes())
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      int64_t panel = piece * panels + vector / static_cast<int64_t>(weight.streams.size());
+      const WeightValue &stream = *weight.streams[static_cast<size_t>(vector) % weight.streams.size()];
       if (weight.codes)
-        packCodes(weight, *stream, panel, out);
+        packCodes(weight, stream, panel, out + vector * apart);
       else
-        packPanel(weight, *stream, panel, out, scratch);
-      out += streamBytes;
+        packPanel(weight, stream, panel, weight.bundle ? vectors : 1, out + vector * apart, scratch);
     }
 }
 

@@ -34,8 +34,12 @@ struct PackedWeight {
   Element element;                                 ///< of the packed bytes
   std::vector<WeightRef> streams;                  ///< one for a table
   std::optional<CodesLayout> codes = std::nullopt; ///< panels of codes, in place of `element`
+  /// Panels that stand beside each other k by k with all their streams, as PackedType::getBundle() says of f16 and
+  /// bf16; 0: each stream of a panel stands on its own.
+  int64_t bundle = 0;
 
-  /// The smallest piece that is packed on its own: a panel of 16 rows of all streams, or a row of a table.
+  /// The smallest piece that is packed on its own: a panel of 16 rows of all streams, a bundle of them, or a row of a
+  /// table.
   int64_t numPieces() const;
   int64_t pieceBytes() const;
   int64_t sizeInBytes() const { return numPieces() * pieceBytes(); }

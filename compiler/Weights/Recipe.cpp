@@ -116,6 +116,7 @@ private:
           cast<transformer::BlockType>(cast<RankedTensorType>(pack.getWeights()[0].getType()).getElementType()));
     else
       result.element = *elementOf(type.getElement());
+    result.bundle = type.isBundled() ? type.getBundle() : 0;
     for (Value stream : pack.getWeights()) {
       result.streams.push_back(values.lookup(stream));
       if (checks && pack.getLargest())

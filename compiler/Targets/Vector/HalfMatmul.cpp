@@ -5,6 +5,7 @@
 // chunk of a few panels is put together in the frame, 32 columns a vector, where it stays in the first-level cache
 // while a block of rows walks it; the block's sums wait in the frame for the next chunk.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Targets/Vector/FloatPanels.h"
 #include "compiler/Targets/Vector/Kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -46,6 +47,7 @@ struct HalfMatmulEmitter {
   int64_t xStride, scalePlace; ///< in bytes
   int64_t streams, k;
   ProductTiling tiling;
+  FloatPanels floats;
   Value chunk;   ///< frame memory: [kChunk][kMostVectors][16] f16
   Value waiting; ///< frame memory: [kBlockRows][vectors][16] f32
 
@@ -53,7 +55,7 @@ struct HalfMatmulEmitter {
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.value(op.getX())),
         xStride(kernel::rowStride(cast<MemRefType>(op.getX().getType())) * 2),
         scalePlace(HalvedRow(weight.getK()).scale * 2), streams(weight.getStreams()), k(weight.getK()),
-        tiling(tilingOf(op, *arguments.backend)) {
+        tiling(tilingOf(op, *arguments.backend)), floats(b, weight, arguments.value(op.getWeight())) {
     chunk = b.frame(kChunk * kMostVectors * kLanes * 2);
     waiting = b.frame(kBlockRows * kMostVectors * kLanes * 4);
   }
@@ -111,18 +113,19 @@ struct HalfMatmulEmitter {
   /// One register tile: `rows` rows from `row`, `width` panels from `panel`.
   void tile(int64_t rows, int64_t width, Value row, Value panel) {
     int64_t vectors = width * streams;
-    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    SmallVector<Value> first = floats.vectors(panel, width);
     Value xRow = b.at(x, b.mul(row, xStride));
+    bool asks = rows <= kPrefetchRows && tiling.ahead;
     SmallVector<Value> sums(rows * vectors, b.constant(b.vecF32(), 0.0));
     sums = forChunks(sums, [&](Value from, int64_t count, ValueRange carried) {
       SmallVector<Value> chains(rows * vectors, zeroHalves(kLanes));
       chains = forSteps(count, chains, [&](SmallVectorImpl<Value> &next, Value turn, int64_t step) {
         Value at = b.add(from, turn);
+        if (asks)
+          floats.prefetch(floats.placeAhead(panel, width, at, tiling.ahead), width, step);
         for (int64_t v = 0; v < vectors; ++v) {
-          Value place = b.at(first, b.add(b.mul(at, kLanes * 2), v * weight.getPanelBytes() + step * kLanes * 2));
+          Value place = b.at(first[v], b.add(b.mul(at, floats.stepBytes()), step * floats.stepBytes()));
           Value weights = b.load(halves(kLanes), place, 32);
-          if (rows <= kPrefetchRows && tiling.ahead && step % 2 == 0)
-            b.prefetch(b.at(place, tiling.ahead), CacheLevel::Second);
           for (int64_t r = 0; r < rows; ++r) {
             Value &chain = next[r * vectors + v];
             chain = b.fma(number(xRow, at, r * xStride + step * kPairBytes, kLanes), weights, chain);
@@ -154,26 +157,26 @@ struct HalfMatmulEmitter {
   /// Puts `count` k from `from` of `width` panels side by side; an odd panel has zeros beside it.
   void gather(int64_t width, Value panel, Value from, int64_t count) {
     int64_t vectors = width * streams, wide = wideVectors(width);
-    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    SmallVector<Value> first = floats.vectors(panel, width);
     b.forLoop(b.i64(0), b.i64(count), 1, [&](Value step) {
-      Value source = b.at(first, b.mul(b.add(from, step), kLanes * 2));
+      Value source = b.mul(b.add(from, step), floats.stepBytes());
       Value target = b.at(chunk, b.mul(step, wide * kHalfLanes * 2));
       for (int64_t v = 0; v < 2 * wide; ++v) {
-        Value half =
-            v < vectors ? b.load(halves(kLanes), b.at(source, v * weight.getPanelBytes()), 32) : zeroHalves(kLanes);
+        Value half = v < vectors ? b.load(halves(kLanes), b.at(first[v], source), 32) : zeroHalves(kLanes);
         b.store(half, b.at(target, v * kLanes * 2), 32);
       }
     });
   }
 
-  /// With tile number `tile` of a block asks for a line of each panel's chunk from k `from` on: putting it together
+  /// With tile number `tile` of a block asks for a part of the panels' chunk from k `from` on: putting it together
   /// would wait for memory.
   void prefetchNext(int64_t width, Value panel, Value from, Value tile) {
-    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
-    Value place = b.add(b.mul(from, kLanes * 2), b.mul(tile, kLineBytes));
-    b.ifThen(b.less(tile, b.i64(kChunk * kLanes * 2 / kLineBytes)), [&] {
-      for (int64_t v = 0; v < width * streams; ++v)
-        b.prefetch(b.at(first, b.add(place, v * weight.getPanelBytes())), CacheLevel::Second);
+    constexpr int64_t steps = kLineBytes / (kLanes * 2);
+    Value k = b.add(from, b.mul(tile, steps));
+    b.ifThen(b.less(tile, b.i64(kChunk / steps)), [&] {
+      Value place = floats.placeAhead(panel, width, k, 0);
+      for (int64_t step = 0; step < steps; ++step)
+        floats.prefetch(place, width, step);
     });
   }
 

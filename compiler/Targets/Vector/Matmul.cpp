@@ -6,6 +6,7 @@
 // be chosen for speed alone.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Codes.h"
+#include "compiler/Targets/Vector/FloatPanels.h"
 #include "compiler/Targets/Vector/Kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -55,10 +56,11 @@ struct MatmulEmitter {
   ProductTiling tiling;
   RegisterTile decodedTile; ///< the tile of many rows
   int64_t prefetchRows, mostSums;
-  std::optional<CodesReader> codes;
-  int64_t decodedK = 0; ///< k that are decoded at a time; all of them where they fit
-  Value decoded;        ///< frame memory of many rows: [decodedK][vectors][16]
-  Value waiting;        ///< frame memory of sums between parts of k: [kBlockRows][vectors][16]
+  std::optional<FloatPanels> floats;
+  std::optional<CodesReader> codes; ///< of a weight of codes
+  int64_t decodedK = 0;             ///< k that are decoded at a time; all of them where they fit
+  Value decoded;                    ///< frame memory of many rows: [decodedK][vectors][16]
+  Value waiting;                    ///< frame memory of sums between parts of k: [kBlockRows][vectors][16]
 
   MatmulEmitter(VectorBuilder &b, kernel::MatmulOp op, const KernelArguments &arguments)
       : b(b), op(op), arguments(arguments), weight(op.getWeight().getType()), x(arguments.rows(op.getX())),
@@ -66,6 +68,8 @@ struct MatmulEmitter {
         decodedTile(tiling.many),
         prefetchRows(arguments.backend->preferredVectorBits() == 512 ? kPrefetchRows : kPrefetchRowsNarrow),
         mostSums(arguments.backend->tileMachine(/*quantised=*/false).accumulators) {
+    if (!weight.getCodes())
+      floats.emplace(b, weight, arguments.value(op.getWeight()));
     if (weight.getElement().isF32())
       return;
     if (weight.getCodes())
@@ -77,58 +81,25 @@ struct MatmulEmitter {
       waiting = b.frame(kBlockRows * vectorBytes);
   }
 
-  /// The two vectors of 16 f32 for k and k+1 (bf16 pairs), or the one for k.
-  SmallVector<Value, 2> loadWeights(Value panel, Value k, int64_t kOffset, bool pair) {
-    Type element = weight.getElement();
-    if (element.isF32())
-      return {b.load(b.vecF32(), b.at(panel, b.add(b.mul(k, kLanes * 4), kOffset * kLanes * 4)), 64)};
-    if (element.isF16()) {
-      Value half =
-          b.load(b.vec(kLanes, b.getF16Type()), b.at(panel, b.add(b.mul(k, kLanes * 2), kOffset * kLanes * 2)), 32);
-      return {arith::ExtFOp::create(b, b.vecF32(), half)};
-    }
-    // A bf16 is the upper half of an f32: the even k is shifted up, the odd k only loses its neighbour's bits.
-    VectorType words = b.vec(kLanes, b.getI32Type());
-    Value both = b.load(words, b.at(panel, b.add(b.mul(k, kLanes * 2), kOffset * kLanes * 2)), 64);
-    auto splat = [&](int32_t bits) -> Value {
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, static_cast<uint32_t>(bits))));
-    };
-    SmallVector<Value, 2> result;
-    result.push_back(arith::BitcastOp::create(b, b.vecF32(), arith::ShLIOp::create(b, both, splat(16))));
-    if (pair)
-      result.push_back(arith::BitcastOp::create(
-          b, b.vecF32(), arith::AndIOp::create(b, both, splat(static_cast<int32_t>(0xffff0000)))));
-    return result;
-  }
+  /// Where the panels of a tile are asked for ahead: with few rows a product waits for memory.
+  struct Tile {
+    int64_t rows, width;
+    Value panel; ///< the first; null: nothing is asked for
+  };
 
-  /// Where a tile of `rows` rows asks for weights of the first of its panels ahead of a k: with few rows a product
-  /// waits for memory, and the processor's own prefetching ends at each page of each panel. Null where it does not.
-  Value ahead(ArrayRef<Value> panels, Value k, int64_t rows) {
-    if (rows > prefetchRows || !tiling.ahead)
-      return {};
-    return placeAhead(b, panels[0], b.mul(k, stepBytes()), tiling.ahead, weight.getK() * stepBytes(),
-                      weight.getPanelBytes() * static_cast<int64_t>(panels.size()));
-  }
-  /// Asks for the same of panel number `panel`, `offset` bytes further on.
-  void prefetch(Value place, size_t panel, int64_t offset) {
-    b.prefetch(b.at(place, static_cast<int64_t>(panel) * weight.getPanelBytes() + offset), CacheLevel::Second);
-  }
-  /// Bytes of one k of a panel.
-  int64_t stepBytes() const { return kLanes * weight.getElement().getIntOrFloatBitWidth() / 8; }
-
-  /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][panels * streams].
-  void accumulate(SmallVectorImpl<Value> &sums, ArrayRef<Value> panels, Value xRow, int64_t rows, Value k,
+  /// Adds the products of k + kOffset .. k + kOffset + steps to the accumulators [rows][vectors].
+  void accumulate(SmallVectorImpl<Value> &sums, const Tile &tile, ArrayRef<Value> panels, Value xRow, Value k,
                   int64_t kOffset, int64_t steps) {
+    int64_t rows = tile.rows;
     bool pairs = weight.getElement().isBF16();
-    Value place = ahead(panels, k, rows);
+    Value place = tile.panel ? floats->placeAhead(tile.panel, tile.width, k, tiling.ahead) : Value();
     for (int64_t step = 0; step < steps; step += pairs ? 2 : 1) {
       int64_t width = pairs && step + 1 < steps ? 2 : 1;
       SmallVector<SmallVector<Value, 2>> weights(panels.size());
+      for (int64_t part = 0; place && part < width; ++part)
+        floats->prefetch(place, tile.width, kOffset + step + part);
       auto loadPanel = [&](size_t panel) {
-        weights[panel] = loadWeights(panels[panel], k, kOffset + step, width == 2);
-        int64_t offset = (kOffset + step) * stepBytes();
-        if (place && offset % kLineBytes == 0)
-          prefetch(place, panel, offset);
+        weights[panel] = floats->load(panels[panel], k, kOffset + step, width == 2);
       };
       auto multiply = [&](size_t panel, int64_t row, int64_t part) {
         Value address = b.at(xRow, b.add(b.mul(k, 4), (row * x.stride + kOffset + step + part) * 4));
@@ -156,16 +127,16 @@ struct MatmulEmitter {
   }
 
   /// Adds all products with panels to the sums.
-  SmallVector<Value> addPanels(SmallVector<Value> sums, ArrayRef<Value> panels, Value xRow, int64_t rows) {
+  SmallVector<Value> addPanels(SmallVector<Value> sums, const Tile &tile, ArrayRef<Value> panels, Value xRow) {
     int64_t whole = weight.getK() / kUnroll * kUnroll;
     if (whole > 0)
       sums = b.forLoop(b.i64(0), b.i64(whole), kUnroll, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> next(carried);
-        accumulate(next, panels, xRow, rows, k, 0, kUnroll);
+        accumulate(next, tile, panels, xRow, k, 0, kUnroll);
         return next;
       });
     if (whole < weight.getK())
-      accumulate(sums, panels, xRow, rows, b.i64(whole), 0, weight.getK() - whole);
+      accumulate(sums, tile, panels, xRow, b.i64(whole), 0, weight.getK() - whole);
     return sums;
   }
 
@@ -200,18 +171,27 @@ struct MatmulEmitter {
     });
   }
 
+  /// Where the vectors of `width` panels from `panel` on begin: [width][streams].
+  SmallVector<Value> vectorsOf(Value panel, int64_t width) {
+    if (!codes)
+      return floats->vectors(panel, width);
+    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    SmallVector<Value> vectors;
+    for (int64_t v = 0; v < width * streams; ++v)
+      vectors.push_back(b.at(first, v * weight.getPanelBytes()));
+    return vectors;
+  }
+
   /// One register tile: `rows` rows from `row`, `width` panels from `panel`.
   void tile(int64_t rows, int64_t width, Value row, Value panel) {
-    Value weights = arguments.value(op.getWeight());
-    Value firstPanel = b.at(weights, b.mul(panel, weight.getPanelBytes() * streams));
-    SmallVector<Value> panels;
-    for (int64_t i = 0; i < width * streams; ++i)
-      panels.push_back(b.at(firstPanel, i * weight.getPanelBytes()));
+    SmallVector<Value> vectors = vectorsOf(panel, width);
     Value xRow = x.row(b, row);
+    bool asks = rows <= prefetchRows && tiling.ahead;
     auto add = [&](int64_t from, int64_t count) {
-      auto own = ArrayRef(panels).slice(from, count);
+      auto own = ArrayRef(vectors).slice(from, count);
       SmallVector<Value> sums(rows * count, b.constant(b.vecF32(), 0.0));
-      return codes ? addCodes(sums, own, xRow, rows) : addPanels(sums, own, xRow, rows);
+      Tile tile = {rows, width, asks && from == 0 ? panel : Value()};
+      return codes ? addCodes(sums, own, xRow, rows) : addPanels(sums, tile, own, xRow);
     };
     finish(rows, width, row, panel, streamsInTurn(rows, width * streams, streams, mostSums, add));
   }
@@ -225,11 +205,11 @@ struct MatmulEmitter {
   /// The same for panels of codes; `from` and `to` are multiples of the segment.
   void decodeCodes(int64_t width, Value panel, Value from, Value to) {
     int64_t vectors = width * streams, segment = codes->segment();
-    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    SmallVector<Value> places = vectorsOf(panel, width);
     b.forLoop(b.div(from, segment), b.div(to, segment), 1, [&](Value s) {
       Value place = b.at(decoded, b.mul(b.sub(b.mul(s, segment), from), vectors * kLanes * 4));
       for (int64_t v = 0; v < vectors; ++v) {
-        Value own = b.at(first, v * weight.getPanelBytes());
+        Value own = places[v];
         CodesReader::Group group = codes->group(own, s);
         for (int64_t i = 0; i < segment; i += codes->step()) {
           auto numbers = codes->numbers(own, b.add(b.mul(s, segment / codes->step()), i / codes->step()));
@@ -246,11 +226,11 @@ struct MatmulEmitter {
     if (codes)
       return decodeCodes(width, panel, from, to);
     int64_t vectors = width * streams, pair = weight.getElement().isBF16() ? 2 : 1;
-    Value first = b.at(arguments.value(op.getWeight()), b.mul(panel, weight.getPanelBytes() * streams));
+    SmallVector<Value> places = vectorsOf(panel, width);
     b.forLoop(from, to, pair, [&](Value k) {
       Value place = b.at(decoded, b.mul(b.sub(k, from), vectors * kLanes * 4));
       for (int64_t v = 0; v < vectors; ++v)
-        for (auto [i, value] : llvm::enumerate(loadWeights(b.at(first, v * weight.getPanelBytes()), k, 0, pair == 2)))
+        for (auto [i, value] : llvm::enumerate(floats->load(places[v], k, 0, pair == 2)))
           b.store(value, b.at(place, (static_cast<int64_t>(i) * vectors + v) * kLanes * 4), 64);
     });
   }
@@ -311,11 +291,13 @@ struct MatmulEmitter {
   /// While rows are worked through, asks for the next panels' weights, a part with each row: decoding them would wait
   /// for memory.
   void prefetchNext(int64_t width, Value panel, Value row, int64_t rows) {
-    int64_t bytes = width * streams * weight.getPanelBytes();
+    int64_t bytes = codes ? width * streams * weight.getPanelBytes() : floats->bundleBytes(width);
     int64_t lines = std::min<int64_t>(4, (bytes / kLineBytes + kUsualStep - 1) / kUsualStep);
     Value offset = b.mul(row, lines * kLineBytes);
-    Value next = b.at(arguments.value(op.getWeight()), b.mul(b.add(panel, width), weight.getPanelBytes() * streams));
     b.ifThen(b.less(offset, b.i64(bytes)), [&] {
+      if (!codes)
+        return floats->prefetchFrom(b.add(panel, width), offset, rows * lines * kLineBytes);
+      Value next = b.at(arguments.value(op.getWeight()), b.mul(b.add(panel, width), weight.getPanelBytes() * streams));
       for (int64_t line = 0; line < rows * lines; ++line)
         b.prefetch(b.at(next, b.add(offset, line * kLineBytes)), CacheLevel::Second);
     });

@@ -14,11 +14,14 @@ namespace {
 /// Panels that one thread walks for all of few rows before it goes on: 8 panels of 128 columns with K = 1536 in bf16
 /// are 384 KiB, 8 with K = 2048 in 8 bits 272 KiB, within the second-level cache of the processors this is for.
 constexpr int64_t kGroupPanels = 8;
-/// Rows that wait for memory rather than for the arithmetic, where panels are read one after the other: four rows of
-/// Q8_0 gain two thirds by it, six of Q4_0 lose a fifth.
+/// Rows that wait for memory rather than for the arithmetic, where one stream of bytes is read: four rows of Q8_0 gain
+/// two thirds by it, six of Q4_0 lose a fifth.
 constexpr int64_t kReadingRows = 4;
 /// K from which a panel of bytes is long.
 constexpr int64_t kLongPanel = 2048;
+
+/// Whether one row that reads one stream of floats has chains enough to hide what a multiply-add takes.
+bool isStream(kernel::PackedType weight) { return weight.getBundledVectors() > 1; }
 
 } // namespace
 
@@ -37,9 +40,10 @@ TilingChoices llmc::tilingChoices(kernel::MatmulOp matmul, const TargetBackend &
     if (tile.rows == 1)
       choices.panels.push_back(tile.panels);
   // By itself the widest tile that reads as the target wants it.
-  if (matmul.isQuantized())
-    llvm::stable_sort(choices.panels,
-                      [most = backend.codesReading().panels](int64_t a, int64_t b) { return a <= most && b > most; });
+  if (matmul.isQuantized() || isStream(weight)) {
+    int64_t most = std::max(backend.weightReading().panels, weight.getBundle());
+    llvm::stable_sort(choices.panels, [most](int64_t a, int64_t b) { return a <= most && b > most; });
+  }
   if (matmul.isHalved()) // a register holds two panels
     for (RegisterTile tile : decodedTiles(backend, streams))
       choices.many.push_back({tile.rows, 2 * tile.panels});
@@ -62,8 +66,8 @@ ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBacke
   int64_t ahead = choices.panels.front() * weight.getStreams() < 4 ? kBytesAheadOfFew : kBytesAhead;
   ProductTiling tiling = {choices.panels.front(), /*limitedRows=*/1, kGroupPanels, ahead,
                           choices.many.empty() ? RegisterTile{0, 0} : choices.many.front()};
-  if (op.isQuantized())
-    tiling.ahead = backend.codesReading().ahead;
+  if (op.isQuantized() || isStream(weight))
+    tiling.ahead = backend.weightReading().ahead;
   // Long panels come from memory, which half as many streams, asked for twice as far ahead, read up to a twentieth
   // faster: 1.1B q8_0. Short ones, 135M, lose a fiftieth by it.
   if (op.isQuantized() && weight.getCodes().getBits() == 8 && weight.getK() >= kLongPanel &&
@@ -75,8 +79,8 @@ ProductTiling llmc::vector_emit::tilingOf(kernel::MatmulOp op, const TargetBacke
   auto given = tilings ? tilings.getAs<kernel::TilingAttr>(backend.name()) : kernel::TilingAttr();
   if (given && given.getPanels())
     tiling.panels = given.getPanels();
-  if (op.isQuantized() && tiling.panels == 1)
-    tiling.limitedRows = kReadingRows;
+  if (op.isQuantized() ? tiling.panels == 1 : isStream(weight) && tiling.panels <= weight.getBundle())
+    tiling.limitedRows = op.isQuantized() || weight.getBundledVectors() == 4 ? kReadingRows : 1;
   if (!given)
     return tiling;
   if (given.getGroup())
@@ -109,8 +113,10 @@ Value llmc::vector_emit::placeAhead(VectorBuilder &b, Value panel, Value offset,
 void llmc::vector_emit::walkTiles(VectorBuilder &b, ArrayRef<RegisterTile> tiles, const ProductTiling &tiling,
                                   Value count, Value from, Value to,
                                   llvm::function_ref<void(int64_t, int64_t, Value, Value)> tile) {
-  b.forLoop(from, to, tiling.group, [&](Value group) {
-    Value groupEnd = b.min(b.add(group, tiling.group), to), row = b.i64(0);
+  // Groups begin at multiples of their size, so that tiles begin where bundles of panels do.
+  b.forLoop(b.div(from, tiling.group), b.div(b.add(to, tiling.group - 1), tiling.group), 1, [&](Value number) {
+    Value group = b.max(b.mul(number, tiling.group), from), row = b.i64(0);
+    Value groupEnd = b.min(b.mul(b.add(number, 1), tiling.group), to);
     for (size_t i = 0; i < tiles.size();) {
       int64_t rows = tiles[i].rows;
       size_t end = i;

@@ -3,6 +3,7 @@
 // Threads split the rows; within a row the order of every sum is fixed.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Targets/Vector/Codes.h"
+#include "compiler/Targets/Vector/FloatPanels.h"
 #include "compiler/Targets/Vector/Kernels.h"
 #include "compiler/Targets/Vector/Math.h"
 
@@ -79,10 +80,10 @@ void emitEmbed(VectorBuilder &b, kernel::EmbedOp op, const KernelArguments &argu
     // In panels a row's elements lie a panel's width apart; pairs of bf16 lie together.
     bool pairs = element.isBF16();
     int64_t group = pairs ? 2 : 1;
-    Value panel = b.at(weights, b.mul(b.div(id, kLanes), table.getPanelBytes() * table.getStreams()));
-    Value source = b.at(panel, b.mul(b.rem(id, kLanes), bytes * group));
+    FloatPanels panels(b, table, weights);
+    Value source = b.at(panels.vector(b.div(id, kLanes), /*stream=*/0), b.mul(b.rem(id, kLanes), bytes * group));
     auto convert = [&](Value k, bool both) {
-      Value address = b.at(source, b.mul(k, kLanes * bytes));
+      Value address = b.at(source, b.mul(k, panels.stepBytes()));
       Value target = b.at(out, b.mul(k, 4));
       if (!pairs) {
         Value value = b.load(element, address, bytes);

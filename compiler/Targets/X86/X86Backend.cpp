@@ -166,7 +166,7 @@ public:
     return featuresV4 | LLMC_X86_AVX512VNNI | LLMC_X86_AMXTILE | LLMC_X86_AMXINT8;
   }
   const ByteTiles *byteTiles() const override { return &x86::matrixTiles(); }
-  WeightReading codesReading() const override { return readingOfSapphireRapids; }
+  WeightReading weightReading() const override { return readingOfSapphireRapids; }
 };
 
 /// AVX-512 with arithmetic on f16, for programs that ask for it. What has it has dot products of bytes.
@@ -176,7 +176,7 @@ public:
   llvm::StringRef features() const override { return "+avx512vnni,+avx512fp16"; }
   uint64_t requiredFeatures() const override { return featuresV4 | LLMC_X86_AVX512VNNI | LLMC_X86_AVX512FP16; }
   bool addsHalves() const override { return true; }
-  WeightReading codesReading() const override { return readingOfSapphireRapids; }
+  WeightReading weightReading() const override { return readingOfSapphireRapids; }
 };
 
 const AVX2Backend avx2;

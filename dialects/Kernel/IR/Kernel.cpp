@@ -124,6 +124,14 @@ LogicalResult CodesType::verify(function_ref<InFlightDiagnostic()> emitError, in
   return success();
 }
 
+int64_t PackedType::getBundle() const {
+  constexpr int64_t most = 4, manyPanels = 64;
+  int64_t bundle = isBundled() ? getPanels() < manyPanels ? most / 2 : most : 1;
+  while (bundle > 1 && (bundle * getStreams() > most || getPanels() % bundle != 0))
+    bundle /= 2;
+  return bundle;
+}
+
 int64_t PackedType::getSizeInBytes() const {
   if (getLayout() != PackedLayout::table)
     return getPanels() * getStreams() * getPanelBytes();

@@ -141,10 +141,13 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
     `!kernel.packed<layout, n, k, streams, element>` is a weight of N output rows and K input columns (Linear layout
     `[N, K]`), in one of these layouts:
 
-    * `panels`: panels of 16 output rows; f32 and f16 as `[N/16][K][16]`, bf16 as `[N/16][K/2][16][2]` (pairs of
-      consecutive k beside each other, as a dot-product instruction wants them). N is padded to 16 and an odd K to 2 with
-      zeros. With `streams` = S > 1, panel p of the S weights stand side by side: `[N/16][S][K][16]`; a matmul then
-      makes S sums for each output column, which its epilogue combines.
+    * `panels`: panels of 16 output rows; f32 as `[N/16][K][16]`. N is padded to 16 with zeros. With `streams` = S > 1,
+      panel p of the S weights stand side by side: `[N/16][S][K][16]`; a matmul then makes S sums for each output column,
+      which its epilogue combines. Panels of f16 and bf16 are bundled: B of them, with their S streams, stand beside each
+      other at each k, so that four chains of one row read one stream of bytes: f16 as `[N/16B][K][B][S][16]`, bf16 as
+      `[N/16B][K/2][B][S][16][2]` (pairs of consecutive k beside each other, as a dot-product instruction wants them; an
+      odd K is padded to 2). B is the greatest of 4 (2 where there are fewer than 64 panels, of which threads
+      share few), 2 and 1 that divides the panels and with S makes at most 4 (or 1).
     * `table`: `[N][K]` row-major as it is (norm weights, biases, rope frequencies).
     * `codes`: panels of 16 output rows as `panels`, each a row of records of codes and their scales (`!kernel.codes`). Codes of 8
       bits stand as `[K/4][16][4]` bytes, four consecutive k of a row beside each other, as dot-product instructions and tiles
@@ -168,6 +171,13 @@ def Kernel_PackedType : Kernel_Type<"Packed", "packed"> {
         return getK() / codes.recordOf(getK()).columns * codes.recordOf(getK()).bytes;
       return getStoredK() * panelWidth * (getElement().getIntOrFloatBitWidth() / 8);
     }
+    /// Panels in a bundle; 1 where each stands on its own.
+    int64_t getBundle() const;
+    /// Vectors of 16 columns beside each other at a k: a bundle's panels of all streams; 1 where each stream of a panel
+    /// stands on its own.
+    int64_t getBundledVectors() const { return isBundled() ? getBundle() * getStreams() : 1; }
+    /// Whether the streams of a panel stand beside each other k by k.
+    bool isBundled() const { return !getCodes() && getLayout() == PackedLayout::panels && !getElement().isF32(); }
     /// The element type of the layout `codes`; null for floats.
     CodesType getCodes() const { return ::mlir::dyn_cast<CodesType>(getElement()); }
     /// Bytes of the whole weight.

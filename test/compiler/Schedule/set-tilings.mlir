@@ -20,7 +20,7 @@
 // CHECK-NOT: kernel.tilings
 // NONE-NOT: kernel.tilings
 // TILE: tile.json{{.*}}: error: entry 1 of 'products' has 'many' [7, 9], a tile that x86-64-v4 has not for this product (expected [6, 4], [8, 3], [7, 3], [6, 3], [12, 2], [11, 2])
-// ROW: row.json{{.*}}: error: entry 1 of 'products' has 'panels' 3, for which x86-64-v4 has no tile of one row (expected 8, 4, 2, 1)
+// ROW: row.json{{.*}}: error: entry 1 of 'products' has 'panels' 3, for which x86-64-v4 has no tile of one row (expected 2, 1, 8, 4)
 // RANGE: range.json{{.*}}: error: entry 1 of 'products' is out of range: 'ahead' is -1 or a multiple of 64 up to 65536, found 100
 // KEY: key.json{{.*}}: error: entry 1 of 'products' has the unknown key 'tile' (expected rows, weight, panels, group, ahead, many, microseconds)
 // VALUE: value.json{{.*}}: error: entry 1 of 'products' has another value than a whole number in 'panels', 'group' or 'ahead', or than two of them in 'many'

@@ -120,10 +120,13 @@ TEST_P(HalfMatmul, FewRows) {
   plain(16, 131, {1, 2, 5});
   plain(3, 1, {1, 5});
   plain(5, 198, {1, 3, 8});
+  plain(1024, 11, {1, 2, 3, 8, 13}); // in bundles of four
+  plain(190, 29, {1, 2, 6});
 }
 TEST_P(HalfMatmul, ManyRows) {
   plain(149, 29, {24, 25, 31, 37, 44});
   plain(149, 128, {29, 47});
+  plain(1088, 67, {24, 31});
   plain(53, 203, {24, 33});
   plain(5, 66, {255, 256, 257, 300});
 }

@@ -63,6 +63,13 @@ TEST_P(Matmul, F32) {
   plain({"f32", 149, 29}, {0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 16, 17, 23, 24, 25, 31, 36, 37, 40});
 }
 TEST_P(Matmul, F16) { plain({"f16", 37, 31}, {1, 2, 5, 13, 29}); }
+// 6 and 12 panels in bundles of two, 64 and 68 in bundles of four, which shares of three threads end within.
+TEST_P(Matmul, Bundles) {
+  plain({"f16", 96, 130}, {1, 2, 4, 8, 40});
+  plain({"f16", 187, 16}, {1, 4, 9, 33});
+  plain({"f16", 1024, 9}, {1, 2, 3, 4, 5, 6, 8, 12, 17, 31, 33});
+  plain({"bf16", 1088, 7}, {1, 2, 4, 7, 13, 32, 45});
+}
 // An odd K is stored with a zero beside the last column, which no element may see (x's padding is NaN).
 TEST_P(Matmul, BF16OfOddK) { plain({"bf16", 53, 23}, {1, 2, 3, 5, 12, 19, 40}); }
 TEST_P(Matmul, BF16OfEvenK) { plain({"bf16", 17, 26}, {1, 13}); }
@@ -75,6 +82,7 @@ TEST_P(Matmul, ManyRowsOfBF16OfOddK) { plain({"bf16", 103, 31}, {32, 35, 43}); }
 TEST_P(Matmul, ManyRowsOfLongK) {
   plain({"bf16", 61, 1699}, {37});
   plain({"f16", 5, 6403}, {33, 261});
+  plain({"f16", 1024, 1699}, {37});
 }
 
 TEST_P(Matmul, LessThanOneTurnOfTheLoop) {
@@ -85,7 +93,7 @@ TEST_P(Matmul, LessThanOneTurnOfTheLoop) {
 
 // Two streams, a residual that is the output itself, and a bias: what a gated product with all extras is.
 TEST_P(Matmul, StreamsAndExtras) {
-  for (Case shape : {Case{"bf16", 37, 29}, Case{"f32", 83, 13}}) {
+  for (Case shape : {Case{"bf16", 37, 29}, Case{"f32", 83, 13}, Case{"f16", 1020, 5}, Case{"f16", 90, 17}}) {
     SCOPED_TRACE(shape.element);
     Matrix gate = randomMatrix(random, shape.n, shape.k, shape.element);
     Matrix up = randomMatrix(random, shape.n, shape.k, shape.element), bias = randomMatrix(random, 1, shape.n, "f32");

@@ -137,18 +137,26 @@ void ProgramBuilder::weight(const std::string &name, const std::string &layout, 
 }
 
 void ProgramBuilder::panels(const std::string &name, const std::vector<Matrix> &streams, const std::string &element) {
-  // [N/16][S][K][16], bf16: [N/16][S][K/2][16][2]; what is beyond N and K is zero.
+  // f32: [N/16][S][K][16]; f16: [N/16B][K][B][S][16]; bf16: [N/16B][K/2][B][S][16][2]; what is beyond N and K is zero.
   int64_t n = streams[0].n, k = streams[0].k, group = element == "bf16" ? 2 : 1, size = element == "f32" ? 4 : 2;
-  std::vector<uint8_t> bytes;
-  for (int64_t panel = 0; panel < (n + 15) / 16; ++panel)
-    for (const Matrix &stream : streams)
-      for (int64_t block = 0; block < (k + group - 1) / group; ++block)
+  auto streamCount = static_cast<int64_t>(streams.size());
+  int64_t numPanels = (n + 15) / 16, steps = (k + group - 1) / group, bundle = 1;
+  for (int64_t b : {2, 4})
+    if (element != "f32" && b * streamCount <= 4 && numPanels % b == 0 && (b < 4 || numPanels >= 64))
+      bundle = b;
+  std::vector<uint8_t> bytes(static_cast<size_t>(numPanels * streamCount * steps * 16 * group * size));
+  for (int64_t panel = 0; panel < numPanels; ++panel)
+    for (int64_t s = 0; s < streamCount; ++s)
+      for (int64_t step = 0; step < steps; ++step)
         for (int64_t lane = 0; lane < 16; ++lane)
           for (int64_t j = 0; j < group; ++j) {
-            int64_t row = panel * 16 + lane, column = block * group + j;
-            uint32_t bits = row < n && column < k ? encode(stream.at(row, column), element) : 0;
+            int64_t row = panel * 16 + lane, column = step * group + j;
+            int64_t vector = element == "f32"
+                                 ? (panel * streamCount + s) * steps + step
+                                 : ((panel / bundle * steps + step) * bundle + panel % bundle) * streamCount + s;
+            uint32_t bits = row < n && column < k ? encode(streams[s].at(row, column), element) : 0;
             for (int64_t byte = 0; byte < size; ++byte)
-              bytes.push_back(static_cast<uint8_t>(bits >> (8 * byte)));
+              bytes[((vector * 16 + lane) * group + j) * size + byte] = static_cast<uint8_t>(bits >> (8 * byte));
           }
   weight(name, "panels", streams, element, element, bytes);
 }

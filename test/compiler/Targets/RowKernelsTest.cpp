@@ -69,7 +69,8 @@ TEST_P(RowKernels, EmbedFromPanels) {
   };
   for (Case shape : {Case{"f32", 37, 19, "", 1.0f}, Case{"f16", 16, 23, " {scale = 3.5 : f32}", 3.5f},
                      Case{"bf16", 53, 13, " {scale = 0.7 : f32}", 0.7f}, Case{"bf16", 19, 16, "", 1.0f},
-                     Case{"bf16", 5, 1, "", 1.0f}}) {
+                     Case{"bf16", 5, 1, "", 1.0f}, Case{"f16", 1024, 19, "", 1.0f}, Case{"bf16", 1080, 11, "", 1.0f},
+                     Case{"f16", 90, 8, "", 1.0f}}) {
     SCOPED_TRACE(std::string(shape.element) + " " + std::to_string(shape.k));
     Matrix table = randomMatrix(random, shape.n, shape.k, shape.element);
     ProgramBuilder builder;

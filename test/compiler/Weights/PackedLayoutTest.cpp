@@ -35,15 +35,20 @@ float elementAt(const std::vector<uint8_t> &bytes, Element element, int64_t inde
   return value;
 }
 
-/// The offset, in elements, of stream s, row n, column k in panels [N/16][S][K/g][16][g].
-int64_t panelIndex(int64_t streams, int64_t storedK, int64_t group, int64_t s, int64_t n, int64_t k) {
-  return (((n / 16 * streams + s) * (storedK / group) + k / group) * 16 + n % 16) * group + k % group;
+/// The offset, in elements, of stream s, row n, column k in panels [N/16][S][K/g][16][g], or with bundles of B panels
+/// [N/16B][K/g][B][S][16][g].
+int64_t panelIndex(int64_t streams, int64_t bundle, int64_t storedK, int64_t group, int64_t s, int64_t n, int64_t k) {
+  int64_t panel = n / 16, steps = storedK / group, step = k / group;
+  int64_t vector = bundle ? ((panel / bundle * steps + step) * bundle + panel % bundle) * streams + s
+                          : (panel * streams + s) * steps + step;
+  return (vector * 16 + n % 16) * group + k % group;
 }
 
 /// Packs all of it in one go, checks every element and that the padding is zero, then that pieces give the same bytes.
-void checkPanels(Element from, Element to, int64_t streams, int64_t n, int64_t k) {
+void checkPanels(Element from, Element to, int64_t streams, int64_t n, int64_t k, int64_t bundle = 0) {
   std::vector<Source> sources;
   PackedWeight weight = {true, n, k, to, {}};
+  weight.bundle = bundle;
   for (int64_t s = 0; s < streams; ++s) {
     sources.emplace_back(from, s, n, k);
     weight.streams.push_back(sources.back().weight);
@@ -57,7 +62,7 @@ void checkPanels(Element from, Element to, int64_t streams, int64_t n, int64_t k
     for (int64_t row = 0; row < paddedN; ++row)
       for (int64_t column = 0; column < storedK; ++column) {
         float expected = row < n && column < k ? valueAt(s, row, column) : 0.0f;
-        ASSERT_EQ(elementAt(bytes, to, panelIndex(streams, storedK, group, s, row, column)), expected)
+        ASSERT_EQ(elementAt(bytes, to, panelIndex(streams, bundle, storedK, group, s, row, column)), expected)
             << "stream " << s << ", row " << row << ", column " << column;
       }
   std::vector<uint8_t> pieces(bytes.size(), 0xdd);
@@ -89,6 +94,15 @@ TEST(PackedLayout, StreamsStandSideBySide) {
   for (Element element : {Element::F32, Element::F16, Element::BF16}) {
     checkPanels(element, element, 2, 33, 13);
     checkPanels(element, element, 3, 16, 10);
+  }
+}
+
+TEST(PackedLayout, BundledPanelsStandSideBySide) {
+  for (Element element : {Element::F16, Element::BF16}) {
+    checkPanels(element, element, 1, 121, 34, 4);
+    checkPanels(Element::F32, element, 1, 30, 17, 2);
+    checkPanels(element, element, 2, 64, 5, 2);
+    checkPanels(element, element, 3, 33, 13, 1);
   }
 }
 

@@ -217,7 +217,7 @@ TEST_F(WeightPackerTest, EveryOperationOfARecipe) {
     for (size_t n = 0; n < 6; ++n)
       for (size_t k = 0; k < 3; ++k) {
         uint16_t bits;
-        std::memcpy(&bits, section.data() + (((stream * 2 + k / 2) * 16 + n) * 2 + k % 2) * 2, 2);
+        std::memcpy(&bits, section.data() + (((k / 2 * 2 + stream) * 16 + n) * 2 + k % 2) * 2, 2);
         uint32_t wide = static_cast<uint32_t>(bits) << 16;
         float value;
         std::memcpy(&value, &wide, 4);
