@@ -47,8 +47,10 @@ struct AttentionEmitter : AttentionTile {
       });
     });
     Value lastPosition = lastOf(b.add(token, b.mul(b.sub(tiles, b.i64(1)), rows)));
+    Value lastChunk = b.mul(b.div(lastPosition, kChunk), kChunk);
     b.forLoop(firstChunk(firstPosition), b.add(lastPosition, 1), kChunk, [&](Value firstKey) {
       Chunk chunk = chunkAt(owner, kvHead, firstKey);
+      Value nextKeys = chunkAt(owner, kvHead, b.min(b.add(firstKey, kChunk), lastChunk)).keys;
       forTiles([&](const TileState &state, Value first, Value headOffset, Value last) {
         b.ifThen(b.lessEqual(firstKey, last), [&] {
           weigh(state, queries, first, headOffset, chunk);
@@ -60,7 +62,7 @@ struct AttentionEmitter : AttentionTile {
       });
       forTiles([&](const TileState &state, Value, Value, Value last) {
         b.ifThen(b.lessEqual(firstKey, last), [&] {
-          gather(state, queries, last, chunk, [&](int64_t r, int64_t column, Value output) {
+          gather(state, queries, last, chunk, nextKeys, [&](int64_t r, int64_t column, Value output) {
             mergeOutput(state, r, b.at(state.outputs, (r * outputStride + column) * 4), output);
           });
         });
@@ -135,14 +137,18 @@ struct AttentionEmitter : AttentionTile {
       b.forLoop(first, last, 1, [&](Value unit) {
         Value chunkOfRound = b.div(unit, heads), kvHead = b.rem(unit, heads);
         Value place = partOf(half, chunkOfRound, kvHead);
-        Chunk chunk = chunkAt(owner, kvHead, b.add(roundKey, b.mul(chunkOfRound, kChunk)));
+        auto chunkOf = [&](Value unit) {
+          return chunkAt(owner, b.rem(unit, heads), b.add(roundKey, b.mul(b.div(unit, heads), kChunk)));
+        };
+        Chunk chunk = chunkOf(unit);
+        Value nextKeys = chunkOf(b.min(b.add(unit, 1), b.sub(last, b.i64(1)))).keys;
         forHeadRuns([&](int64_t from, int64_t count) {
           Record part = record(place, from);
           Value headOffset = b.mul(b.add(b.mul(kvHead, group), from), headDim * 4);
           QueryRows queries{count, /*overTokens=*/false};
           TileState own = state(b.i64(0));
           weigh(own, queries, token, headOffset, chunk);
-          gather(own, queries, lastPosition, chunk, [&](int64_t r, int64_t column, Value output) {
+          gather(own, queries, lastPosition, chunk, nextKeys, [&](int64_t r, int64_t column, Value output) {
             b.store(output, b.at(part.outputs, (r * outputStride + column) * 4), 64);
           });
           b.store(loadRows(own.chunkMaxima), part.maxima, 64);
@@ -181,7 +187,7 @@ struct AttentionEmitter : AttentionTile {
   }
 
   /// Whether the step is one token whose chunks are more evenly shared out than its key-value heads are; meeting costs
-  /// about what a chunk of a head takes.
+  /// about what a chunk of a head takes. One thread has nobody to meet, and reads all heads of a chunk as they lie.
   Value sharesChunks() {
     Value last = position(b.i64(0));
     Value chunks = b.add(b.div(b.sub(last, firstChunk(last)), kChunk), 1);
@@ -190,6 +196,7 @@ struct AttentionEmitter : AttentionTile {
     };
     Value shared = b.add(most(b.mul(chunks, page.getHeads())), 1);
     Value better = b.less(shared, b.mul(most(b.i64(page.getHeads())), chunks));
+    better = arith::OrIOp::create(b, better, b.equal(arguments.threads, b.i64(1)));
     return arith::AndIOp::create(b, b.equal(arguments.count, b.i64(1)), better);
   }
 

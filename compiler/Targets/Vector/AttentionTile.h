@@ -101,8 +101,8 @@ struct AttentionTile {
 
   /// What the tile's queries, whose last is at `lastPosition`, weigh the chunk's keys with; its maxima and sums.
   void weigh(const TileState &state, QueryRows queries, Value token, Value headOffset, const Chunk &chunk);
-  /// What weigh() found for the chunk's values, handed to `done`.
-  void gather(const TileState &state, QueryRows queries, Value lastPosition, const Chunk &chunk,
+  /// What weigh() found for the chunk's values, handed to `done`. The keys at `nextKeys` are read next.
+  void gather(const TileState &state, QueryRows queries, Value lastPosition, const Chunk &chunk, Value nextKeys,
               llvm::function_ref<void(int64_t, int64_t, Value)> done);
 
   /// Row r's output, divided by its sum, to `out`.

@@ -111,9 +111,9 @@ PageBlocks pageBlocks(VectorBuilder &b, kernel::PageAttr page, Value stateView, 
   Value index = b.add(b.mul(sequence, perSequence), pageOfSequence);
   Value number = b.widen(b.loadI32(b.at(table, b.mul(index, 4))));
   Value offset = b.add(b.mul(number, page.getPageBytes()), b.mul(slot, page.getSlotBytes()));
-  offset = b.add(offset, b.mul(head, page.getBlockBytes()));
+  offset = b.add(offset, b.mul(head, 2 * page.getBlockBytes()));
   Value keys = b.at(base, offset);
-  return {keys, b.at(keys, page.getHeads() * page.getBlockBytes())};
+  return {keys, b.at(keys, page.getBlockBytes())};
 }
 
 void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArguments &arguments) {
@@ -133,13 +133,14 @@ void emitCacheUpdate(VectorBuilder &b, kernel::CacheUpdateOp op, const KernelArg
       PageBlocks blocks = pageBlocks(b, page, arguments.value(op.getState()), sequence,
                                      b.div(position, page.getTokens()), arguments.value(op.getSlot()), head);
       Value headOffset = b.mul(head, headDim * 4);
-      // K: the key's lane of its group of 16; V: a row.
-      Value lane = b.add(b.mul(b.div(within, kLanes), headDim * kLanes * bytes), b.mul(b.rem(within, kLanes), bytes));
+      // K: the key's place among those of its chunk; V: a row.
+      constexpr int64_t keys = kernel::PageAttr::chunkKeys;
+      Value lane = b.add(b.mul(b.div(within, keys), headDim * keys * bytes), b.mul(b.rem(within, keys), bytes));
       Value kTarget = b.at(blocks.keys, lane), kSource = b.at(kRow, headOffset);
       Value kScale = cells.scaleOf(kSource);
       cells.storeScale(kScale, blocks.keys, within);
       b.forLoop(b.i64(0), b.i64(headDim), 1, [&](Value d) {
-        cells.store(b.load(b.f32(), b.at(kSource, b.mul(d, 4))), kScale, b.at(kTarget, b.mul(d, kLanes * bytes)));
+        cells.store(b.load(b.f32(), b.at(kSource, b.mul(d, 4))), kScale, b.at(kTarget, b.mul(d, keys * bytes)));
       });
       Value vTarget = b.at(blocks.values, b.mul(within, headDim * bytes)), vSource = b.at(vRow, headOffset);
       Value vScale = cells.scaleOf(vSource);

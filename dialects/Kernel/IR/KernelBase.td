@@ -210,9 +210,9 @@ def Kernel_PageAttr : AttrDef<Kernel_Dialect, "Page"> {
   let mnemonic = "page";
   let summary = "the inner layout of a kv_cache page";
   let description = [{
-    A page holds `tokens` consecutive positions of one sequence, for every layer slot `[slots]`, for K and V `[2]`, for
-    every key-value head `[heads]`. A head's K block is `[tokens/16][head_dim][16]` (16 keys side by side, so that scores of 16
-    keys come from one vector), its V block is `[tokens][head_dim]`. With an element type `!transformer.block<q8, group = head_dim>` numbers are bytes, and the f16 scales of the
+    A page holds `tokens` consecutive positions of one sequence, for every layer slot `[slots]`, for every key-value head
+    `[heads]`, K and V `[2]`. A head's K block is `[tokens/64][head_dim][64]` (the keys of a chunk side by side, so that a
+    vector gives the scores of 16), its V block is `[tokens][head_dim]`. With an element type `!transformer.block<q8, group = head_dim>` numbers are bytes, and the f16 scales of the
     block's positions, `[tokens]`, follow them. `tokens` is a multiple of the 64-key chunk in which
     attention walks the cache.
   }];
@@ -229,7 +229,7 @@ def Kernel_PageAttr : AttrDef<Kernel_Dialect, "Page"> {
     int64_t getBlockBytes() const {
       return getTokens() * (getHeadDim() * getElementBytes() + (hasScales() ? 2 : 0));
     }
-    /// Bytes of one slot's part of a page: K of all heads, then V of all heads.
+    /// Bytes of one slot's part of a page: K and V of each head.
     int64_t getSlotBytes() const { return 2 * getHeads() * getBlockBytes(); }
     int64_t getPageBytes() const { return getSlots() * getSlotBytes(); }
   }];
