@@ -105,7 +105,8 @@ struct AttentionEmitter : AttentionTile {
   }
 
   /// Chunks of the only token for all heads, in rounds: threads share out the round's (chunk, key-value head) pairs,
-  /// meet, and merge what came out in the order of chunks, each some heads.
+  /// meet (one meets nobody, and whoever counts its barriers finds the program's), and merge what came out in the order
+  /// of chunks, each some heads.
   void decodeShared(Value lastPosition) {
     Value scratch = arguments.value(op.getScratch()[0]), token = b.i64(0), owner = sequence(token);
     int64_t heads = page.getHeads(), recordBytes = op.getRecordColumns() * 4;
@@ -155,7 +156,7 @@ struct AttentionEmitter : AttentionTile {
           b.store(loadRows(own.chunkSums), part.sums, 64);
         });
       });
-      emitBarrier(b, arguments.context, arguments.thread);
+      b.ifThen(b.less(b.i64(1), arguments.threads), [&] { emitBarrier(b, arguments.context, arguments.thread); });
       forOwnHeads([&](Value kvHead) {
         b.forLoop(b.i64(0), chunks, 1, [&](Value chunkOfRound) {
           Value place = partOf(half, chunkOfRound, kvHead);
