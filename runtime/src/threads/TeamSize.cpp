@@ -18,7 +18,7 @@ void TeamSize::Pause::longer() {
 }
 
 uint32_t TeamSize::threads(uint64_t kind) {
-  if (before > size && !last.isLate() && !(last.alike && last.kind == kind)) {
+  if (before > size && (last.alike ? last.kind != kind : !last.isLate())) {
     size = before;
     before = 0;
     window = Window();

@@ -20,7 +20,8 @@ public:
   explicit TeamSize(uint32_t all = 1) : all(all), size(all) {}
 
   /// Threads that are to take part in the next job, which is of `kind`: from 1 to all. A trial with fewer that such a
-  /// job could not decide ends before it: a prompt may take a second, and would take two.
+  /// job could not decide ends before it: a prompt may take a second, and would take two because
+  /// the first token was late.
   uint32_t threads(uint64_t kind);
   /// A job has ended that took `time`, of which the thread that slept the longest at its barriers slept `asleep`. Jobs
   /// of the same `kind` do about as much.

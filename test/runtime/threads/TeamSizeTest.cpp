@@ -126,6 +126,12 @@ TEST(TeamSizeTest, JobsOfAnotherKindProveNothing) {
   EXPECT_EQ(size.threads(7), 1u) << "and found";
 }
 
+TEST(TeamSizeTest, AFirstTokenDoesNotHalveAPrompt) {
+  TeamSize size(2);
+  size.ended(27 * kMillisecond, 12 * kMillisecond, 1); // the weights are touched for the first time
+  EXPECT_EQ(size.threads(512), 2u);
+}
+
 TEST(TeamSizeTest, ALongJobIsDoubtedLate) {
   TeamSize size(2);
   Machine prompt = {{0, 1000, 500}, {0, 0, 150}};
