@@ -1,6 +1,7 @@
 // LinuxMachine.cpp - what this process may use of the machine: cores, memory, tile registers.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/platform/CpuFeatures.h"
+#include "runtime/src/platform/LinuxFiles.h"
 #include "runtime/src/platform/Platform.h"
 
 #include <fcntl.h>
@@ -12,8 +13,7 @@
 
 namespace llmc::runtime::platform {
 
-/// Reads a small text file of /proc or /sys; false when absent. The text is zero-terminated.
-static bool readSmallFile(const char *path, char *text, size_t capacity) {
+bool readSmallFile(const char *path, char *text, size_t capacity) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
     return false;
@@ -75,18 +75,6 @@ uint32_t currentCore() {
   return core < 0 ? noCore : uint32_t(core);
 }
 
-void leaveCore() {
-  cpu_set_t allowed, others;
-  CPU_ZERO(&allowed);
-  int core = sched_getcpu();
-  if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) < 0)
-    return;
-  others = allowed;
-  CPU_CLR(core, &others);
-  if (CPU_COUNT(&others) && sched_setaffinity(0, sizeof others, &others) == 0)
-    sched_setaffinity(0, sizeof allowed, &allowed);
-}
-
 uint32_t usableCores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -100,17 +88,8 @@ uint32_t usableCores() {
     char path[96], text[256];
     formatText(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
     bool first = true;
-    if (readSmallFile(path, text, sizeof text)) {
-      for (const char *at = text; *at >= '0' && *at <= '9';) { // "0,64" or "0-1"
-        char *end;
-        long begin = strtol(at, &end, 10), last = begin;
-        if (*end == '-')
-          last = strtol(end + 1, &end, 10);
-        for (long sibling = begin; sibling <= last && sibling < cpu && sibling < CPU_SETSIZE; ++sibling)
-          first = first && !CPU_ISSET(int(sibling), &allowed);
-        at = *end == ',' ? end + 1 : end;
-      }
-    }
+    if (readSmallFile(path, text, sizeof text)) // "0,64" or "0-1"
+      eachOfList(text, cpu, [&](long sibling) { first = first && !CPU_ISSET(int(sibling), &allowed); });
     cores += first;
   }
   eachControlGroup("cpu.max", [&](const char *text) { // "max 100000" or "150000 100000": microseconds of a period

@@ -83,9 +83,6 @@ inline void relax() {
 uint32_t currentCore();
 constexpr uint32_t noCore = 0xffffffffu;
 
-/// Moves this thread to another core than the one it runs on, if it may run on one; the system may bring it back later.
-void leaveCore();
-
 /// Cores that this process may use at once: the affinity mask without second threads of a core, cut by the quota of the
 /// control group. At least 1.
 uint32_t usableCores();

@@ -268,6 +268,7 @@ llmc_status measureModel(const char *path, const BenchOptions &options, BenchRes
   llmc_model_variant(model, model->variant, &name, &features);
   result.variant.assign(name.data, name.size);
   result.batch = options.batch;
+  result.memoryNodes = model->ownWeights.nodes.count;
   if (const llmc_section *weights = model->artifact.section(LLMC_SECTION_WEIGHTS))
     result.weightsBytes = weights->size;
   addCosts(*model, result);

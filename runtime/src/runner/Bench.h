@@ -43,9 +43,10 @@ struct LaunchName {
 struct BenchResult {
   std::string variant;
   uint32_t threads = 0, promptTokens = 0, newTokens = 0, batch = 0;
-  double prefillRate = 0; ///< Tokens a second of the prompt; the last token's logits only.
-  double decodeRate = 0;  ///< Tokens a second, one sequence, behind the prompt; choosing tokens is not in it.
-  double batchRate = 0;   ///< Tokens a second of all sequences together.
+  uint32_t memoryNodes = 0; ///< Over which the weights were placed; 0: they are read where the file lies.
+  double prefillRate = 0;   ///< Tokens a second of the prompt; the last token's logits only.
+  double decodeRate = 0;    ///< Tokens a second, one sequence, behind the prompt; choosing tokens is not in it.
+  double batchRate = 0;     ///< Tokens a second of all sequences together.
   double openSeconds = 0, sessionSeconds = 0;
   double firstTokenSeconds = 0;  ///< Opening, session and a step of one token.
   uint64_t weightsBytes = 0;     ///< Of the weights section.

@@ -95,6 +95,8 @@ void printTable(const BenchResult &result) {
          result.openSeconds * 1e3, result.sessionSeconds * 1e3);
   printf("memory            %.1f MiB at most, %.1f MiB of weights\n", double(result.peakMemory) / (1 << 20),
          double(result.weightsBytes) / (1 << 20));
+  if (result.memoryNodes)
+    printf("weights           copied to the memory of %u nodes\n", result.memoryNodes);
   if (!result.perfMapFile.empty())
     printf("perf map          %s\n", result.perfMapFile.c_str());
   printProfile(result);
@@ -109,12 +111,14 @@ void printJson(const BenchResult &result) {
       "\"batch_tokens_per_second\":%.3f,\"open_seconds\":%.6f,\"session_seconds\":%.6f,\"first_token_seconds\":%.6f,"
       "\"weights_bytes\":%llu,\"bytes_per_token\":%llu,\"operations_per_token\":%.0f,\"i8_operations_per_token\":%.0f,"
       "\"f16_operations_per_token\":%.0f,\"read_bytes_per_second\":%.0f,\"f32_operations_per_second\":%.0f,"
-      "\"i8_operations_per_second\":%.0f,\"f16_operations_per_second\":%.0f,\"peak_memory_bytes\":%llu%s}\n",
+      "\"i8_operations_per_second\":%.0f,\"f16_operations_per_second\":%.0f,\"peak_memory_bytes\":%llu,\"memory_"
+      "nodes\":%u%s}\n",
       variant.c_str(), result.threads, result.promptTokens, result.newTokens, result.prefillRate, result.decodeRate,
       result.batch, result.batchRate, result.openSeconds, result.sessionSeconds, result.firstTokenSeconds,
       (unsigned long long)result.weightsBytes, (unsigned long long)result.bytesPerToken, result.operationsPerToken,
       result.byteOperationsPerToken, result.halfOperationsPerToken, result.readBandwidth, result.multiplyAddRate,
-      result.byteDotRate, result.halfRate, (unsigned long long)result.peakMemory, profileJson(result).c_str());
+      result.byteDotRate, result.halfRate, (unsigned long long)result.peakMemory, result.memoryNodes,
+      profileJson(result).c_str());
 }
 
 } // namespace

@@ -35,6 +35,7 @@ bool Run::openModel() {
   uint64_t features;
   llmc_model_variant(model, model->variant, &name, &features);
   statistics.variant.assign(name.data, name.size);
+  statistics.memoryNodes = model->ownWeights.nodes.count;
   return true;
 }
 

@@ -46,6 +46,8 @@ void printStatistics(const RunStatistics &statistics) {
   fprintf(stderr, "memory    %8.1f MiB at most\n", double(peakMemory()) / (1 << 20));
   fprintf(stderr, "variant   %s, %u thread%s\n", statistics.variant.c_str(), statistics.threads,
           statistics.threads == 1 ? "" : "s");
+  if (statistics.memoryNodes)
+    fprintf(stderr, "weights   copied to the memory of %u nodes\n", statistics.memoryNodes);
   if (statistics.sampled)
     fprintf(stderr, "seed      %llu\n", (unsigned long long)statistics.seed);
   if (result.num_shifts)
@@ -71,6 +73,8 @@ std::string statisticsJson(const RunStatistics &statistics) {
       double(statistics.firstToken) * 1e-9, (unsigned long long)peakMemory(), statistics.threads);
   line += text;
   appendJsonString(line, statistics.variant.data(), statistics.variant.size());
+  if (statistics.memoryNodes)
+    line += ",\"memory_nodes\":" + std::to_string(statistics.memoryNodes);
   if (statistics.sampled)
     line += ",\"seed\":" + std::to_string(statistics.seed);
   if (result.num_shifts)

@@ -19,6 +19,7 @@ struct RunStatistics {
   bool sampled = false;
   std::string variant;
   uint32_t threads = 0;
+  uint32_t memoryNodes = 0; ///< Over which the weights were placed; 0: they are read where the file lies.
 };
 
 /// The most memory this process has had, in bytes.

@@ -294,7 +294,7 @@ Status openCall(const llmc_model &model, const char *entry, uint32_t numThreads,
   Status status = openMemory(*opened, error);
   opened->team.numThreads = 1; // none to join yet
   if (!status)
-    status = startTeam(opened->team, numThreads, error);
+    status = startTeam(opened->team, numThreads, error, &model.ownWeights.nodes);
   if (status) {
     closeCall(opened);
     return status;
@@ -339,12 +339,12 @@ Status checkComputedDims(const Artifact &artifact, uint64_t *dims, Error &error)
   return LLMC_OK;
 }
 
-/// The same for calls whose sizes are the same.
+/// The same for calls whose sizes are the same, and more where a size is larger.
 uint64_t kindOf(const llmc_call &call) {
-  uint64_t kind = 0;
+  uint64_t kind = 1;
   for (uint32_t i = 0; i < call.model->artifact.manifest.dims.count; ++i)
     if (call.model->artifact.dim(i).kind != LLMC_DIM_COMPUTED)
-      kind = kind * 1000003 + call.dims[i];
+      kind *= call.dims[i] + 1;
   return kind;
 }
 

@@ -38,6 +38,11 @@ static Status openContainer(llmc_model &model, const uint8_t *container, uint64_
   const llmc_section *code = model.artifact.section(LLMC_SECTION_CODE, model.variant);
   const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);
   model.weights = weights && weights->size ? model.artifact.bytes(weights) : noWeights;
+  if (model.file.data) {
+    platform::memoryNodes(model.ownWeights.nodes);
+    if (placeWeights(model.artifact, model.file, offset, model.ownWeights))
+      model.weights = model.ownWeights.data;
+  }
   model.codeSize = code->size;
   if (model.file.data)
     return platform::mapCode(model.file, offset + code->offset, code->size, model.code, error);
@@ -93,6 +98,7 @@ void closeModel(llmc_model *model) {
   if (model->chat && model->releaseChat)
     model->releaseChat(model->chat);
   platform::unmapCode(model->code, model->codeSize);
+  releaseWeights(model->ownWeights);
   platform::unmapFile(model->file);
   platform::release(model);
 }

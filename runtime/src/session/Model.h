@@ -5,14 +5,16 @@
 
 #include "llmc/step_abi.h"
 #include "runtime/src/artifact/Artifact.h"
+#include "runtime/src/memory/WeightMemory.h"
 #include "runtime/src/platform/Platform.h"
 
 /// Constant once opened; shared by sessions.
 struct llmc_model {
   llmc::runtime::platform::MappedFile file; ///< Empty when opened from memory.
   llmc::runtime::Artifact artifact;
-  const uint8_t *weights = nullptr; ///< Never null: models without weights point at zeros.
-  const uint8_t *code = nullptr;    ///< The chosen variant's image, executable.
+  const uint8_t *weights = nullptr;       ///< Never null: models without weights point at zeros.
+  llmc::runtime::WeightMemory ownWeights; ///< Where `weights` points into memory of its own.
+  const uint8_t *code = nullptr;          ///< The chosen variant's image, executable.
   uint64_t codeSize = 0;
   uint32_t variant = 0;
   void *text = nullptr;                  ///< What the text layer keeps: its opened tokenizer.

@@ -238,7 +238,8 @@ void fillContext(llmc_session &session) {
 /// page by page by the first step they come ten times slower from a disk.
 void readWeightsAhead(const llmc_model &model) {
   const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);
-  if (model.file.data && weights && weights->size && weights->size <= platform::memoryLimit() / 2)
+  if (model.file.data && !model.ownWeights.data && weights && weights->size &&
+      weights->size <= platform::memoryLimit() / 2)
     platform::willNeed(model.weights, weights->size);
 }
 
@@ -308,7 +309,7 @@ Status openSession(const llmc_model &model, const llmc_session_options &options,
     status = openMemory(*opened, error);
   opened->team.numThreads = 1; // none to join yet
   if (!status)
-    status = startTeam(opened->team, uint32_t(threads.value), error);
+    status = startTeam(opened->team, uint32_t(threads.value), error, &model.ownWeights.nodes);
   if (status) {
     closeSession(opened);
     return status;

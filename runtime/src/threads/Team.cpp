@@ -38,6 +38,25 @@ bool sharesCore(const Team &team, uint32_t thread) {
   return false;
 }
 
+/// The node that has the part of `thread` of what a job on `threads` reads; null where that lies on none.
+const platform::MemoryNodes::Node *nodeOf(const Team &team, uint32_t thread, uint32_t threads) {
+  return team.nodes ? &team.nodes->nodes[team.nodes->ofThread(thread, threads)] : nullptr;
+}
+
+/// The caller's thread stays on its node for a job, and may then run where it might before.
+class StayForJob {
+public:
+  explicit StayForJob(const platform::MemoryNodes::Node *node) : stays(node && platform::stayOnNode(*node, before)) {}
+  ~StayForJob() {
+    if (stays)
+      platform::mayRunOn(before);
+  }
+
+private:
+  platform::NumberSet before;
+  bool stays;
+};
+
 /// Goes to another core, now and then, and says whether that has none of the team's threads. The system leaves two
 /// threads on one core for whole seconds while the next core idles: each of them sleeps most of the time, so neither
 /// looks busy.
@@ -47,7 +66,6 @@ bool partFromTeam(Team &team, uint32_t thread, uint64_t now) {
     return false;
   parted = now;
   platform::leaveCore();
-  noteCore(team, thread);
   return !sharesCore(team, thread);
 }
 
@@ -114,6 +132,7 @@ void workerLoop(void *argument) {
   Team::Worker &self = *static_cast<Team::Worker *>(argument);
   Team &team = *self.team;
   DefaultFloatEnvironment environment;
+  const platform::MemoryNodes::Node *stays = nullptr;
   for (uint32_t seen = 0;;) {
     noteCore(team, self.number);
     // A job that this thread has no part in does not wait for it: it may see that one late, or not at all.
@@ -125,6 +144,11 @@ void workerLoop(void *argument) {
     uint32_t threads = seen % jobStep;
     if (self.number >= threads)
       continue;
+    // Jobs on fewer threads give each another part.
+    if (const platform::MemoryNodes::Node *node = nodeOf(team, self.number, threads); node != stays) {
+      platform::mayRunOn(node->processors);
+      stays = node;
+    }
     team.job(team.argument, self.number, threads);
     teamBarrier(&team, self.number);
   }
@@ -132,8 +156,9 @@ void workerLoop(void *argument) {
 
 } // namespace
 
-Status startTeam(Team &team, uint32_t numThreads, Error &error) {
+Status startTeam(Team &team, uint32_t numThreads, Error &error, const platform::MemoryNodes *nodes) {
   team.numThreads = team.active = numThreads;
+  team.nodes = nodes && nodes->count ? nodes : nullptr;
   team.size = TeamSize(numThreads);
   for (uint32_t i = 0; i < numThreads; ++i)
     team.cores[i] = {platform::noCore, 0, 0};
@@ -172,6 +197,7 @@ void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need, uint64_
       __atomic_store_n(&team.cores[i].asleep, 0, __ATOMIC_RELAXED);
     change(team.jobs, (team.jobs.value / jobStep + 1) * jobStep + active);
   }
+  StayForJob stay(nodeOf(team, 0, active));
   job(argument, 0, active);
   teamBarrier(&team, 0);
   if (need == TeamNeed::all || team.numThreads == 1)

@@ -8,6 +8,7 @@
 #ifndef LLMC_RUNTIME_THREADS_TEAM_H
 #define LLMC_RUNTIME_THREADS_TEAM_H
 
+#include "runtime/src/platform/Nodes.h"
 #include "runtime/src/platform/Platform.h"
 #include "runtime/src/threads/TeamSize.h"
 
@@ -28,9 +29,10 @@ struct Team {
   using Job = void (*)(void *argument, uint32_t thread, uint32_t numThreads);
 
   uint32_t numThreads = 1;
-  uint32_t active = 1;          ///< Threads of the current job: the first so many.
-  TeamSize size;                ///< Of jobs that may run on fewer.
-  uint64_t spinNanoseconds = 0; ///< How long a barrier spins before it sleeps.
+  uint32_t active = 1;                          ///< Threads of the current job: the first so many.
+  TeamSize size;                                ///< Of jobs that may run on fewer.
+  uint64_t spinNanoseconds = 0;                 ///< How long a barrier spins before it sleeps.
+  const platform::MemoryNodes *nodes = nullptr; ///< Over which what the threads read is placed; null for none.
   Job job = nullptr;
   void *argument = nullptr;
   bool stopping = false;
@@ -50,9 +52,10 @@ struct Team {
   alignas(64) Worker workers[maxThreads];
 };
 
-/// Starts `numThreads` - 1 workers. On failure none is left.
+/// Starts `numThreads` - 1 workers. On failure none is left. With `nodes`, which stay alive and may be empty, threads
+/// run on the node that has their part of what they read, the caller's for as long as a job takes.
 /// @retval LLMC_OUT_OF_MEMORY  the system gave no thread
-Status startTeam(Team &team, uint32_t numThreads, Error &error);
+Status startTeam(Team &team, uint32_t numThreads, Error &error, const platform::MemoryNodes *nodes = nullptr);
 /// Ends and joins the workers.
 void stopTeam(Team &team);
 
@@ -61,7 +64,7 @@ enum class TeamNeed { all, some };
 
 /// Runs job(argument, thread, n) on the first n threads of the team, the caller as thread 0; returns when all have
 /// ended. Each runs with the default floating-point environment, whatever the caller's is. Jobs that may have fewer are
-/// told apart by `kind`: those of one kind do about as much.
+/// told apart by `kind`: those of one kind do about as much, those of a larger one more.
 void runOnTeam(Team &team, Team::Job job, void *argument, TeamNeed need = TeamNeed::all, uint64_t kind = 0);
 
 /// Returns once all threads of the team have arrived; what each wrote before is seen by all after. The form compiled

@@ -18,7 +18,7 @@ void TeamSize::Pause::longer() {
 }
 
 uint32_t TeamSize::threads(uint64_t kind) {
-  if (before > size && (last.alike ? last.kind != kind : !last.isLate())) {
+  if (before > size && (last.alike ? last.kind != kind && !last.speaksFor(kind) : !last.isLate())) {
     size = before;
     before = 0;
     window = Window();

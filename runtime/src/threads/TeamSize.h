@@ -20,11 +20,11 @@ public:
   explicit TeamSize(uint32_t all = 1) : all(all), size(all) {}
 
   /// Threads that are to take part in the next job, which is of `kind`: from 1 to all. A trial with fewer that such a
-  /// job could not decide ends before it: a prompt may take a second, and would take two because
-  /// the first token was late.
+  /// job could not decide ends before it: a prompt may take a second, and would take two because the first token was
+  /// late. A prompt that was late is enough for the tokens behind it: they learn nothing new from being late, too.
   uint32_t threads(uint64_t kind);
   /// A job has ended that took `time`, of which the thread that slept the longest at its barriers slept `asleep`. Jobs
-  /// of the same `kind` do about as much.
+  /// of the same `kind` do about as much, of a larger one more.
   void ended(uint64_t time, uint64_t asleep, uint64_t kind);
 
 private:
@@ -50,6 +50,8 @@ private:
     /// short threads sleep less than they lose.
     /// One long job is not doubted that easily, since the look is as long.
     bool isDoubtful() const { return asleep > time / 10 && (jobs > 1 || time < kLongJob || isLate()); }
+    /// Whether a job of that kind, which does less than these, may be taken for late before it was.
+    bool speaksFor(uint64_t other) const { return time >= kLongJob && isLate() && other < kind; }
     bool isFasterThan(const Window &other) const { return time * other.jobs < other.time * jobs; }
   };
   /// How long to stay, the longer the more often going failed.

@@ -132,6 +132,24 @@ TEST(TeamSizeTest, AFirstTokenDoesNotHalveAPrompt) {
   EXPECT_EQ(size.threads(512), 2u);
 }
 
+TEST(TeamSizeTest, ALatePromptSpeaksForItsTokens) {
+  TeamSize size(2);
+  size.ended(700 * kMillisecond, 340 * kMillisecond, 512);
+  EXPECT_EQ(size.threads(1), 1u) << "the other core is not ours";
+  Machine token = {{0, 6, 8}, {0, 0, 4}, 1};
+  EXPECT_EQ(token.untilChange(size), 2 + 18) << "a window is judged, and after 100 ms more all are tried";
+  EXPECT_EQ(token.untilChange(size), 2) << "and given up";
+  EXPECT_EQ(size.threads(1), 1u);
+
+  TeamSize prompts(2); // but a short prompt that was late says nothing of a long one
+  prompts.ended(200 * kMillisecond, 100 * kMillisecond, 16);
+  EXPECT_EQ(prompts.threads(512), 2u);
+
+  TeamSize early(2); // and one that was not late, nothing
+  early.ended(700 * kMillisecond, 200 * kMillisecond, 512);
+  EXPECT_EQ(early.threads(1), 2u);
+}
+
 TEST(TeamSizeTest, ALongJobIsDoubtedLate) {
   TeamSize size(2);
   Machine prompt = {{0, 1000, 500}, {0, 0, 150}};

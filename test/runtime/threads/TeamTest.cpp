@@ -171,6 +171,44 @@ TEST(TeamTest, SmallAndWholeTeamsTakeTurns) {
     EXPECT_EQ(seen.counts[i], expected[i]);
 }
 
+TEST(TeamTest, ThreadsStayOnTheirNodes) {
+  cpu_set_t allowed, after;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  if (CPU_COUNT(&allowed) < 2)
+    GTEST_SKIP() << "one processor";
+  // Two nodes of one processor each, the later one first.
+  platform::MemoryNodes nodes;
+  for (int processor = CPU_SETSIZE - 1; nodes.count < 2; --processor)
+    if (CPU_ISSET(processor, &allowed))
+      nodes.nodes[nodes.count++].processors.add(uint32_t(processor));
+  nodes.processors = 2;
+  auto team = std::make_unique<Team>();
+  Error error{};
+  ASSERT_EQ(startTeam(*team, 2, error, &nodes), LLMC_OK) << error.message;
+  struct Places {
+    Team *team;
+    platform::MemoryNodes *nodes;
+    uint32_t wrong = 0;
+  } places = {team.get(), &nodes};
+  auto look = [](void *argument, uint32_t thread, uint32_t threads) {
+    Places &places = *static_cast<Places *>(argument);
+    for (int turn = 0; turn < 5; ++turn) {
+      uint32_t node = places.nodes->ofThread(thread, threads);
+      if (!places.nodes->nodes[node].processors.has(platform::currentCore()))
+        __atomic_fetch_add(&places.wrong, 1, __ATOMIC_RELAXED);
+      teamBarrier(places.team, thread);
+    }
+  };
+  for (int round = 0; round < 200; ++round) {
+    team->size = TeamSize(1 + round / 10 % 2); // a job on one thread has another node for it
+    runOnTeam(*team, look, &places, TeamNeed::some);
+  }
+  stopTeam(*team);
+  EXPECT_EQ(places.wrong, 0u);
+  ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&allowed, &after)) << "the caller may run where it might before";
+}
+
 TEST(TeamTest, AWaitingThreadUsesNoCore) {
   StartedTeam started(2);
   timespec before, after;
