@@ -22,23 +22,27 @@ namespace {
 struct AttentionEmitter : AttentionTile {
   using AttentionTile::AttentionTile;
 
-  /// Tiles that walk the keys together, no more than kTilesTogether: of `heads` heads from `head` on of one key-value
-  /// head, and each of `tiles` tiles of tokens from `token` on, of one sequence.
+  /// Tiles that walk the keys together, no more than kTilesTogether: of `heads` heads, or runs of as many heads as
+  /// there are queries, from `head` on of one key-value head, and each of `tiles` tiles of tokens from `token` on, of
+  /// one sequence.
   void tilesTogether(QueryRows queries, Value token, Value tiles, Value head, Value heads) {
-    int64_t rows = queries.count;
+    int64_t rows = queries.count, headsOfTile = queries.overTokens ? 1 : rows;
     Value kvHead = b.div(head, group), owner = sequence(token), firstPosition = position(token);
     auto lastOf = [&](Value first) { return queries.overTokens ? position(b.add(first, rows - 1)) : position(first); };
-    // body(state, token, offset of the head, the last query's position)
-    auto forTiles = [&](llvm::function_ref<void(const TileState &, Value, Value, Value)> body) {
+    // body(state, queries, token, offset of the head, the last query's position)
+    auto forTiles = [&](llvm::function_ref<void(const TileState &, QueryRows, Value, Value, Value)> body) {
       b.forLoop(b.i64(0), heads, 1, [&](Value h) {
         b.forLoop(b.i64(0), tiles, 1, [&](Value t) {
           Value first = b.add(token, b.mul(t, rows));
-          body(state(b.add(b.mul(h, tiles), t)), first, b.mul(b.add(head, h), headDim * 4), lastOf(first));
+          QueryRows own = queries;
+          own.part = h;
+          body(state(b.add(b.mul(h, tiles), t)), own, first, b.mul(b.add(head, b.mul(h, headsOfTile)), headDim * 4),
+               lastOf(first));
         });
       });
     };
     Value zero = b.constant(b.vecF32(), 0.0);
-    forTiles([&](const TileState &state, Value, Value, Value) {
+    forTiles([&](const TileState &state, QueryRows, Value, Value, Value) {
       b.store(b.constant(b.vecF32(), kNoKeys), state.maxima, 64);
       b.store(zero, state.sums, 64);
       forRows(rows, [&](Value r) {
@@ -51,24 +55,24 @@ struct AttentionEmitter : AttentionTile {
     b.forLoop(firstChunk(firstPosition), b.add(lastPosition, 1), kChunk, [&](Value firstKey) {
       Chunk chunk = chunkAt(owner, kvHead, firstKey);
       Value nextKeys = chunkAt(owner, kvHead, b.min(b.add(firstKey, kChunk), lastChunk)).keys;
-      forTiles([&](const TileState &state, Value first, Value headOffset, Value last) {
+      forTiles([&](const TileState &state, QueryRows own, Value first, Value headOffset, Value last) {
         b.ifThen(b.lessEqual(firstKey, last), [&] {
-          weigh(state, queries, first, headOffset, chunk);
+          weigh(state, own, first, headOffset, chunk);
           auto [maximum, sum] = merge(state, loadRows(state.maxima), loadRows(state.sums), loadRows(state.chunkMaxima),
                                       loadRows(state.chunkSums));
           b.store(maximum, state.maxima, 64);
           b.store(sum, state.sums, 64);
         });
       });
-      forTiles([&](const TileState &state, Value, Value, Value last) {
+      forTiles([&](const TileState &state, QueryRows own, Value, Value, Value last) {
         b.ifThen(b.lessEqual(firstKey, last), [&] {
-          gather(state, queries, last, chunk, nextKeys, [&](int64_t r, int64_t column, Value output) {
+          gather(state, own, last, chunk, nextKeys, [&](int64_t r, int64_t column, Value output) {
             mergeOutput(state, r, b.at(state.outputs, (r * outputStride + column) * 4), output);
           });
         });
       });
     });
-    forTiles([&](const TileState &state, Value first, Value headOffset, Value) {
+    forTiles([&](const TileState &state, QueryRows, Value first, Value headOffset, Value) {
       forRows(rows, [&](Value r) {
         finishRow(b.at(state.outputs, b.mul(r, outputStride * 4)), b.load(b.f32(), rowPlace(state.sums, r)),
                   b.at(b.at(y.row(b, first), headOffset), b.mul(r, rowStep(queries, y))));
@@ -76,19 +80,30 @@ struct AttentionEmitter : AttentionTile {
     });
   }
 
-  /// Runs of the query heads of a key-value head that are computed together: body(first head, heads).
-  void forHeadRuns(llvm::function_ref<void(int64_t, int64_t)> body) {
-    int64_t most = arguments.backend->attentionTile().rows;
-    for (int64_t from = 0; from < group; from += most)
-      body(from, std::min(most, group - from));
+  /// The query heads of a key-value head that are computed together: as few runs as a tile allows, of like length.
+  int64_t headsOfRun() {
+    int64_t most = arguments.backend->attentionTile().rows, runs = (group + most - 1) / most;
+    return (group + runs - 1) / runs;
   }
+
+  /// Runs of the query heads of a key-value head, from one to another: body(first head, heads).
+  void forHeadRuns(int64_t first, int64_t end, llvm::function_ref<void(int64_t, int64_t)> body) {
+    for (int64_t from = first; from < end; from += headsOfRun())
+      body(from, std::min(headsOfRun(), end - from));
+  }
+  void forHeadRuns(llvm::function_ref<void(int64_t, int64_t)> body) { forHeadRuns(0, group, body); }
 
   /// One token's heads that share a key-value head.
   void decode(Value token, Value kvHead) {
-    forHeadRuns([&](int64_t from, int64_t count) {
-      Value head = b.add(b.mul(kvHead, group), from);
-      tilesTogether({count, /*overTokens=*/false}, token, b.i64(1), head, b.i64(1));
-    });
+    int64_t run = headsOfRun(), whole = group / run;
+    auto walk = [&](int64_t count, int64_t from, int64_t runs) {
+      tilesTogether({count, /*overTokens=*/false, runs}, token, b.i64(1), b.add(b.mul(kvHead, group), from),
+                    b.i64(runs));
+    };
+    for (int64_t first = 0; first < whole; first += kTilesTogether)
+      walk(run, first * run, std::min(kTilesTogether, whole - first));
+    if (group % run)
+      walk(group % run, whole * run, 1);
   }
 
   //===-- one token on several threads ----------------------------------------------------------------------------===//
@@ -99,7 +114,7 @@ struct AttentionEmitter : AttentionTile {
     Value maxima, sums, outputs;
   };
   Record record(Value place, int64_t firstHead) {
-    int64_t runsBefore = firstHead / arguments.backend->attentionTile().rows;
+    int64_t runsBefore = firstHead / headsOfRun();
     Value own = b.at(place, (runsBefore * 2 * kLanes + firstHead * outputStride) * 4);
     return {own, b.at(own, kLanes * 4), b.at(own, 2 * kLanes * 4)};
   }
@@ -134,27 +149,39 @@ struct AttentionEmitter : AttentionTile {
       Value chunks = b.min(b.i64(chunksOfRound), b.div(b.add(left, kChunk - 1), kChunk));
       // While some still merge the round before, others fill the other half.
       Value half = b.rem(b.div(roundKey, keysOfRound), 2);
-      auto [first, last] = threadShare(b, arguments, b.mul(chunks, heads));
-      b.forLoop(first, last, 1, [&](Value unit) {
+      std::pair<Value, Value> units = threadShare(b, arguments, b.mul(chunks, heads));
+      b.forLoop(units.first, units.second, 1, [&](Value unit) {
         Value chunkOfRound = b.div(unit, heads), kvHead = b.rem(unit, heads);
         Value place = partOf(half, chunkOfRound, kvHead);
         auto chunkOf = [&](Value unit) {
           return chunkAt(owner, b.rem(unit, heads), b.add(roundKey, b.mul(b.div(unit, heads), kChunk)));
         };
         Chunk chunk = chunkOf(unit);
-        Value nextKeys = chunkOf(b.min(b.add(unit, 1), b.sub(last, b.i64(1)))).keys;
-        forHeadRuns([&](int64_t from, int64_t count) {
-          Record part = record(place, from);
-          Value headOffset = b.mul(b.add(b.mul(kvHead, group), from), headDim * 4);
-          QueryRows queries{count, /*overTokens=*/false};
-          TileState own = state(b.i64(0));
-          weigh(own, queries, token, headOffset, chunk);
-          gather(own, queries, lastPosition, chunk, nextKeys, [&](int64_t r, int64_t column, Value output) {
-            b.store(output, b.at(part.outputs, (r * outputStride + column) * 4), 64);
+        Value nextKeys = chunkOf(b.min(b.add(unit, 1), b.sub(units.second, b.i64(1)))).keys;
+        // All runs take the keys while the first-level cache holds them, then the values.
+        int64_t runsTogether = kTilesTogether * headsOfRun();
+        for (int64_t first = 0; first < group; first += runsTogether) {
+          int64_t end = std::min(group, first + runsTogether);
+          auto stateOfRun = [&](int64_t from) { return state(b.i64((from - first) / headsOfRun())); };
+          auto queriesOfRun = [&](int64_t from, int64_t count) {
+            int64_t runs = (group + headsOfRun() - 1) / headsOfRun();
+            return QueryRows{count, /*overTokens=*/false, runs, b.i64(from / headsOfRun())};
+          };
+          forHeadRuns(first, end, [&](int64_t from, int64_t count) {
+            Value headOffset = b.mul(b.add(b.mul(kvHead, group), from), headDim * 4);
+            weigh(stateOfRun(from), queriesOfRun(from, count), token, headOffset, chunk);
           });
-          b.store(loadRows(own.chunkMaxima), part.maxima, 64);
-          b.store(loadRows(own.chunkSums), part.sums, 64);
-        });
+          forHeadRuns(first, end, [&](int64_t from, int64_t count) {
+            Record part = record(place, from);
+            TileState own = stateOfRun(from);
+            gather(own, queriesOfRun(from, count), lastPosition, chunk, nextKeys,
+                   [&](int64_t r, int64_t column, Value output) {
+                     b.store(output, b.at(part.outputs, (r * outputStride + column) * 4), 64);
+                   });
+            b.store(loadRows(own.chunkMaxima), part.maxima, 64);
+            b.store(loadRows(own.chunkSums), part.sums, 64);
+          });
+        }
       });
       b.ifThen(b.less(b.i64(1), arguments.threads), [&] { emitBarrier(b, arguments.context, arguments.thread); });
       forOwnHeads([&](Value kvHead) {

@@ -57,15 +57,21 @@ int64_t AttentionTile::rowStep(QueryRows queries, const RowsInMemory &memory) {
   return (queries.overTokens ? memory.stride : headDim) * 4;
 }
 
+/// Query heads of a key-value head of f32 whose products take no longer than reading it.
+static constexpr int64_t kFewHeads = 4;
+
 void AttentionTile::askAhead(QueryRows queries, Value block, Value step, int64_t steps) {
   if (queries.overTokens)
     return;
-  int64_t lines = kChunk * headDim * cells.bytes() / kLineBytes / steps;
-  // f32 comes as fast as it is needed when a line in four is asked for and the processor foresees the others; what
-  // takes more arithmetic a byte leaves it too little to see.
-  int64_t apart = page.getElement().isF32() ? 4 : 1;
-  for (int64_t i = 0; i < lines; i += apart)
-    b.prefetch(b.at(block, b.add(b.mul(step, lines * kLineBytes), i * kLineBytes)), CacheLevel::Second);
+  int64_t lines = kChunk * headDim * cells.bytes() / kLineBytes;
+  int64_t parts = std::max<int64_t>(1, std::min(queries.parts, lines / steps)), linesOfStep = lines / (steps * parts);
+  if (parts > 1)
+    step = b.add(b.mul(parts < queries.parts ? b.rem(queries.part, parts) : queries.part, steps), step);
+  // What takes little arithmetic a byte, f32 for few heads, comes as fast as it is needed when a line in four is asked
+  // for and the processor foresees the others; more leaves it too little to see.
+  int64_t apart = page.getElement().isF32() && group <= kFewHeads ? 4 : 1;
+  for (int64_t i = 0; i < linesOfStep; i += apart)
+    b.prefetch(b.at(block, b.add(b.mul(step, linesOfStep * kLineBytes), i * kLineBytes)), CacheLevel::Second);
 }
 
 Value AttentionTile::visible(Value own, Value firstKey) {

@@ -17,6 +17,10 @@ constexpr double kNoKeys = -1.0e30;
 struct QueryRows {
   int64_t count;
   bool overTokens;
+  /// Where a single token waits for the cache, each of `parts` tiles that walk the keys together asks for its part of
+  /// what is read next: all of it by one leaves memory idle while the others compute.
+  int64_t parts = 1;
+  Value part = {}; ///< Below `parts`; not needed for one.
 };
 
 /// Tiles that walk the keys together: with four, the keys or values of a chunk of a head of 64, scores, outputs and
