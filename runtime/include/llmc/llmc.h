@@ -42,7 +42,7 @@ extern "C" {
 
 /** Version of this interface. A minor version only adds; structs grow at their end and carry their size. */
 #define LLMC_API_MAJOR 2u
-#define LLMC_API_MINOR 0u
+#define LLMC_API_MINOR 1u
 
 /** The version of the library linked, as major << 16 | minor. */
 uint32_t llmc_api_version(void);
@@ -85,11 +85,27 @@ typedef struct llmc_model llmc_model;
 
 /** Opens a `.llmc` file or an executable that carries one, and chooses the code for this processor. The file is
  * mapped, its weights are read when first used; it must not be changed or cut while the model is open (a file cut
- * short ends the process with SIGBUS where the lost part is read). Free with llmc_model_close.
+ * short ends the process with SIGBUS where the lost part is read). Where the process may use several memory nodes the
+ * weights are copied, each to the node whose threads read it. Free with llmc_model_close.
  * @retval LLMC_NOT_FOUND, LLMC_IO_ERROR  the file cannot be opened or mapped
  * @retval LLMC_INVALID_FILE  not an artifact, or damaged
  * @retval LLMC_UNSUPPORTED   another major version, or no code for this processor */
 llmc_status llmc_model_open(const char *path, llmc_model **model, llmc_error *error);
+
+/** How a model is opened. Zero means the default named here. */
+typedef struct llmc_model_options {
+  size_t struct_size; /* in: sizeof(llmc_model_options) */
+  /* 1: read the weights into memory of the model's own, in large pages where the system has them; default: map the
+   * file. It takes the weights' size of memory, and the time to read them; a mapped file is shared by all processes,
+   * but some processors read it at half the speed where the system caches it in small pages, as it does a file that was
+   * copied or downloaded. */
+  uint32_t copy_weights;
+} llmc_model_options;
+
+/** llmc_model_open with options, which may be null. Since 2.1.
+ * @retval LLMC_OUT_OF_MEMORY  no memory for a copy of the weights */
+llmc_status llmc_model_open_with(const char *path, const llmc_model_options *options, llmc_model **model,
+                                 llmc_error *error);
 
 /** Opens a container that lies in memory: the bytes of a `.llmc` file, from its first to its last. `data` is aligned to
  * 64 bytes, and stays the caller's: constant and alive until the model is closed. The code is copied into executable

@@ -135,11 +135,12 @@ struct Message {
 /// An opened model.
 class Model {
 public:
-  static Result<Model> open(const std::string &path) {
+  static Result<Model> open(const std::string &path, llmc_model_options options = {}) {
     Model model;
     llmc_error error;
     llmc_model *opened;
-    if (llmc_model_open(path.c_str(), &opened, &error) != LLMC_OK)
+    options.struct_size = sizeof options;
+    if (llmc_model_open_with(path.c_str(), &options, &opened, &error) != LLMC_OK)
       return Error(error);
     model.handle.reset(opened);
     return model;

@@ -7,6 +7,8 @@
 #include "runtime/src/session/Model.h"
 #include "runtime/src/text/template/Template.h"
 
+#include <string.h>
+
 using namespace llmc::runtime;
 
 uint32_t llmc_api_version(void) { return LLMC_API_MAJOR << 16 | LLMC_API_MINOR; }
@@ -46,13 +48,21 @@ static llmc_status finishOpening(llmc_model *opened, llmc_model **model, Error &
 }
 
 llmc_status llmc_model_open(const char *path, llmc_model **model, llmc_error *error) {
+  return llmc_model_open_with(path, nullptr, model, error);
+}
+
+llmc_status llmc_model_open_with(const char *path, const llmc_model_options *options, llmc_model **model,
+                                 llmc_error *error) {
   Error unused;
   Error &filled = error ? *error : unused;
   if (!path || !model)
     return fail(filled, LLMC_INVALID_ARGUMENT, "path and model must not be null");
   *model = nullptr;
   llmc_model *opened;
-  if (Status status = openModel(path, opened, filled))
+  llmc_model_options given = {};
+  if (options)
+    memcpy(&given, options, options->struct_size < sizeof given ? options->struct_size : sizeof given);
+  if (Status status = openModel(path, given, opened, filled))
     return status;
   return finishOpening(opened, model, filled);
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/src/memory/WeightMemory.h"
 
+#include <errno.h>
+
 namespace llmc::runtime {
 
 uint32_t PagePlacement::next() {
@@ -35,28 +37,39 @@ static void placePages(const Artifact &artifact, WeightMemory &memory) {
 }
 
 /// Reserves the pages and reads the weights into them.
-static bool readPlaced(const Artifact &artifact, const platform::MappedFile &file, uint64_t offset,
-                       WeightMemory &memory) {
-  const llmc_section *weights = artifact.section(LLMC_SECTION_WEIGHTS);
-  if (!memory.nodes.count || !weights || weights->size < weightPage || weights->size > platform::memoryLimit() / 2)
-    return false;
-  memory.size = (weights->size + weightPage - 1) / weightPage * weightPage;
+static Status readPlaced(const Artifact &artifact, const platform::MappedFile &file, uint64_t offset,
+                         const llmc_section &weights, WeightMemory &memory, Error &error) {
+  uint64_t limit = platform::memoryLimit();
+  memory.size = (weights.size + weightPage - 1) / weightPage * weightPage;
   memory.blockSize = memory.size + weightPage;
-  memory.block = platform::reserveMemory(memory.blockSize);
-  if (!memory.block)
-    return false;
+  memory.block = limit && memory.size > limit ? nullptr : platform::reserveMemory(memory.blockSize);
+  if (!memory.block) {
+    fail(error, LLMC_OUT_OF_MEMORY, "no memory for a copy of its weights: %llu MiB, of %llu that the process may have",
+         (unsigned long long)(memory.size >> 20), (unsigned long long)(limit >> 20));
+    return addNote(error, "without a copy (--no-mmap) they are read from the file");
+  }
   uint64_t address = reinterpret_cast<uintptr_t>(memory.block);
   memory.data = static_cast<uint8_t *>(memory.block) + (weightPage - address % weightPage) % weightPage;
-  placePages(artifact, memory);
+  if (memory.nodes.count)
+    placePages(artifact, memory);
   platform::ReadFile source = {file.descriptor, file.size};
-  return platform::readFile(source, offset + weights->offset, memory.data, weights->size);
+  if (platform::readFile(source, offset + weights.offset, memory.data, weights.size))
+    return LLMC_OK;
+  char text[128];
+  return fail(error, LLMC_IO_ERROR, "its weights cannot be read: %s", platform::reasonOf(errno, text));
 }
 
-bool placeWeights(const Artifact &artifact, const platform::MappedFile &file, uint64_t offset, WeightMemory &memory) {
-  if (readPlaced(artifact, file, offset, memory))
-    return true;
-  releaseWeights(memory);
-  return false;
+Status copyWeights(const Artifact &artifact, const platform::MappedFile &file, uint64_t offset, WeightCopy copy,
+                   WeightMemory &memory, Error &error) {
+  const llmc_section *weights = artifact.section(LLMC_SECTION_WEIGHTS);
+  bool isAsked = copy == WeightCopy::Always && weights && weights->size;
+  bool wanted = isAsked || (memory.nodes.count && weights && weights->size >= weightPage &&
+                            weights->size <= platform::memoryLimit() / 2);
+  Error unused;
+  Status status = LLMC_OK;
+  if (!wanted || (status = readPlaced(artifact, file, offset, *weights, memory, isAsked ? error : unused)))
+    releaseWeights(memory);
+  return isAsked ? status : LLMC_OK;
 }
 
 void releaseWeights(WeightMemory &memory) {

@@ -1,5 +1,11 @@
 // WeightMemory.h - weights in memory of their own, placed where the threads that read them run.
 //
+// A model's file is mapped: all processes share its pages, and none is read before it is needed. That is slower in two
+// cases.
+//
+// Where the system caches a file in small pages, as it does one that was copied, some processors read it at half the
+// speed of large ones. Reading it into large pages is left to whoever asks for it, since it takes the memory twice.
+//
 // A file lies in the system's memory where whoever read it first ran. On a machine of several memory nodes all threads
 // then read the memory of one. Here each weight's parts lie on the nodes of the threads that take them: thread t of T
 // takes the t-th of T equal parts of a weight (threadShare in compiler/Targets/Vector), and threads are shared out over
@@ -44,9 +50,14 @@ private:
   uint32_t last = 0;
 };
 
-/// Copies the weights of a container at `offset` of a file into memory that is placed over `memory`'s nodes. False, and
-/// nothing kept, where there are no nodes, memory is short, or the file cannot be read: the mapping serves.
-bool placeWeights(const Artifact &artifact, const platform::MappedFile &file, uint64_t offset, WeightMemory &memory);
+/// When weights are copied: wherever they are asked for, or where `nodes` has some and memory is not short.
+enum class WeightCopy { Always, ForNodes };
+
+/// Copies the weights of a container at `offset` of a file into memory that is placed over `memory`'s nodes, if `copy`
+/// says so. Where it does not, or what was not asked for cannot be done, nothing is kept: the mapping serves.
+/// @retval LLMC_OUT_OF_MEMORY, LLMC_IO_ERROR  a copy that was asked for failed
+Status copyWeights(const Artifact &artifact, const platform::MappedFile &file, uint64_t offset, WeightCopy copy,
+                   WeightMemory &memory, Error &error);
 void releaseWeights(WeightMemory &memory);
 
 } // namespace llmc::runtime

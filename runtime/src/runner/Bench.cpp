@@ -261,13 +261,15 @@ Status measureOpened(const llmc_model *model, const BenchOptions &options, uint6
 llmc_status measureModel(const char *path, const BenchOptions &options, BenchResult &result, llmc_error &error) {
   uint64_t start = platform::nanoseconds();
   llmc_model *model;
-  if (Status status = llmc_model_open(path, &model, &error))
+  llmc_model_options wanted = {sizeof wanted, options.copyWeights};
+  if (Status status = llmc_model_open_with(path, &wanted, &model, &error))
     return status;
   llmc_text_view name;
   uint64_t features;
   llmc_model_variant(model, model->variant, &name, &features);
   result.variant.assign(name.data, name.size);
   result.batch = options.batch;
+  result.copiedWeights = model->ownWeights.data;
   result.memoryNodes = model->ownWeights.nodes.count;
   if (const llmc_section *weights = model->artifact.section(LLMC_SECTION_WEIGHTS))
     result.weightsBytes = weights->size;

@@ -19,10 +19,11 @@ struct BenchOptions {
   uint32_t promptTokens = 512; ///< Cut to what the context holds beside newTokens.
   uint32_t newTokens = 64;
   uint32_t repetitions = 3;
-  uint32_t batch = 0;   ///< Sequences of the batch measurement; 0: none.
-  bool profile = false; ///< Also the time of each launch, in runs of their own.
-  bool perfMap = false; ///< Tell `perf` the names of the code's functions.
-  bool limits = true;   ///< Also what the machine gives in the same run.
+  uint32_t batch = 0;       ///< Sequences of the batch measurement; 0: none.
+  bool copyWeights = false; ///< Into memory, in place of mapping the file.
+  bool profile = false;     ///< Also the time of each launch, in runs of their own.
+  bool perfMap = false;     ///< Tell `perf` the names of the code's functions.
+  bool limits = true;       ///< Also what the machine gives in the same run.
 };
 
 /// The launches of one kind of run: a prompt, a token behind it, a token of each sequence.
@@ -43,10 +44,11 @@ struct LaunchName {
 struct BenchResult {
   std::string variant;
   uint32_t threads = 0, promptTokens = 0, newTokens = 0, batch = 0;
-  uint32_t memoryNodes = 0; ///< Over which the weights were placed; 0: they are read where the file lies.
-  double prefillRate = 0;   ///< Tokens a second of the prompt; the last token's logits only.
-  double decodeRate = 0;    ///< Tokens a second, one sequence, behind the prompt; choosing tokens is not in it.
-  double batchRate = 0;     ///< Tokens a second of all sequences together.
+  bool copiedWeights = false; ///< They are read from memory of the model's own, not from the file's mapping,
+  uint32_t memoryNodes = 0;   ///< and lie on so many nodes; 0: anywhere.
+  double prefillRate = 0;     ///< Tokens a second of the prompt; the last token's logits only.
+  double decodeRate = 0;      ///< Tokens a second, one sequence, behind the prompt; choosing tokens is not in it.
+  double batchRate = 0;       ///< Tokens a second of all sequences together.
   double openSeconds = 0, sessionSeconds = 0;
   double firstTokenSeconds = 0;  ///< Opening, session and a step of one token.
   uint64_t weightsBytes = 0;     ///< Of the weights section.

@@ -24,6 +24,7 @@ enum LongOption {
   OptProfile,
   OptPerfMap,
   OptLimits,
+  OptNoMmap,
   OptJson,
   OptDiagnostics
 };
@@ -35,6 +36,7 @@ const OptionInfo benchOptions[] = {
     {OptNew, "new-tokens", "N", measuring, "steps of one token behind it (64)"},
     {OptRepetitions, "repetitions", "N", measuring, "of each measurement, whose median is told (3)"},
     {OptBatch, "batch", "N", measuring, "also N sequences in one step"},
+    {OptNoMmap, "no-mmap", nullptr, measuring, "read the weights into memory in place of mapping the file"},
     {OptProfile, "profile", nullptr, measuring, "also the time of each kernel beside its limit"},
     {OptPerfMap, "perf-map", nullptr, measuring, "names for perf: perf record llmc bench --perf-map FILE"},
     {OptLimits, "limits", nullptr, measuring, "no FILE: this machine's limits, for the reports of llmc compile"},
@@ -97,6 +99,8 @@ void printTable(const BenchResult &result) {
          double(result.weightsBytes) / (1 << 20));
   if (result.memoryNodes)
     printf("weights           copied to the memory of %u nodes\n", result.memoryNodes);
+  else if (result.copiedWeights)
+    printf("weights           copied to memory\n");
   if (!result.perfMapFile.empty())
     printf("perf map          %s\n", result.perfMapFile.c_str());
   printProfile(result);
@@ -111,14 +115,14 @@ void printJson(const BenchResult &result) {
       "\"batch_tokens_per_second\":%.3f,\"open_seconds\":%.6f,\"session_seconds\":%.6f,\"first_token_seconds\":%.6f,"
       "\"weights_bytes\":%llu,\"bytes_per_token\":%llu,\"operations_per_token\":%.0f,\"i8_operations_per_token\":%.0f,"
       "\"f16_operations_per_token\":%.0f,\"read_bytes_per_second\":%.0f,\"f32_operations_per_second\":%.0f,"
-      "\"i8_operations_per_second\":%.0f,\"f16_operations_per_second\":%.0f,\"peak_memory_bytes\":%llu,\"memory_"
-      "nodes\":%u%s}\n",
+      "\"i8_operations_per_second\":%.0f,\"f16_operations_per_second\":%.0f,\"peak_memory_bytes\":%llu,"
+      "\"weights_copied\":%s,\"memory_nodes\":%u%s}\n",
       variant.c_str(), result.threads, result.promptTokens, result.newTokens, result.prefillRate, result.decodeRate,
       result.batch, result.batchRate, result.openSeconds, result.sessionSeconds, result.firstTokenSeconds,
       (unsigned long long)result.weightsBytes, (unsigned long long)result.bytesPerToken, result.operationsPerToken,
       result.byteOperationsPerToken, result.halfOperationsPerToken, result.readBandwidth, result.multiplyAddRate,
-      result.byteDotRate, result.halfRate, (unsigned long long)result.peakMemory, result.memoryNodes,
-      profileJson(result).c_str());
+      result.byteDotRate, result.halfRate, (unsigned long long)result.peakMemory,
+      result.copiedWeights ? "true" : "false", result.memoryNodes, profileJson(result).c_str());
 }
 
 } // namespace
@@ -151,6 +155,9 @@ int benchMain(const RunnerProgram &program, int argc, char **argv) {
       break;
     case OptBatch:
       good = number(optarg, 1, most = 1024, options.batch);
+      break;
+    case OptNoMmap:
+      options.copyWeights = true;
       break;
     case OptProfile:
       options.profile = true;

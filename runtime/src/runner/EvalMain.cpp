@@ -27,6 +27,7 @@ enum LongOption {
   OptAgainst,
   OptStride,
   OptTokens,
+  OptNoMmap,
   OptMaxPpl,
   OptMaxKld,
   OptJson,
@@ -43,6 +44,7 @@ const OptionInfo evalOptions[] = {
     {OptStride, "stride", "N", measuring, "from a window's start to the next one's (half a window)"},
     {OptTokens, "tokens", "N", measuring, "only the first N tokens of the text"},
     {'t', "threads", "N", measuring, "default: the cores this process may use"},
+    {OptNoMmap, "no-mmap", nullptr, measuring, "read the weights into memory in place of mapping the file"},
     {OptMaxPpl, "max-ppl", "X", thresholds, "exit code 3 when the perplexity is above X"},
     {OptMaxKld, "max-kld", "X", thresholds, "exit code 3 when the mean KL divergence is above X"},
     {OptJson, "json", nullptr, output, "one JSON line"},
@@ -92,6 +94,7 @@ struct Arguments {
   EvalOptions options;
   const char *path = nullptr, *text = nullptr, *ids = nullptr, *against = nullptr;
   uint32_t tokens = UINT32_MAX;
+  bool copyWeights = false; ///< Into memory, in place of mapping the file.
   double maxPerplexity = INFINITY, maxDivergence = INFINITY;
   bool json = false;
 };
@@ -105,10 +108,11 @@ public:
   llmc_model *model = nullptr, *other = nullptr;
 };
 
-bool openModel(const char *path, llmc_model *&model) {
+bool openModel(const char *path, bool copyWeights, llmc_model *&model) {
+  llmc_model_options options = {sizeof options, copyWeights};
   llmc_error error;
   noticeCutShort(path);
-  if (!llmc_model_open(path, &model, &error))
+  if (!llmc_model_open_with(path, &options, &model, &error))
     return true;
   printError(path, error);
   return false;
@@ -233,7 +237,8 @@ int checkThresholds(const Arguments &arguments, const EvalResult &result) {
 
 int measure(const Arguments &arguments) {
   Models models;
-  if (!openModel(arguments.path, models.model) || (arguments.against && !openModel(arguments.against, models.other)))
+  if (!openModel(arguments.path, arguments.copyWeights, models.model) ||
+      (arguments.against && !openModel(arguments.against, arguments.copyWeights, models.other)))
     return exitFailed;
   std::vector<int32_t> tokens;
   if (!findTokens(arguments, models, tokens))
@@ -297,6 +302,9 @@ int readArguments(const RunnerProgram &program, int argc, char **argv, Arguments
       break;
     case 't':
       good = number(optarg, least, most = 256, arguments.options.threads);
+      break;
+    case OptNoMmap:
+      arguments.copyWeights = true;
       break;
     case OptMaxPpl:
       good = limit(optarg, arguments.maxPerplexity);

@@ -35,6 +35,7 @@ enum LongOption {
   OptJson,
   OptDiagnostics,
   OptMaxStep,
+  OptNoMmap,
   OptContextPolicy,
   OptSave,
   OptLoad,
@@ -75,6 +76,9 @@ const OptionInfo runOptions[] = {
     {OptLoad, "load", "FILE", sessions, "go on from there"},
     {'t', "threads", "N", machine, "default: the cores this process may use"},
     {OptMaxStep, "max-step", "N", machine, "cut the prompt into steps of N tokens at most"},
+    {OptNoMmap, "no-mmap", nullptr, machine,
+     "read the weights into memory in place of mapping the file: takes their\nsize of memory, is faster where a copied "
+     "file is read in small pages"},
     {OptStats, "stats", nullptr, output, "rates, time to first token, memory, seed and variant, on standard error"},
     {OptJson, "json", nullptr, output,
      "JSON lines in place of text: {\"type\":\"token\",...} each,\n{\"type\":\"end\",...} last"},
@@ -265,6 +269,9 @@ bool Reader::take(int option, const char *value) {
   case OptDiagnostics:
     return !strcmp(value, "json") || !strcmp(value, "text") ||
            usage("--diagnostics: '%s' is neither text nor json", value);
+  case OptNoMmap:
+    options.copyWeights = true;
+    return true;
   case OptMaxStep:
     return number("--max-step", value, 1, INT32_MAX, options.maxStep);
   case OptAbout:

@@ -38,7 +38,8 @@ struct RunOptions {
   uint32_t threads = 0; ///< 0: the default, as for the next two.
   uint32_t context = 0;
   uint32_t maxStep = 0;
-  bool shift = false; ///< A full context drops its oldest tokens.
+  bool copyWeights = false; ///< Into memory, in place of mapping the file.
+  bool shift = false;       ///< A full context drops its oldest tokens.
   std::string savePath, loadPath;
 
   std::string entry;               ///< An entry on tensors; empty: the first.

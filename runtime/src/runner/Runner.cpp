@@ -26,7 +26,8 @@ bool Run::openModel() {
   // The model of an executable is known to people by the program's name.
   file = program.ownModel ? program.name : options.modelPath.c_str();
   noticeCutShort(file);
-  if (llmc_model_open(options.modelPath.c_str(), &model, &error)) {
+  llmc_model_options wanted = {sizeof wanted, options.copyWeights};
+  if (llmc_model_open_with(options.modelPath.c_str(), &wanted, &model, &error)) {
     printError(file, error);
     return false;
   }
@@ -35,6 +36,7 @@ bool Run::openModel() {
   uint64_t features;
   llmc_model_variant(model, model->variant, &name, &features);
   statistics.variant.assign(name.data, name.size);
+  statistics.copiedWeights = model->ownWeights.data;
   statistics.memoryNodes = model->ownWeights.nodes.count;
   return true;
 }

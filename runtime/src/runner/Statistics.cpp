@@ -48,6 +48,8 @@ void printStatistics(const RunStatistics &statistics) {
           statistics.threads == 1 ? "" : "s");
   if (statistics.memoryNodes)
     fprintf(stderr, "weights   copied to the memory of %u nodes\n", statistics.memoryNodes);
+  else if (statistics.copiedWeights)
+    fprintf(stderr, "weights   copied to memory\n");
   if (statistics.sampled)
     fprintf(stderr, "seed      %llu\n", (unsigned long long)statistics.seed);
   if (result.num_shifts)
@@ -73,6 +75,8 @@ std::string statisticsJson(const RunStatistics &statistics) {
       double(statistics.firstToken) * 1e-9, (unsigned long long)peakMemory(), statistics.threads);
   line += text;
   appendJsonString(line, statistics.variant.data(), statistics.variant.size());
+  if (statistics.copiedWeights)
+    line += ",\"weights_copied\":true";
   if (statistics.memoryNodes)
     line += ",\"memory_nodes\":" + std::to_string(statistics.memoryNodes);
   if (statistics.sampled)

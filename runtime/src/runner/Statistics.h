@@ -19,7 +19,8 @@ struct RunStatistics {
   bool sampled = false;
   std::string variant;
   uint32_t threads = 0;
-  uint32_t memoryNodes = 0; ///< Over which the weights were placed; 0: they are read where the file lies.
+  bool copiedWeights = false; ///< They are read from memory of the model's own, not from the file's mapping,
+  uint32_t memoryNodes = 0;   ///< and lie on so many nodes; 0: anywhere.
 };
 
 /// The most memory this process has had, in bytes.

@@ -30,7 +30,8 @@ static Status chooseCode(llmc_model &model, Error &error) {
 }
 
 /// Checks the container and maps its code; fills all but `file`. `offset` is the container's in the file.
-static Status openContainer(llmc_model &model, const uint8_t *container, uint64_t size, uint64_t offset, Error &error) {
+static Status openContainer(llmc_model &model, const uint8_t *container, uint64_t size, uint64_t offset,
+                            const llmc_model_options &options, Error &error) {
   if (Status status = openArtifact(container, size, model.artifact, error))
     return status;
   if (Status status = chooseCode(model, error))
@@ -39,8 +40,11 @@ static Status openContainer(llmc_model &model, const uint8_t *container, uint64_
   const llmc_section *weights = model.artifact.section(LLMC_SECTION_WEIGHTS);
   model.weights = weights && weights->size ? model.artifact.bytes(weights) : noWeights;
   if (model.file.data) {
+    WeightCopy copy = options.copy_weights ? WeightCopy::Always : WeightCopy::ForNodes;
     platform::memoryNodes(model.ownWeights.nodes);
-    if (placeWeights(model.artifact, model.file, offset, model.ownWeights))
+    if (Status status = copyWeights(model.artifact, model.file, offset, copy, model.ownWeights, error))
+      return status;
+    if (model.ownWeights.data)
       model.weights = model.ownWeights.data;
   }
   model.codeSize = code->size;
@@ -58,7 +62,7 @@ static llmc_model *newModel(Error &error) {
   return new (memory) llmc_model();
 }
 
-Status openModel(const char *path, llmc_model *&model, Error &error) {
+Status openModel(const char *path, const llmc_model_options &options, llmc_model *&model, Error &error) {
   llmc_model *opened = newModel(error);
   if (!opened)
     return LLMC_OUT_OF_MEMORY;
@@ -67,7 +71,7 @@ Status openModel(const char *path, llmc_model *&model, Error &error) {
   if (!status)
     status = findContainer(opened->file.data, opened->file.size, offset, size, error);
   if (!status)
-    status = openContainer(*opened, opened->file.data + offset, size, offset, error);
+    status = openContainer(*opened, opened->file.data + offset, size, offset, options, error);
   if (status) {
     closeModel(opened);
     return status;
@@ -82,7 +86,7 @@ Status openModelMemory(const void *data, size_t size, llmc_model *&model, Error 
   llmc_model *opened = newModel(error);
   if (!opened)
     return LLMC_OUT_OF_MEMORY;
-  if (Status status = openContainer(*opened, static_cast<const uint8_t *>(data), size, 0, error)) {
+  if (Status status = openContainer(*opened, static_cast<const uint8_t *>(data), size, 0, {}, error)) {
     closeModel(opened);
     return status;
   }

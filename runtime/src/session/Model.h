@@ -32,7 +32,7 @@ struct llmc_model {
 namespace llmc::runtime {
 
 /// Maps and checks a file and chooses its code. On success the caller owns the model.
-Status openModel(const char *path, llmc_model *&model, Error &error);
+Status openModel(const char *path, const llmc_model_options &options, llmc_model *&model, Error &error);
 /// The same for a container in memory, which stays alive and constant; `data` is aligned to LLMC_STEP_ALIGNMENT.
 Status openModelMemory(const void *data, size_t size, llmc_model *&model, Error &error);
 void closeModel(llmc_model *model);

@@ -98,37 +98,68 @@ TEST(WeightMemoryTest, ATableOutOfOrderIsNoHarm) {
   EXPECT_EQ(placed.places(threeToOne()).size(), 12u);
 }
 
+/// The copy of a file's weights; the sentence where that was refused.
+struct Copy {
+  Copy(const PlacedFile &placed, WeightCopy copy, const platform::MemoryNodes &nodes) {
+    memory.nodes = nodes;
+    status = copyWeights(placed.artifact, placed.file, placed.offset, copy, memory, error);
+  }
+  ~Copy() { releaseWeights(memory); }
+  WeightMemory memory;
+  Error error{};
+  Status status;
+};
+
 TEST(WeightMemoryTest, TheCopyHoldsTheFilesBytes) {
   PlacedFile placed({{0, 4 * MiB}}, 5 * MiB + 64);
-  WeightMemory memory;
-  memory.nodes = threeToOne(); // a machine without node 1 gives the memory that it has
-  ASSERT_TRUE(placeWeights(placed.artifact, placed.file, placed.offset, memory));
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.data) % weightPage, 0u);
-  EXPECT_EQ(memory.size, 6 * MiB);
   const llmc_section *weights = placed.artifact.section(LLMC_SECTION_WEIGHTS);
-  EXPECT_EQ(std::memcmp(memory.data, placed.artifact.bytes(weights), weights->size), 0);
-  EXPECT_EQ(memory.data[weights->size], 0);
-  releaseWeights(memory);
-  EXPECT_EQ(memory.data, nullptr);
-  EXPECT_EQ(memory.nodes.count, 0u);
+  // A machine without node 1 gives the memory that it has.
+  for (const Copy &copy : {Copy(placed, WeightCopy::ForNodes, threeToOne()), Copy(placed, WeightCopy::Always, {})}) {
+    ASSERT_EQ(copy.status, LLMC_OK) << copy.error.message;
+    ASSERT_NE(copy.memory.data, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(copy.memory.data) % weightPage, 0u);
+    EXPECT_EQ(copy.memory.size, 6 * MiB);
+    EXPECT_EQ(std::memcmp(copy.memory.data, placed.artifact.bytes(weights), weights->size), 0);
+    EXPECT_EQ(copy.memory.data[weights->size], 0);
+  }
 }
 
 TEST(WeightMemoryTest, NothingIsCopiedForNothing) {
   PlacedFile placed({{0, 4 * MiB}}, 4 * MiB), small({{0, MiB}}, MiB);
-  WeightMemory memory;
-  EXPECT_FALSE(placeWeights(placed.artifact, placed.file, placed.offset, memory)) << "no nodes";
-  memory.nodes = threeToOne();
-  EXPECT_FALSE(placeWeights(small.artifact, small.file, small.offset, memory)) << "less than a page";
-  EXPECT_EQ(memory.nodes.count, 0u) << "threads that look for nodes then look in vain";
+  Copy noNodes(placed, WeightCopy::ForNodes, {}), lessThanAPage(small, WeightCopy::ForNodes, threeToOne());
+  EXPECT_EQ(noNodes.status, LLMC_OK);
+  EXPECT_EQ(noNodes.memory.data, nullptr);
+  EXPECT_EQ(lessThanAPage.status, LLMC_OK);
+  EXPECT_EQ(lessThanAPage.memory.data, nullptr);
+  EXPECT_EQ(lessThanAPage.memory.nodes.count, 0u) << "threads that look for nodes then look in vain";
+  Copy asked(small, WeightCopy::Always, {});
+  EXPECT_NE(asked.memory.data, nullptr);
 }
 
-TEST(WeightMemoryTest, AFileCutShortIsReadFromItsMapping) {
+TEST(WeightMemoryTest, AFileCutShortIsReadFromItsMappingOrRefused) {
   PlacedFile placed({{0, 4 * MiB}}, 4 * MiB);
   ASSERT_EQ(truncate(placed.path.c_str(), off_t(placed.file.size - 2 * MiB)), 0);
-  WeightMemory memory;
-  memory.nodes = threeToOne();
-  EXPECT_FALSE(placeWeights(placed.artifact, placed.file, placed.offset, memory));
-  EXPECT_EQ(memory.data, nullptr);
+  Copy forNodes(placed, WeightCopy::ForNodes, threeToOne()), asked(placed, WeightCopy::Always, {});
+  EXPECT_EQ(forNodes.status, LLMC_OK);
+  EXPECT_EQ(forNodes.memory.data, nullptr);
+  EXPECT_EQ(asked.status, LLMC_IO_ERROR);
+  EXPECT_STREQ(asked.error.message, "its weights cannot be read: input/output error");
+  EXPECT_EQ(asked.memory.data, nullptr);
+}
+
+TEST(WeightMemoryTest, MoreThanThereIs) {
+  PlacedFile placed({{0, 4 * MiB}}, 4 * MiB);
+  for (uint32_t i = 0; i < placed.artifact.sectionCount; ++i)
+    if (placed.artifact.sections[i].kind == LLMC_SECTION_WEIGHTS)
+      placed.artifact.sections[i].size = uint64_t(1) << 50;
+  Copy forNodes(placed, WeightCopy::ForNodes, threeToOne()), asked(placed, WeightCopy::Always, {});
+  EXPECT_EQ(forNodes.status, LLMC_OK);
+  EXPECT_EQ(forNodes.memory.data, nullptr);
+  EXPECT_EQ(asked.status, LLMC_OUT_OF_MEMORY);
+  std::string limit = std::to_string(platform::memoryLimit() >> 20);
+  EXPECT_EQ(asked.error.message,
+            "no memory for a copy of its weights: 1073741824 MiB, of " + limit + " that the process may have");
+  EXPECT_STREQ(asked.error.note, "without a copy (--no-mmap) they are read from the file");
 }
 
 } // namespace

@@ -120,6 +120,11 @@ def results(toy, folder):
     check("none but its own", run(toy, "--ids", text, "-n", 1, "--logprobs", 0).stderr.count(" "), 1)
     stats = run(toy, "--ids", text, "-n", 3, "--stats", "--temp", 1).stderr
     check("stats", [word in stats for word in ("prompt", "decode", "first token", "memory", "variant   plain", "seed")], [True] * 6)
+    copied = run(toy, "--ids", text, "-n", 3, "--ids-only", "--stats", "--no-mmap")
+    check("weights in memory", (copied.stdout, re.findall(r"^weights .*", copied.stderr, re.M)),
+          (run(toy, "--ids", text, "-n", 3, "--ids-only").stdout, ["weights   copied to memory"]))
+    last = json.loads(run(toy, "--ids", text, "-n", 3, "--json", "--no-mmap").stdout.splitlines()[-1])
+    check("weights in memory, as JSON", last["weights_copied"], True)
 
 
 def write_ids(path, descr, shape, values):
