@@ -176,7 +176,8 @@ TEST(TeamTest, ThreadsStayOnTheirNodes) {
   ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
   if (CPU_COUNT(&allowed) < 2)
     GTEST_SKIP() << "one processor";
-  // Two nodes of one processor each, the later one first.
+  // Two nodes of one processor each, the later one first; more threads than these, so that none is on its own by
+  // chance.
   platform::MemoryNodes nodes;
   for (int processor = CPU_SETSIZE - 1; nodes.count < 2; --processor)
     if (CPU_ISSET(processor, &allowed))
@@ -184,7 +185,7 @@ TEST(TeamTest, ThreadsStayOnTheirNodes) {
   nodes.processors = 2;
   auto team = std::make_unique<Team>();
   Error error{};
-  ASSERT_EQ(startTeam(*team, 2, error, &nodes), LLMC_OK) << error.message;
+  ASSERT_EQ(startTeam(*team, 4, error, &nodes), LLMC_OK) << error.message;
   struct Places {
     Team *team;
     platform::MemoryNodes *nodes;
@@ -200,7 +201,7 @@ TEST(TeamTest, ThreadsStayOnTheirNodes) {
     }
   };
   for (int round = 0; round < 200; ++round) {
-    team->size = TeamSize(1 + round / 10 % 2); // a job on one thread has another node for it
+    team->size = TeamSize(1 + round / 10 % 4); // jobs on fewer threads have other nodes for them
     runOnTeam(*team, look, &places, TeamNeed::some);
   }
   stopTeam(*team);
