@@ -63,8 +63,11 @@ static constexpr int64_t kFewHeads = 4;
 void AttentionTile::askAhead(QueryRows queries, Value block, Value step, int64_t steps) {
   if (queries.overTokens)
     return;
-  int64_t lines = kChunk * headDim * cells.bytes() / kLineBytes;
-  int64_t parts = std::max<int64_t>(1, std::min(queries.parts, lines / steps)), linesOfStep = lines / (steps * parts);
+  int64_t lines = kChunk * headDim * cells.bytes() / kLineBytes / steps;
+  int64_t parts = std::max<int64_t>(1, std::min(queries.parts, lines));
+  while (lines % parts) // every line is asked for, some twice
+    --parts;
+  int64_t linesOfStep = lines / parts;
   if (parts > 1)
     step = b.add(b.mul(parts < queries.parts ? b.rem(queries.part, parts) : queries.part, steps), step);
   // What takes little arithmetic a byte, f32 for few heads, comes as fast as it is needed when a line in four is asked

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "llmc/generate.h"
 #include "llmc/llmc.h"
+#include "runtime/src/session/Model.h"
 #include "test/TestPaths.h"
 #include "test/runtime/support/ToyTokenizer.h"
 #include "test/runtime/support/toy_model.h"
@@ -569,6 +570,33 @@ TEST(TokenizerTest, WithoutOneTextIsRefused) {
   writeFile(path, writeContainer(toySections(parts)));
   EXPECT_EQ(llmc_model_open(path.c_str(), &model, &error), LLMC_INVALID_FILE);
   EXPECT_EQ(std::string(error.message).rfind("tokenizer: ", 0), 0u) << error.message;
+  unlink(path.c_str());
+}
+
+/// Weights in memory of the model's own give what mapped ones give; options of a size that is not known yet are
+/// defaults.
+TEST(WeightsTest, CopiedOnesComputeTheSame) {
+  std::string path = std::string(LLMC_BUILD_FOLDER) + "/capi-test-copy.llmc";
+  writeFile(path, toyContainer());
+  const llmc_model_options copy = {sizeof copy, 1}, none = {0, 1};
+  const std::vector<int32_t> tokens = {3, 7, 1};
+  for (const llmc_model_options *options : {static_cast<const llmc_model_options *>(nullptr), &copy, &none}) {
+    llmc_model *model;
+    llmc_session *session;
+    llmc_error error;
+    ASSERT_EQ(llmc_model_open_with(path.c_str(), options, &model, &error), LLMC_OK) << error.message;
+    EXPECT_EQ(model->ownWeights.data != nullptr, options == &copy);
+    ASSERT_EQ(llmc_session_open(model, nullptr, &session, &error), LLMC_OK) << error.message;
+    llmc_step_input input = {};
+    input.tokens = tokens.data();
+    input.num_tokens = uint32_t(tokens.size());
+    input.num_logits = 1;
+    llmc_logits logits = {};
+    ASSERT_EQ(llmc_step(session, &input, 1, &logits, &error), LLMC_OK) << error.message;
+    EXPECT_EQ(std::vector<float>(logits.data, logits.data + logits.vocab_size), toyLogits(tokens));
+    llmc_session_close(session);
+    llmc_model_close(model);
+  }
   unlink(path.c_str());
 }
 
